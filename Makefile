@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+#
+#   make            build everything into build/
+#   make demo       the main job, for real, on a throwaway Slurm cluster
+#   make check      build with -Werror and run every test
+#   make install    DESTDIR= PREFIX= respected
+#
+# DEVELOPER=1 adds -Werror, SANITIZE=address,undefined instruments.
+
+VERSION    = 0.1.0
+SOVERSION  = 0
+
+PREFIX     = /usr/local
+prefix     = $(PREFIX)
+bindir     = $(prefix)/bin
+libdir     = $(prefix)/lib
+libexecdir = $(prefix)/libexec/dsv
+includedir = $(prefix)/include
+datadir    = $(prefix)/share
+mandir     = $(datadir)/man
+pkgconfdir = $(libdir)/pkgconfig
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir  = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
+
+B          = build
+PKG_CONFIG = pkg-config
+PKGS       = sqlite3 jansson libcrypto libxxhash
+CFLAGS     = -O2 -g
+WARN       = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	     -Wold-style-definition -Wwrite-strings -Wvla -Wformat=2 \
+	     -Wundef -Wpointer-arith -fno-common
+WERROR     = $(if $(DEVELOPER),-Werror)
+SAN        = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -fPIC \
+	     -fvisibility=hidden -pthread -DDSV_VERSION='"$(VERSION)"' \
+	     -DDSV_BINDIR='"$(bindir)"' -DDSV_SYSCONFDIR='"/etc"' \
+	     $(WARN) $(WERROR) $(SAN) $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(SAN) $(LDFLAGS)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+
+LIB_SRC    := $(sort $(wildcard lib/*/*.c))
+CLI_SRC    := $(sort $(wildcard cli/*.c))
+UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
+LIB_OBJ    := $(LIB_SRC:%.c=$(B)/%.o)
+CLI_OBJ    := $(CLI_SRC:%.c=$(B)/%.o)
+UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%)
+MAN        := $(sort $(wildcard doc/*.[157]))
+
+SPANK_H    := $(wildcard /usr/include/slurm/spank.h)
+SPANK_SO   := $(if $(SPANK_H),$(B)/spank_dsv.so)
+spankdir   ?= $(shell $(PKG_CONFIG) --variable=libdir slurm 2>/dev/null)
+
+all: $(B)/dsv $(B)/libdsv.a $(B)/libdsv.so.$(SOVERSION) $(B)/libdsv.pc $(SPANK_SO)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libdsv.a: $(LIB_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libdsv.so.$(SOVERSION): $(LIB_OBJ) lib/libdsv.map
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) \
+		-Wl,--version-script=lib/libdsv.map -o $@ $(LIB_OBJ) \
+		$(PKG_LIBS) -lm
+	ln -sf $(@F) $(B)/libdsv.so
+
+$(B)/libdsv.pc: lib/libdsv.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@prefix@|$(prefix)|;s|@libdir@|$(libdir)|' \
+	    -e 's|@includedir@|$(includedir)|;s|@version@|$(VERSION)|' $< >$@
+
+# Static against libdsv: one file to start, no search path to get wrong.
+$(B)/dsv: $(CLI_OBJ) $(B)/libdsv.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libdsv.a $(PKG_LIBS) -lm
+
+$(B)/t/unit/%: t/unit/%.c $(B)/libdsv.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
+		$(B)/libdsv.a $(PKG_LIBS) -lm
+
+clean:
+	rm -rf $(B)
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:

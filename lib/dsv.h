@@ -1,0 +1,767 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libdsv: git for the states of a training run.
+ *
+ * What holds for every function here:
+ *
+ * - 0 (or a count) is success, a negative enum dsv_code is failure with the
+ *   reason in *err; err may be NULL.  -code is the exit status of dsv(1).
+ * - On failure outputs are untouched and the repository is as it was.
+ * - Strings are NUL-terminated and, unless a comment says otherwise,
+ *   borrowed: valid as long as the object they were got from.
+ * - An id is 64 lower-case hexadecimal digits.  Sizes are in bytes, times in
+ *   nanoseconds since 1970 UTC.
+ * - The words (state, branch, scope, ...) are defined in dsv(7).
+ * - The library never prints, exits, or changes the process (working
+ *   directory, umask, signals, environment) and keeps no globals.  A handle
+ *   may be used by one thread at a time; different handles by different
+ *   threads.
+ * - Where dsv(1) reads its environment (DSV_BRANCH, SLURM_JOB_ID, ...) the
+ *   library reads the same variables, so that both agree on the branch.
+ */
+#ifndef DSV_H
+#define DSV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+#define DSV_ID_SIZE 65	/* 64 hexadecimal digits and a NUL */
+
+/* ---- Errors ------------------------------------------------------------ */
+
+enum dsv_code {
+	DSV_OK = 0,
+	DSV_NO = -1,		/* the answer is no */
+	DSV_EUSAGE = -2,	/* syntax of a value, name or expression */
+	DSV_EPARTIAL = -3,	/* partly done; the message says what was not */
+	DSV_ENOTFOUND = -4,	/* revision, branch, ...: not found, ambiguous */
+	DSV_ESYS = -5,		/* system or I/O error */
+	DSV_ENOREPO = -10,	/* no repository, or one of a newer format */
+	DSV_ELOCKED = -11,	/* lock not obtained in time */
+	DSV_EREMOTE = -12,	/* remote or authentication */
+	DSV_ECORRUPT = -13,	/* stored bytes are wrong or missing */
+	DSV_EREFUSED = -14,	/* by a safety rule; says how to insist */
+	DSV_ENOSPC = -15,	/* no space, or quota */
+	DSV_EINTERRUPTED = -130
+};
+
+struct dsv_err {
+	enum dsv_code code;
+	char msg[1024];		/* one line, no newline, no program name */
+};
+
+/* "not-found" for DSV_ENOTFOUND, ...; static. */
+const char *dsv_code_name(enum dsv_code code);
+
+#ifdef __GNUC__
+#define DSV_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define DSV_PRINTF(fmt, args)
+#endif
+
+/*
+ * How the library, and programs written on it, report.  A message has no
+ * capital, no full stop; it says first what failed, subjects in 'quotes'.
+ * Reporting keeps errno.  dsv_fail() sets err and returns code.
+ */
+int dsv_fail(struct dsv_err *err, enum dsv_code code, const char *fmt, ...)
+	DSV_PRINTF(3, 4);
+/*
+ * Append strerror(errno); returns DSV_ENOSPC for ENOSPC and EDQUOT,
+ * DSV_EINTERRUPTED for EINTR, else DSV_ESYS.
+ */
+int dsv_fail_errno(struct dsv_err *err, const char *fmt, ...)
+	DSV_PRINTF(2, 3);
+/* Put "<context>: " before the message of a call that returned ret < 0. */
+int dsv_fail_in(struct dsv_err *err, int ret, const char *fmt, ...)
+	DSV_PRINTF(3, 4);
+int dsv_fail_nomem(struct dsv_err *err);
+
+/* The version of the library, "0.1.0"; static. */
+const char *dsv_version(void);
+
+/* ---- Values ------------------------------------------------------------ */
+
+enum dsv_type { DSV_STRING, DSV_NUMBER, DSV_BOOL, DSV_JSON };
+
+/*
+ * A number keeps its text ("1e-3"); number is its value.  A boolean's text is
+ * "true" or "false" and its number 1 or 0.  The text of DSV_JSON is a JSON
+ * null, array or object.
+ */
+struct dsv_value {
+	enum dsv_type type;
+	double number;
+	const char *text;
+};
+
+struct dsv_kv {
+	const char *key;
+	struct dsv_value value;
+};
+
+/* Sorted by key, bytewise. */
+struct dsv_kvs {
+	size_t count;
+	struct dsv_kv *items;
+};
+
+/* NULL when there is no such key. */
+const struct dsv_value *dsv_kvs_get(const struct dsv_kvs *kvs,
+				    const char *key);
+void dsv_kvs_free(struct dsv_kvs *kvs);
+
+/* A borrowed list of strings, the input of many functions. */
+struct dsv_strings {
+	size_t count;
+	const char *const *items;
+};
+
+/* "90s" "15m" "12h" "7d" "4w" to nanoseconds; DSV_EUSAGE. */
+int dsv_parse_duration(const char *text, int64_t *out_ns, struct dsv_err *err);
+
+/* "10GiB" "500MB" "42" to bytes; DSV_EUSAGE. */
+int dsv_parse_size(const char *text, int64_t *out_bytes, struct dsv_err *err);
+
+/*
+ * RFC 3339, "2026-01-31", "2026-01-31 14:00" (local time), or "-7d" before
+ * now_ns; DSV_EUSAGE.
+ */
+int dsv_parse_time(const char *text, int64_t now_ns, int64_t *out_ns,
+		   struct dsv_err *err);
+
+#define DSV_TIME_SIZE 32
+/* RFC 3339 in UTC, to the second: "2026-01-31T14:00:00Z". */
+void dsv_format_time(int64_t time_ns, char out[DSV_TIME_SIZE]);
+/* "5 minutes ago" */
+void dsv_format_age(int64_t time_ns, int64_t now_ns, char out[DSV_TIME_SIZE]);
+/* "1.4 GiB" */
+void dsv_format_size(int64_t bytes, char out[DSV_TIME_SIZE]);
+
+/* ---- JSON output ------------------------------------------------------- */
+
+/*
+ * A streaming writer of one JSON document that keeps the text of numbers
+ * (which a tree of doubles would not: 0.1 becomes 0.10000000000000001).
+ * key is NULL inside arrays.  Bytes that are not UTF-8 become "\xNN" (a
+ * backslash, an x and two digits, in the string), NULL strings null.
+ */
+struct dsv_json;
+
+struct dsv_json *dsv_json_new(void);
+void dsv_json_free(struct dsv_json *j);
+void dsv_json_object(struct dsv_json *j, const char *key);
+void dsv_json_array(struct dsv_json *j, const char *key);
+void dsv_json_end(struct dsv_json *j);
+void dsv_json_string(struct dsv_json *j, const char *key, const char *text);
+void dsv_json_int(struct dsv_json *j, const char *key, int64_t n);
+void dsv_json_real(struct dsv_json *j, const char *key, double n);
+void dsv_json_bool(struct dsv_json *j, const char *key, bool b);
+void dsv_json_null(struct dsv_json *j, const char *key);
+void dsv_json_time(struct dsv_json *j, const char *key, int64_t time_ns);
+void dsv_json_value(struct dsv_json *j, const char *key,
+		    const struct dsv_value *value);
+/* What was written since the last call; NULL when out of memory. */
+const char *dsv_json_take(struct dsv_json *j, size_t *len);
+
+/* ---- Repository -------------------------------------------------------- */
+
+struct dsv;
+
+struct dsv_options {
+	/*
+	 * The .dsv directory or the directory that holds it; NULL: $DSV_REPO,
+	 * else the nearest .dsv upwards from the working directory.
+	 */
+	const char *repo;
+	const char *branch;	/* the current branch; NULL: by the rules */
+	int64_t lock_wait_ms;	/* < 0: $DSV_LOCK_WAIT, else 60000 */
+	/* Told to people; arg is passed on.  All may be NULL. */
+	void (*warn)(void *arg, const char *msg);
+	void (*progress)(void *arg, const char *what, int64_t done_bytes,
+			 int64_t total_bytes);
+	void *arg;
+	/* Set by a signal handler: long operations stop. */
+	const volatile int *interrupted;
+};
+
+/*
+ * Make <dir>/.dsv.  In an existing repository nothing changes and *existed
+ * (if not NULL) is true.  shared: modes and setgid for the directory's group.
+ */
+int dsv_init(const char *dir, bool shared, bool *existed, struct dsv_err *err);
+
+/*
+ * Open a repository.  options may be NULL.  *out is the caller's, to be
+ * given to dsv_close().
+ *
+ * DSV_ENOREPO: nothing there, or of a newer format.  DSV_EREFUSED: somebody
+ * else's, and not in safe.repository.
+ */
+int dsv_open(const struct dsv_options *options, struct dsv **out,
+	     struct dsv_err *err);
+void dsv_close(struct dsv *d);
+
+/* The absolute path of the .dsv directory. */
+const char *dsv_path(const struct dsv *d);
+
+/* ---- States ------------------------------------------------------------ */
+
+struct dsv_job {
+	const char *id;		/* "123", array: "120_3"; NULL: no job */
+	const char *array_task;	/* NULL: no array */
+	const char *cluster;
+	const char *state;	/* WAITING RUNNING COMPLETED FAILED ... */
+	const char *branch;
+	const char *fork;	/* id of the state it forked, or NULL */
+	const char *fork_state;	/* id of the fork state made for it, or NULL */
+	const char *nodes;
+	const char *ticket;
+	struct dsv_kvs params;
+	int exit_code;		/* -1: unknown */
+	int signal;		/* 0: none */
+	int attempt;
+	int64_t submitted_ns;	/* 0: unknown, as for the next two */
+	int64_t started_ns;
+	int64_t ended_ns;
+};
+
+struct dsv_state {
+	char id[DSV_ID_SIZE];
+	char content[DSV_ID_SIZE];	/* "" while pending */
+	const char *kind;		/* "tag" "fork" "reshape" "import" */
+	const char *branch;
+	const char *name;		/* NULL: none */
+	const char *message;
+	const char *author;
+	const char *host;
+	int64_t created_ns;
+	int64_t files;
+	int64_t size_bytes;		/* of the files */
+	int64_t stored_bytes;		/* that this state added to the store */
+	size_t parent_count;
+	char (*parents)[DSV_ID_SIZE];
+	struct dsv_kvs params;		/* effective */
+	struct dsv_kvs changed;		/* set by this state */
+	struct dsv_strings unset;	/* keys unset by this state */
+	struct dsv_kvs attrs;
+	struct dsv_strings scopes;
+	bool pinned;
+	bool held;
+	bool pending;
+	bool lost;
+	bool pruned;
+	int64_t pruned_ns;
+	const char *pruned_by;		/* rule; NULL unless pruned */
+	const struct dsv_job *job;	/* NULL: made outside of jobs */
+};
+
+void dsv_state_free(struct dsv_state *s);
+
+/*
+ * Resolve a revision ("HEAD", "main~2", "max:acc@*", an id's prefix).
+ * DSV_ENOTFOUND: no such state, or ambiguous.
+ */
+int dsv_rev_parse(struct dsv *d, const char *rev, char id[DSV_ID_SIZE],
+		  struct dsv_err *err);
+
+/* rev NULL: HEAD. */
+int dsv_state_get(struct dsv *d, const char *rev, struct dsv_state **out,
+		  struct dsv_err *err);
+
+/* The result of a search: its order is fixed when it is made. */
+struct dsv_list;
+
+int64_t dsv_list_count(const struct dsv_list *l);
+/* 1: *out is the next state, the caller's; 0: no more. */
+int dsv_list_next(struct dsv_list *l, struct dsv_state **out,
+		  struct dsv_err *err);
+void dsv_list_free(struct dsv_list *l);
+
+struct dsv_log_options {
+	struct dsv_strings revs;	/* or "A..B"; none: HEAD */
+	bool all;			/* from every branch head */
+	bool first_parent;
+	int64_t limit;			/* < 0: none */
+	int64_t since_ns;		/* 0: none */
+	int64_t until_ns;		/* 0: none */
+};
+
+/* Newest first; a state comes before its parents. */
+int dsv_log(struct dsv *d, const struct dsv_log_options *options,
+	    struct dsv_list **out, struct dsv_err *err);
+
+struct dsv_find_options {
+	const char *expr;		/* NULL: every state */
+	const char *branch;
+	const char *scope;
+	const char *descendants_of;	/* revisions */
+	const char *ancestors_of;
+	struct dsv_strings sort;	/* "KEY", "-KEY"; none: newest first */
+	int64_t limit;			/* < 0: none */
+	bool pruned;			/* pruned states too */
+};
+
+/* DSV_EUSAGE: syntax of expr; the message names the column. */
+int dsv_find(struct dsv *d, const struct dsv_find_options *options,
+	     struct dsv_list **out, struct dsv_err *err);
+int dsv_find_count(struct dsv *d, const struct dsv_find_options *options,
+		   int64_t *out, struct dsv_err *err);
+
+/* Lists of ids, the caller's, to be given to dsv_ids_free(). */
+struct dsv_ids {
+	size_t count;
+	char (*items)[DSV_ID_SIZE];
+};
+
+void dsv_ids_free(struct dsv_ids *ids);
+int dsv_next(struct dsv *d, const char *rev, struct dsv_ids *out,
+	     struct dsv_err *err);
+int dsv_prev(struct dsv *d, const char *rev, struct dsv_ids *out,
+	     struct dsv_err *err);
+/* DSV_ENOTFOUND: no common ancestor. */
+int dsv_merge_base(struct dsv *d, const char *a, const char *b,
+		   char id[DSV_ID_SIZE], struct dsv_err *err);
+
+/* ---- Content ----------------------------------------------------------- */
+
+enum dsv_entry_type { DSV_FILE, DSV_DIR, DSV_LINK };
+
+struct dsv_entry {
+	const char *path;	/* raw bytes, no leading slash */
+	enum dsv_entry_type type;
+	bool executable;
+	int64_t size_bytes;
+	const char *target;	/* of a link, else NULL */
+	char recipe[DSV_ID_SIZE];	/* "" for directories and links */
+	int64_t part;		/* rank that tagged it; -1: not collective */
+};
+
+struct dsv_entries {
+	size_t count;
+	struct dsv_entry *items;	/* sorted by path, bytewise */
+	void *memory;			/* the library's */
+};
+
+/* DSV_ENOTFOUND: pruned; the message says when and by which rule. */
+int dsv_entries(struct dsv *d, const char *rev, struct dsv_entries *out,
+		struct dsv_err *err);
+void dsv_entries_free(struct dsv_entries *entries);
+
+struct dsv_tensor {
+	const char *path;
+	const char *name;
+	const char *dtype;	/* "F32", "BF16", ... as safetensors has them */
+	size_t rank;
+	const int64_t *shape;
+	int64_t offset_bytes;	/* of its first byte in the file; -1: strided */
+	int64_t size_bytes;
+};
+
+struct dsv_tensors {
+	size_t count;
+	struct dsv_tensor *items;
+	void *memory;
+};
+
+int dsv_tensors(struct dsv *d, const char *rev, struct dsv_tensors *out,
+		struct dsv_err *err);
+void dsv_tensors_free(struct dsv_tensors *tensors);
+
+/*
+ * Write a file's bytes (or, with tensor, that tensor's) to fd.  spec is
+ * "REV:PATH".
+ */
+int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
+	    struct dsv_err *err);
+
+struct dsv_tag_options {
+	struct dsv_strings paths;
+	const char *message;
+	const char *name;
+	struct dsv_strings params;	/* "K=V", "K:=JSON" */
+	struct dsv_strings attrs;
+	struct dsv_strings unset_params;
+	const char *params_from;	/* text of a JSON object, or NULL */
+	const char *attrs_from;
+	struct dsv_strings scopes;
+	struct dsv_strings parents;	/* revisions */
+	struct dsv_strings excludes;	/* globs */
+	bool pin;
+};
+
+/*
+ * Capture files and directories as a new state on the current branch.
+ *
+ * DSV_EREFUSED: the name is another job's state's, the parents do not hold
+ * the branch head, or a path was checked out from another state.
+ */
+int dsv_tag(struct dsv *d, const struct dsv_tag_options *options,
+	    char id[DSV_ID_SIZE], struct dsv_err *err);
+
+enum dsv_link { DSV_LINK_AUTO, DSV_LINK_REFLINK, DSV_LINK_COPY };
+
+struct dsv_checkout_options {
+	const char *rev;	/* NULL: HEAD */
+	const char *dir;	/* NULL: "." */
+	struct dsv_strings paths;	/* globs; none: all */
+	enum dsv_link link;
+	bool force;
+	bool if_any;
+	bool nearest;
+	int64_t rank;		/* < 0: all parts */
+};
+
+struct dsv_checkout_result {
+	char id[DSV_ID_SIZE];	/* whose files were written; "": none */
+	int64_t files;
+	int64_t size_bytes;
+	int64_t reflinked;	/* files */
+};
+
+/* DSV_EREFUSED: a differing file is there; nothing was written. */
+int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *options,
+		 struct dsv_checkout_result *out, struct dsv_err *err);
+
+/* ---- Fork -------------------------------------------------------------- */
+
+struct dsv_fork_options {
+	const char *rev;
+	const char *branch;	/* NULL: "<branch>-1", "-2", ... */
+	struct dsv_strings set;	/* "K=V", "+K=V" (new), with ":=" JSON */
+	struct dsv_strings unset;
+	const char *message;
+	struct dsv_strings scopes;
+};
+
+struct dsv_fork {
+	char branch[256];
+	char id[DSV_ID_SIZE];
+};
+
+/*
+ * Start a branch with a fork state of rev's content and parameters.  Copies
+ * and hashes no byte.  DSV_EREFUSED: the branch exists, rev is pending, or a
+ * key that is set is no parameter of rev (the nearest one is named).
+ */
+int dsv_fork(struct dsv *d, const struct dsv_fork_options *options,
+	     struct dsv_fork *out, struct dsv_err *err);
+
+/*
+ * The environment that a command forked from state id gets, as "K=V"
+ * strings (DSV_REPO, DSV_STATE, DSV_PARAM_<KEY>, ...).  dir is what
+ * DSV_CHECKOUT names, NULL: none.  Writes the file DSV_PARAMS_FILE names.
+ */
+int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
+			 char ***out, struct dsv_err *err);
+void dsv_environment_free(char **env);
+
+/* ---- Branches, names, scopes, attributes, pins -------------------------- */
+
+struct dsv_branch {
+	const char *name;
+	char head[DSV_ID_SIZE];	/* "": no state yet */
+	bool current;
+};
+
+struct dsv_branches {
+	size_t count;
+	struct dsv_branch *items;	/* sorted by name */
+};
+
+int dsv_branches(struct dsv *d, struct dsv_branches *out, struct dsv_err *err);
+void dsv_branches_free(struct dsv_branches *branches);
+/* The name of the current branch, the caller's to free(). */
+int dsv_branch_current(struct dsv *d, char **out, struct dsv_err *err);
+int dsv_branch_create(struct dsv *d, const char *name, const char *rev,
+		      bool force, struct dsv_err *err);
+int dsv_branch_rename(struct dsv *d, const char *from, const char *to,
+		      struct dsv_err *err);
+int dsv_branch_delete(struct dsv *d, const char *name, struct dsv_err *err);
+/* Set HEAD, the user's current branch outside of jobs. */
+int dsv_switch(struct dsv *d, const char *name, bool create,
+	       struct dsv_err *err);
+
+struct dsv_name {
+	const char *name;
+	char id[DSV_ID_SIZE];
+};
+
+struct dsv_names {
+	size_t count;
+	struct dsv_name *items;		/* sorted by name */
+};
+
+int dsv_names(struct dsv *d, struct dsv_names *out, struct dsv_err *err);
+void dsv_names_free(struct dsv_names *names);
+int dsv_name_set(struct dsv *d, const char *name, const char *rev, bool force,
+		 struct dsv_err *err);
+int dsv_name_delete(struct dsv *d, const char *name, struct dsv_err *err);
+
+struct dsv_scope {
+	const char *name;
+	bool open;
+	int64_t states;
+	int64_t created_ns;
+	int64_t closed_ns;	/* 0: open */
+};
+
+struct dsv_scopes {
+	size_t count;
+	struct dsv_scope *items;
+};
+
+int dsv_scopes(struct dsv *d, struct dsv_scopes *out, struct dsv_err *err);
+void dsv_scopes_free(struct dsv_scopes *scopes);
+/* Opens again a closed one. */
+int dsv_scope_open(struct dsv *d, const char *name, struct dsv_err *err);
+int dsv_scope_close(struct dsv *d, const char *name, struct dsv_err *err);
+int dsv_scope_add(struct dsv *d, const char *name,
+		  const struct dsv_strings *revs, struct dsv_err *err);
+int dsv_scope_remove(struct dsv *d, const char *name,
+		     const struct dsv_strings *revs, struct dsv_err *err);
+
+/* assignments: "K=V", "K:=JSON". */
+int dsv_attr_set(struct dsv *d, const char *rev,
+		 const struct dsv_strings *assignments,
+		 const struct dsv_strings *unset, struct dsv_err *err);
+
+struct dsv_attr_change {
+	int64_t time_ns;
+	const char *author;
+	const char *key;
+	bool unset;
+	struct dsv_value value;
+};
+
+struct dsv_attr_history {
+	size_t count;
+	struct dsv_attr_change *items;	/* oldest first */
+};
+
+int dsv_attr_history(struct dsv *d, const char *rev,
+		     struct dsv_attr_history *out, struct dsv_err *err);
+void dsv_attr_history_free(struct dsv_attr_history *history);
+
+int dsv_pin(struct dsv *d, const struct dsv_strings *revs, bool pinned,
+	    struct dsv_err *err);
+
+/*
+ * The parameters as text.  format: "json" "nested" "env" "argparse" "hydra"
+ * "lines".  *out is the caller's to free().
+ */
+int dsv_params_format(const struct dsv_kvs *params, const char *format,
+		      char **out, struct dsv_err *err);
+
+/* ---- Prune, restore, fsck, status --------------------------------------- */
+
+struct dsv_prune_options {
+	struct dsv_strings revs;	/* exactly these; else by rules */
+	int64_t keep_last;		/* 0: rule not given, as below */
+	int64_t keep_hourly, keep_daily, keep_weekly, keep_monthly;
+	int64_t keep_within_ns;
+	struct dsv_strings keep_best;	/* "max:KEY:N", "min:KEY:N" */
+	struct dsv_strings keep_every;	/* "KEY:N" */
+	struct dsv_strings keep_where;	/* expressions */
+	bool out_of_scope;
+	const char *policy;		/* rules from [prune "policy"] */
+	/* Selection. */
+	const char *branch, *scope, *where, *author;
+	const char *group_by;		/* NULL: "branch" */
+	bool remove_all;		/* --unsafe-allow-remove-all */
+	bool expire_now;
+	bool forget;
+	bool dry_run;
+};
+
+struct dsv_prune_item {
+	char id[DSV_ID_SIZE];
+	const char *branch;
+	bool remove;
+	struct dsv_strings reasons;
+};
+
+struct dsv_prune_report {
+	size_t count;
+	struct dsv_prune_item *items;
+	int64_t removed;
+	int64_t freed_now_bytes;
+	int64_t freed_later_bytes;
+	int64_t later_ns;	/* when the rest is freed; 0: nothing is left */
+	bool bounded;		/* the bytes are an upper bound */
+	struct dsv_strings left_alone;	/* groups without a --keep-best key */
+	void *memory;
+};
+
+/*
+ * DSV_EPARTIAL: some groups were left alone; *out is filled all the same.
+ * DSV_EREFUSED: no rule, or a group would become empty.
+ */
+int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
+	      struct dsv_prune_report *out, struct dsv_err *err);
+void dsv_prune_report_free(struct dsv_prune_report *report);
+
+/* DSV_ENOTFOUND: the bytes are freed already. */
+int dsv_restore(struct dsv *d, const struct dsv_strings *revs,
+		struct dsv_err *err);
+
+struct dsv_fsck_options {
+	double data_percent;	/* 0: structure only; 100: all bytes */
+	bool repair;
+};
+
+struct dsv_problem {
+	const char *kind;
+	const char *object;
+	struct dsv_strings states;	/* ids affected */
+	const char *message;
+	bool repaired;
+};
+
+struct dsv_fsck_report {
+	size_t count;
+	struct dsv_problem *items;
+	int64_t states, segments, chunks;
+	int64_t data_bytes;	/* hashed */
+	void *memory;
+};
+
+/* DSV_ECORRUPT: problems were found; *out is filled all the same. */
+int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
+	     struct dsv_fsck_report *out, struct dsv_err *err);
+void dsv_fsck_report_free(struct dsv_fsck_report *report);
+
+struct dsv_status {
+	char *branch;		/* current; freed by dsv_status_release() */
+	char head[DSV_ID_SIZE];	/* "": none yet */
+	int64_t states;		/* live */
+	int64_t pruned;
+	int64_t size_bytes;	/* of the live states' files */
+	int64_t stored_bytes;	/* on disk */
+	int64_t condemned_bytes;	/* freed after the grace period */
+	int64_t pending;
+	int64_t lost;
+	int64_t scopes_open;
+	int64_t jobs;		/* waiting or running */
+};
+
+int dsv_status(struct dsv *d, struct dsv_status *out, struct dsv_err *err);
+void dsv_status_release(struct dsv_status *status);
+
+struct dsv_usage {
+	const char *key;
+	int64_t states;
+	int64_t size_bytes;	/* of the files */
+	int64_t stored_bytes;	/* added to the store */
+};
+
+struct dsv_usages {
+	size_t count;
+	struct dsv_usage *items;
+};
+
+/* by: "branch" "author" "scope". */
+int dsv_usage(struct dsv *d, const char *by, struct dsv_usages *out,
+	      struct dsv_err *err);
+void dsv_usages_free(struct dsv_usages *usages);
+
+/* ---- Configuration ------------------------------------------------------ */
+
+enum dsv_config_level {
+	DSV_CONFIG_ANY,		/* reading: the last that has it */
+	DSV_CONFIG_SYSTEM,
+	DSV_CONFIG_USER,
+	DSV_CONFIG_REPO
+};
+
+struct dsv_config_item {
+	const char *key;	/* "section.name", "section.sub.name" */
+	const char *value;
+	const char *origin;	/* path of the file */
+};
+
+struct dsv_config_items {
+	size_t count;
+	struct dsv_config_item *items;	/* in order of reading */
+};
+
+/* d may be NULL: system and user level only. */
+int dsv_config_list(struct dsv *d, enum dsv_config_level level,
+		    struct dsv_config_items *out, struct dsv_err *err);
+void dsv_config_items_free(struct dsv_config_items *items);
+/* value NULL: unset.  DSV_CONFIG_ANY: the repository's. */
+int dsv_config_set(struct dsv *d, enum dsv_config_level level,
+		   const char *key, const char *value, struct dsv_err *err);
+
+/* ---- Jobs --------------------------------------------------------------- */
+
+#define DSV_TICKET_SIZE 33
+
+struct dsv_job_request {
+	const char *rev;
+	struct dsv_strings set, unset;
+	const char *branch;	/* NULL: "<branch>-<job id>" */
+	const char *to;		/* placement pattern, NULL: in the repository */
+	const char *message;
+	bool fork_now;		/* make the fork at once */
+};
+
+/*
+ * At submission: resolve and hold the state, check the options, and write a
+ * ticket that the job will present.  id gets the state's.
+ */
+int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *request,
+		    char ticket[DSV_TICKET_SIZE], char id[DSV_ID_SIZE],
+		    struct dsv_fork *fork, struct dsv_err *err);
+
+/* Tell the ticket its job id, known to whoever ran sbatch. */
+int dsv_job_bind(struct dsv *d, const char *ticket, const char *job_id,
+		 struct dsv_err *err);
+
+/*
+ * At the start of a job, as often as one likes: make the fork (once per job),
+ * place the files (once per directory), and give the environment.  Reads
+ * SLURM_*.
+ */
+int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
+		  struct dsv_err *err);
+
+/* At its end.  wait_status as of waitpid(2). */
+int dsv_job_finish(struct dsv *d, const char *ticket, int wait_status,
+		   struct dsv_err *err);
+
+/* Withdraw: the submission failed. */
+int dsv_job_cancel(struct dsv *d, const char *ticket, struct dsv_err *err);
+
+/*
+ * Ask Slurm what became of the jobs whose end was not recorded; ends holds.
+ * *changed: records closed.
+ */
+int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err);
+
+struct dsv_jobs {
+	size_t count;
+	struct dsv_job *items;	/* newest first */
+};
+
+int dsv_jobs(struct dsv *d, struct dsv_jobs *out, struct dsv_err *err);
+void dsv_jobs_free(struct dsv_jobs *jobs);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Content-defined chunking: FastCDC with normalised chunking (Xia et al.,
+ * USENIX ATC'16), average 1 MiB.  The gear table is derived from SHA-256 (see
+ * dsv-format(5)), so that anybody can make it again.
+ */
+#ifndef DSV_FORMAT_CDC_H
+#define DSV_FORMAT_CDC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CDC_MIN_BYTES (256 << 10)
+#define CDC_AVERAGE_BYTES (1 << 20)
+#define CDC_MAX_BYTES (4 << 20)
+
+struct cdc {
+	uint64_t gear[256];
+};
+
+void cdc_init(struct cdc *cdc);
+
+/*
+ * The length of the first chunk of data: between CDC_MIN_BYTES and
+ * CDC_MAX_BYTES, or len when that is smaller.  Give at least CDC_MAX_BYTES
+ * unless the data ends before.
+ */
+size_t cdc_cut(const struct cdc *cdc, const unsigned char *data, size_t len);
+
+#endif
