@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hash.h"
+
+int write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+	ssize_t n;
+
+	for (; len > 0; p += n, len -= (size_t)n) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int pwrite_all(int fd, const void *data, size_t len, int64_t offset)
+{
+	const char *p = data;
+	ssize_t n;
+
+	for (; len > 0; p += n, len -= (size_t)n, offset += n) {
+		n = pwrite(fd, p, len, offset);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return -1;
+	}
+	return 0;
+}
+
+ssize_t pread_full(int fd, void *data, size_t len, int64_t offset)
+{
+	char *p = data;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = pread(fd, p + done, len - done, offset + (int64_t)done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int fs_read(const char *path, size_t limit_bytes, struct str *out,
+	    struct dsv_err *err)
+{
+	char buf[16384];
+	ssize_t n;
+	int ret = 0;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return dsv_fail(err, DSV_ENOTFOUND, "open '%s': no such file",
+				path);
+	if (fd < 0)
+		return dsv_fail_errno(err, "open '%s'", path);
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			ret = dsv_fail_errno(err, "read '%s'", path);
+			break;
+		}
+		if (out->len + (size_t)n > limit_bytes) {
+			ret = dsv_fail(err, DSV_ECORRUPT,
+				       "'%s' is larger than %zu bytes", path,
+				       limit_bytes);
+			break;
+		}
+		str_add(out, buf, (size_t)n);
+	}
+	close(fd);
+	if (ret == 0 && str_failed(out))
+		ret = dsv_fail_nomem(err);
+	return ret;
+}
+
+int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
+	       struct dsv_err *err)
+{
+	unsigned char nonce[8];
+	char suffix[2 * sizeof(nonce) + 1];
+	char *tmp = NULL;
+	int fd = -1;
+	int ret;
+
+	if (!random_bytes(nonce, sizeof(nonce)))
+		return dsv_fail_errno(err, "get random bytes");
+	hex_encode(nonce, sizeof(nonce), suffix);
+	tmp = str_format("%s.tmp-%s", path, suffix);
+	if (!tmp)
+		return dsv_fail_nomem(err);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0) {
+		ret = dsv_fail_errno(err, "create '%s'", tmp);
+		goto out;
+	}
+	if (write_all(fd, data, len) < 0 || fsync(fd) < 0) {
+		ret = dsv_fail_errno(err, "write '%s'", tmp);
+		goto out;
+	}
+	ret = close(fd);
+	fd = -1;
+	if (ret < 0 || rename(tmp, path) < 0) {
+		ret = dsv_fail_errno(err, "replace '%s'", path);
+		goto out;
+	}
+	ret = fs_sync_parent(path, err);
+	free(tmp);
+	return ret;
+out:
+	if (fd >= 0)
+		close(fd);
+	unlink(tmp);
+	free(tmp);
+	return ret;
+}
+
+int fs_sync_dir(const char *dir, struct dsv_err *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return dsv_fail_errno(err, "open directory '%s'", dir);
+	/* Some network file systems have no fsync of directories. */
+	if (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+		ret = dsv_fail_errno(err, "sync directory '%s'", dir);
+	close(fd);
+	return ret;
+}
+
+int fs_sync_parent(const char *path, struct dsv_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir;
+	int ret;
+
+	if (!slash)
+		return fs_sync_dir(".", err);
+	dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (!dir)
+		return dsv_fail_nomem(err);
+	ret = fs_sync_dir(dir, err);
+	free(dir);
+	return ret;
+}
+
+int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err)
+{
+	char *copy = strdup(path);
+	char *p;
+	int ret = 0;
+
+	if (!copy)
+		return dsv_fail_nomem(err);
+	for (p = copy + 1; ret == 0 && p[-1]; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST) {
+			struct stat st;
+
+			/* A read-only or automounted parent that exists. */
+			if (stat(copy, &st) < 0)
+				ret = dsv_fail_errno(err, "make directory '%s'",
+						     copy);
+		}
+		*p = c;
+	}
+	free(copy);
+	return ret;
+}
+
+static int remove_at(int dirfd, const char *name)
+{
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
+	int ret = 0;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	fd = openat(dirfd, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -1;
+	}
+	while (ret == 0 && (entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		ret = remove_at(fd, entry->d_name);
+	}
+	closedir(dir);
+	if (ret == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 &&
+	    errno != ENOENT)
+		ret = -1;
+	return ret;
+}
+
+int fs_remove_tree(const char *path, struct dsv_err *err)
+{
+	if (remove_at(AT_FDCWD, path) < 0)
+		return dsv_fail_errno(err, "remove '%s'", path);
+	return 0;
+}
+
+int fs_absolute(const char *path, char **out, struct dsv_err *err)
+{
+	char *text = realpath(path, NULL);
+
+	if (!text && errno == ENOENT)
+		return dsv_fail(err, DSV_ENOTFOUND,
+				"'%s': no such file or directory", path);
+	if (!text)
+		return dsv_fail_errno(err, "'%s'", path);
+	*out = text;
+	return 0;
+}
+
+const char *fs_basename(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool fs_is_network(const char *path)
+{
+	/* statfs(2) and the file systems' own headers. */
+	static const uint32_t magic[] = {
+		0x6969,		/* NFS */
+		0x0bd00bd0,	/* Lustre */
+		0x47504653,	/* GPFS */
+		0x19830326,	/* BeeGFS (FhGFS) */
+		0xff534d42,	/* CIFS */
+		0xfe534d42,	/* SMB2 */
+		0x517b,		/* SMB */
+		0x65735546,	/* FUSE */
+		0x00c36400,	/* Ceph */
+		0x7461636f,	/* OCFS2 */
+		0x01161970,	/* GFS2 */
+		0x5346414f,	/* AFS */
+		0x01021997,	/* 9P */
+		0xaad7aaea,	/* PanFS */
+		0x20030528,	/* OrangeFS */
+	};
+	struct statfs st;
+	size_t i;
+
+	if (statfs(path, &st) < 0)
+		return false;
+	for (i = 0; i < sizeof(magic) / sizeof(magic[0]); i++) {
+		if ((uint32_t)st.f_type == magic[i])
+			return true;
+	}
+	return false;
+}
+
+int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files: whole reads and writes, durable replacement, directories.
+ */
+#ifndef DSV_BASE_FS_H
+#define DSV_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../dsv.h"
+#include "str.h"
+
+/* All of it, or -1 with errno; EINTR is retried. */
+int write_all(int fd, const void *data, size_t len);
+int pwrite_all(int fd, const void *data, size_t len, int64_t offset);
+/* len bytes, or fewer at the end of the file: their count; -1 with errno. */
+ssize_t pread_full(int fd, void *data, size_t len, int64_t offset);
+
+/*
+ * The whole file, at most limit_bytes of it (more: DSV_ECORRUPT).
+ * DSV_ENOTFOUND: there is no such file.
+ */
+int fs_read(const char *path, size_t limit_bytes, struct str *out,
+	    struct dsv_err *err);
+
+/*
+ * Replace path durably: temporary file in the same directory, fsync, rename,
+ * fsync of the directory.  mode as for open(2).
+ */
+int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
+	       struct dsv_err *err);
+
+int fs_sync_dir(const char *dir, struct dsv_err *err);
+/* The directory that holds path. */
+int fs_sync_parent(const char *path, struct dsv_err *err);
+
+/* Make path and what is missing above it; there already is fine. */
+int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err);
+/* Remove a file or a directory with all that is in it; absent is fine. */
+int fs_remove_tree(const char *path, struct dsv_err *err);
+
+/* A path that is absolute, without links; the caller's to free(). */
+int fs_absolute(const char *path, char **out, struct dsv_err *err);
+
+/* Last component of path, borrowed. */
+const char *fs_basename(const char *path);
+
+/*
+ * Whether locks by fcntl() may be local or absent there (NFS, Lustre, GPFS,
+ * BeeGFS, CIFS, FUSE, ...); by the magic number of statfs(2).
+ */
+bool fs_is_network(const char *path);
+
+int64_t now_ns(void);
+
+#endif

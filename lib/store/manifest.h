@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Manifests: the files of a state; dsv-format(5).  Text, a line an entry,
+ * sorted bytewise by path:
+ *
+ *	dsv-manifest 1
+ *	d<TAB>PATH				directory that is empty
+ *	f<TAB>SIZE<TAB>RECIPE<TAB>PATH		file
+ *	x<TAB>SIZE<TAB>RECIPE<TAB>PATH		executable file
+ *	l<TAB>TARGET<TAB>PATH			symbolic link
+ *	p<TAB>RANK<TAB>MANIFEST			the manifest of a part
+ *
+ * Bytes below 0x20, 0x7f and the backslash are written \xNN in paths and
+ * targets.  Directories that are not empty follow from the paths.
+ */
+#ifndef DSV_STORE_MANIFEST_H
+#define DSV_STORE_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/hash.h"
+#include "../base/str.h"
+#include "../dsv.h"
+
+#define MANIFEST_LIMIT_BYTES (1u << 30)
+
+struct manifest_entry {
+	enum dsv_entry_type type;
+	bool executable;
+	int64_t size_bytes;
+	unsigned char recipe[HASH_BYTES];	/* DSV_FILE */
+	char *path;
+	char *target;				/* DSV_LINK, else NULL */
+	int64_t part;				/* -1: none */
+};
+
+struct manifest_part {
+	int64_t rank;
+	unsigned char manifest[HASH_BYTES];
+};
+
+struct manifest {
+	size_t count;
+	size_t capacity;
+	struct manifest_entry *entries;
+	size_t part_count;
+	struct manifest_part *parts;
+};
+
+#define MANIFEST_INIT { 0, 0, NULL, 0, NULL }
+
+void manifest_release(struct manifest *m);
+/* Takes over path and target, also on failure. */
+int manifest_add(struct manifest *m, const struct manifest_entry *entry,
+		 struct dsv_err *err);
+int manifest_add_part(struct manifest *m, int64_t rank,
+		      const unsigned char manifest[HASH_BYTES],
+		      struct dsv_err *err);
+/* Sorts the entries.  DSV_EUSAGE: two entries have the same path. */
+int manifest_encode(struct manifest *m, struct str *out, struct dsv_err *err);
+/*
+ * DSV_ECORRUPT: no manifest, not sorted, or a path that is absolute, empty,
+ * holds "..", "." or an empty component, goes through a link or a file of
+ * the same manifest.
+ */
+int manifest_decode(const void *data, size_t len, struct manifest *out,
+		    struct dsv_err *err);
+
+#endif
