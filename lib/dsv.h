@@ -712,7 +712,9 @@ struct dsv_job_request {
 	const char *branch;	/* NULL: "<branch>-<job id>" */
 	const char *to;		/* placement pattern, NULL: in the repository */
 	const char *message;
+	struct dsv_strings scopes;	/* that the fork joins */
 	bool fork_now;		/* make the fork at once */
+	bool dry_run;		/* check only: no ticket, no hold, no fork */
 };
 
 /*
