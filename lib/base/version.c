@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "../dsv.h"
+
+const char *dsv_version(void)
+{
+	return DSV_VERSION;
+}
