@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The catalog: which states there are, how they are connected, what they are
+ * made of.  Its interface is whole operations: each is one transaction (or
+ * one consistent read), so that a database server could take SQLite's place.
+ * Nothing here is called with a lock held; no lock is held while bytes move.
+ *
+ * A state is known here by its id (bytes) or by its seq, the number of the
+ * transaction that made it: "newest" is the order of seq.
+ */
+#ifndef DSV_CATALOG_CATALOG_H
+#define DSV_CATALOG_CATALOG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../base/hash.h"
+#include "../dsv.h"
+#include "../store/store.h"
+
+struct catalog;
+
+struct catalog_options {
+	const char *dir;	/* the .dsv directory; copied */
+	int64_t lock_wait_ms;
+	mode_t file_mode;	/* of records, journal, database */
+	mode_t dir_mode;
+	bool guard;		/* the guard lock even on a local file system */
+};
+
+int catalog_create(const struct catalog_options *options, struct dsv_err *err);
+/* Opens for reading; the first operation that writes opens for writing. */
+int catalog_open(const struct catalog_options *options, struct catalog **out,
+		 struct dsv_err *err);
+void catalog_close(struct catalog *c);
+
+/* ---- Chunks ------------------------------------------------------------ */
+
+/* A chunk_lookup; arg is the catalog.  Ignores bad chunks. */
+int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
+			 struct chunk *out, struct dsv_err *err);
+
+/*
+ * Make new durable segments known, in small transactions, before the state
+ * that uses them is committed.  Until then they are staged: nothing of them
+ * is freed but by the sweep, which respects age.  A chunk that is stored
+ * elsewhere already (somebody was faster) is left out and is a dead range;
+ * a bad one is replaced.
+ */
+int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
+		  size_t count, struct dsv_err *err);
+
+/* ---- Making states ------------------------------------------------------ */
+
+/* What a state is made from; see struct dsv_state. */
+struct catalog_state {
+	unsigned char id[HASH_BYTES];
+	const void *record;
+	size_t record_len;
+	const char *kind;
+	const char *branch;
+	size_t parent_count;
+	const unsigned char (*parents)[HASH_BYTES];
+	const struct dsv_kvs *params;
+	const char *changed;		/* JSON {"set":{},"unset":[]} or NULL */
+	const struct dsv_kvs *attrs;
+	const char *message, *author, *host;
+	int64_t created_ns;
+	int64_t files, size_bytes, stored_bytes;
+	bool pin;
+	struct dsv_strings scopes;	/* opened when new */
+	const char *name;		/* NULL: none */
+	/*
+	 * The branch head this was computed from (NULL: the branch has none,
+	 * or is new).  new_branch: it must be new.
+	 */
+	const unsigned char *expected_head;
+	bool new_branch;
+	/* The job that makes it; NULL: none. */
+	const char *job_id, *cluster;
+	/* The content: of another state (fork) or a manifest of an ingest. */
+	unsigned char manifest[HASH_BYTES];
+	const struct ingest_result *ingest;	/* NULL: all is there */
+	const struct manifest *files_of;	/* whose recipes are counted */
+	const char *fork_ticket;	/* the job record to tell, or NULL */
+};
+
+enum catalog_outcome {
+	CATALOG_DONE = 0,
+	CATALOG_STALE = 1,	/* the branch head has moved: compute again */
+	CATALOG_MISSING = 2	/* a chunk relied on was freed: store again */
+};
+
+/*
+ * Commit a state, in one transaction; then its record and its line of the
+ * journal.  An enum catalog_outcome, or:
+ *
+ * DSV_EREFUSED: the name is borne by another job's state, or new_branch and
+ * the branch is there.
+ */
+int catalog_add_state(struct catalog *c, const struct catalog_state *s,
+		      struct dsv_err *err);
+
+/* ---- Reading states ------------------------------------------------------ */
+
+/* Whole ids or hexadecimal prefixes.  DSV_ENOTFOUND: none, ambiguous. */
+int catalog_find_id(struct catalog *c, const char *prefix, int64_t *seq,
+		    struct dsv_err *err);
+/* -1 in *seq: no such id. */
+int catalog_seq(struct catalog *c, const unsigned char id[HASH_BYTES],
+		int64_t *seq, struct dsv_err *err);
+/* Each of out[count] is the caller's. */
+int catalog_load(struct catalog *c, const int64_t *seqs, size_t count,
+		 struct dsv_state **out, struct dsv_err *err);
+
+/* *seq is 0 when the branch has no state.  DSV_ENOTFOUND: no branch. */
+int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,
+			struct dsv_err *err);
+/* -1 in *seq: no such name. */
+int catalog_name_get(struct catalog *c, const char *name, int64_t *seq,
+		     struct dsv_err *err);
+/* parents of seq, in order; the caller frees *out. */
+int catalog_parents(struct catalog *c, int64_t seq, int64_t **out,
+		    size_t *count, struct dsv_err *err);
+int catalog_children(struct catalog *c, int64_t seq, int64_t **out,
+		     size_t *count, struct dsv_err *err);
+/*
+ * The live state with the largest (sign > 0) or smallest numeric attribute
+ * key; of branch, or of all (NULL); among equals the newest.  -1: none has it.
+ */
+int catalog_extreme(struct catalog *c, const char *key, int sign,
+		    const char *branch, int64_t *seq, struct dsv_err *err);
+/* The manifest of a live state.  DSV_ENOTFOUND: pruned; says when, why. */
+int catalog_content(struct catalog *c, int64_t seq,
+		    unsigned char manifest[HASH_BYTES], struct dsv_err *err);
+
+/* ---- Branches, names, scopes, attributes, pins --------------------------- */
+
+int catalog_branches(struct catalog *c, struct dsv_branches *out,
+		     struct dsv_err *err);
+int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
+		       bool force, struct dsv_err *err);
+int catalog_branch_rename(struct catalog *c, const char *from, const char *to,
+			  struct dsv_err *err);
+int catalog_branch_delete(struct catalog *c, const char *name,
+			  struct dsv_err *err);
+int catalog_names(struct catalog *c, struct dsv_names *out,
+		  struct dsv_err *err);
+int catalog_name_set(struct catalog *c, const char *name, int64_t seq,
+		     bool force, struct dsv_err *err);
+int catalog_name_delete(struct catalog *c, const char *name,
+			struct dsv_err *err);
+int catalog_scopes(struct catalog *c, struct dsv_scopes *out,
+		   struct dsv_err *err);
+int catalog_scope_open(struct catalog *c, const char *name,
+		       struct dsv_err *err);
+int catalog_scope_close(struct catalog *c, const char *name,
+			struct dsv_err *err);
+int catalog_scope_change(struct catalog *c, const char *name,
+			 const int64_t *seqs, size_t count, bool add,
+			 struct dsv_err *err);
+int catalog_attr_change(struct catalog *c, int64_t seq,
+			const struct dsv_kvs *set,
+			const struct dsv_strings *unset, const char *author,
+			struct dsv_err *err);
+int catalog_attr_history(struct catalog *c, int64_t seq,
+			 struct dsv_attr_history *out, struct dsv_err *err);
+int catalog_pin(struct catalog *c, const int64_t *seqs, size_t count,
+		bool pinned, struct dsv_err *err);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/str.h"
+
+/* Wait 1 to 20 ms, differently in each process, until wait_ms are over. */
+static int on_busy(void *arg, int count)
+{
+	struct db *db = arg;
+	uint16_t noise = 0;
+	int64_t us;
+
+	if (count == 0)
+		db->waited_us = 0;
+	if (db->waited_us >= db->wait_ms * 1000)
+		return 0;
+	random_bytes(&noise, sizeof(noise));
+	us = 1000 + noise % (count < 10 ? 2000 : 20000);
+	usleep((useconds_t)us);
+	db->waited_us += us;
+	return 1;
+}
+
+int db_fail(struct db *db, int rc, struct dsv_err *err)
+{
+	const char *what = db->handle ? sqlite3_errmsg(db->handle) :
+		sqlite3_errstr(rc);
+	enum dsv_code code = DSV_ESYS;
+
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return dsv_fail(err, DSV_ELOCKED, "'%s' is locked by another"
+				" command (waited %lld ms)", db->path,
+				(long long)db->wait_ms);
+	case SQLITE_NOMEM:
+		return dsv_fail_nomem(err);
+	case SQLITE_FULL:
+		return dsv_fail(err, DSV_ENOSPC, "write '%s': no space left",
+				db->path);
+	case SQLITE_IOERR:
+		errno = db->handle ? sqlite3_system_errno(db->handle) : EIO;
+		if (errno == ENOSPC || errno == EDQUOT)
+			return dsv_fail_errno(err, "write '%s'", db->path);
+		break;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		code = DSV_ECORRUPT;
+		break;
+	case SQLITE_READONLY:
+		return dsv_fail(err, DSV_ESYS, "write '%s': no permission, or a"
+				" read-only file system", db->path);
+	default:
+		break;
+	}
+	return dsv_fail(err, code, "'%s': %s", db->path, what);
+}
+
+int db_exec(struct db *db, const char *sql, struct dsv_err *err)
+{
+	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_fail(db, rc, err);
+}
+
+int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
+	    struct dsv_err *err)
+{
+	int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE :
+		SQLITE_OPEN_READONLY;
+	int ret, rc;
+
+	memset(db, 0, sizeof(*db));
+	db->path = path;
+	db->wait_ms = wait_ms;
+	rc = sqlite3_open_v2(path, &db->handle,
+			     flags | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
+		ret = db_fail(db, rc, err);
+		goto fail;
+	}
+	sqlite3_extended_result_codes(db->handle, 1);
+	sqlite3_busy_handler(db->handle, on_busy, db);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+	/*
+	 * FULL does not sync the directory after the journal is unlinked:
+	 * a committed transaction could come undone.
+	 */
+	ret = db_exec(db, write ? "PRAGMA synchronous = EXTRA;"
+		      "PRAGMA temp_store = MEMORY;" :
+		      "PRAGMA temp_store = MEMORY;", err);
+	if (ret == 0)
+		return 0;
+fail:
+	sqlite3_close(db->handle);
+	db->handle = NULL;
+	return ret;
+}
+
+void db_close(struct db *db)
+{
+	size_t i;
+
+	for (i = 0; i < db->statement_count; i++)
+		sqlite3_finalize(db->statements[i].stmt);
+	db->statement_count = 0;
+	sqlite3_close(db->handle);
+	db->handle = NULL;
+}
+
+struct query db_query_once(struct db *db, const char *sql)
+{
+	struct query q = { db, NULL, SQLITE_OK, true };
+
+	q.rc = sqlite3_prepare_v2(db->handle, sql, -1, &q.stmt, NULL);
+	return q;
+}
+
+struct query db_query(struct db *db, const char *sql)
+{
+	struct query q = { db, NULL, SQLITE_OK, false };
+	size_t i;
+
+	for (i = 0; i < db->statement_count; i++) {
+		if (db->statements[i].sql == sql &&
+		    !sqlite3_stmt_busy(db->statements[i].stmt)) {
+			q.stmt = db->statements[i].stmt;
+			return q;
+		}
+	}
+	if (db->statement_count == DB_MAX_STATEMENTS)
+		return db_query_once(db, sql);
+	q.rc = sqlite3_prepare_v3(db->handle, sql, -1,
+				  SQLITE_PREPARE_PERSISTENT, &q.stmt, NULL);
+	if (q.rc == SQLITE_OK) {
+		db->statements[i].sql = sql;
+		db->statements[i].stmt = q.stmt;
+		db->statement_count++;
+	}
+	return q;
+}
+
+/* The place of a name; an unknown one is an error, not a silent NULL. */
+static int place(struct query *q, const char *name)
+{
+	int i;
+
+	if (q->rc != SQLITE_OK)
+		return 0;
+	i = sqlite3_bind_parameter_index(q->stmt, name);
+	if (i == 0)
+		q->rc = SQLITE_MISUSE;
+	return i;
+}
+
+static void keep(struct query *q, int rc)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = rc;
+}
+
+void query_int(struct query *q, const char *name, int64_t value)
+{
+	int i = place(q, name);
+
+	if (i > 0)
+		keep(q, sqlite3_bind_int64(q->stmt, i, value));
+}
+
+void query_real(struct query *q, const char *name, double value)
+{
+	int i = place(q, name);
+
+	if (i > 0)
+		keep(q, sqlite3_bind_double(q->stmt, i, value));
+}
+
+void query_text(struct query *q, const char *name, const char *text)
+{
+	int i = place(q, name);
+
+	if (i > 0)
+		keep(q, sqlite3_bind_text(q->stmt, i, text, -1,
+					  SQLITE_STATIC));
+}
+
+void query_blob(struct query *q, const char *name, const void *data,
+		size_t len)
+{
+	int i = place(q, name);
+
+	if (i > 0)
+		keep(q, sqlite3_bind_blob64(q->stmt, i, data, len,
+					    SQLITE_STATIC));
+}
+
+void query_hash(struct query *q, const char *name,
+		const unsigned char hash[HASH_BYTES])
+{
+	query_blob(q, name, hash, HASH_BYTES);
+}
+
+void query_null(struct query *q, const char *name)
+{
+	int i = place(q, name);
+
+	if (i > 0)
+		keep(q, sqlite3_bind_null(q->stmt, i));
+}
+
+void query_end(struct query *q)
+{
+	if (!q->stmt)
+		return;
+	if (q->owned) {
+		sqlite3_finalize(q->stmt);
+	} else {
+		sqlite3_reset(q->stmt);
+		sqlite3_clear_bindings(q->stmt);
+	}
+	q->stmt = NULL;
+}
+
+int query_step(struct query *q, struct dsv_err *err)
+{
+	int ret;
+
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_step(q->stmt);
+	if (q->rc == SQLITE_ROW) {
+		q->rc = SQLITE_OK;
+		return 1;
+	}
+	ret = q->rc == SQLITE_DONE ? 0 : db_fail(q->db, q->rc, err);
+	query_end(q);
+	return ret;
+}
+
+int query_run(struct query *q, struct dsv_err *err)
+{
+	int ret;
+
+	while ((ret = query_step(q, err)) > 0)
+		;
+	return ret;
+}
+
+int query_one_int(struct query *q, int64_t *out, struct dsv_err *err)
+{
+	int ret = query_step(q, err);
+
+	if (ret > 0) {
+		*out = query_get_int(q, 0);
+		query_end(q);
+	}
+	return ret;
+}
+
+int64_t query_get_int(struct query *q, int column)
+{
+	return sqlite3_column_int64(q->stmt, column);
+}
+
+double query_get_real(struct query *q, int column)
+{
+	return sqlite3_column_double(q->stmt, column);
+}
+
+bool query_is_null(struct query *q, int column)
+{
+	return sqlite3_column_type(q->stmt, column) == SQLITE_NULL;
+}
+
+const char *query_get_text(struct query *q, int column)
+{
+	return (const char *)sqlite3_column_text(q->stmt, column);
+}
+
+const void *query_get_blob(struct query *q, int column, size_t *len)
+{
+	const void *data = sqlite3_column_blob(q->stmt, column);
+
+	*len = (size_t)sqlite3_column_bytes(q->stmt, column);
+	return data;
+}
+
+bool query_get_hash(struct query *q, int column, unsigned char out[HASH_BYTES])
+{
+	size_t len;
+	const void *data = query_get_blob(q, column, &len);
+
+	if (!data || len != HASH_BYTES) {
+		memset(out, 0, HASH_BYTES);
+		return false;
+	}
+	memcpy(out, data, HASH_BYTES);
+	return true;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SQLite, as the catalog uses it: connections, statements that are prepared
+ * once, transactions.  Nobody outside of lib/catalog includes this.
+ */
+#ifndef DSV_CATALOG_DB_H
+#define DSV_CATALOG_DB_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/hash.h"
+#include "../dsv.h"
+
+enum { DB_MAX_STATEMENTS = 192 };
+
+struct db {
+	sqlite3 *handle;
+	const char *path;
+	int64_t wait_ms;	/* for a lock */
+	int64_t waited_us;	/* since the statement began */
+	size_t statement_count;
+	struct {
+		const char *sql;
+		sqlite3_stmt *stmt;
+	} statements[DB_MAX_STATEMENTS];
+};
+
+/*
+ * Open path; write: it exists or is made by db_create().  Waits at most
+ * wait_ms for a lock.
+ */
+int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
+	    struct dsv_err *err);
+void db_close(struct db *db);
+int db_exec(struct db *db, const char *sql, struct dsv_err *err);
+
+/*
+ * A statement in use.  sql is a literal: statements are found again by its
+ * address.  A failed bind is kept and told by query_step().
+ *
+ *	struct query q = db_query(db, sql_add);
+ *
+ *	query_text(&q, ":name", name);
+ *	return query_run(&q, err);
+ */
+struct query {
+	struct db *db;
+	sqlite3_stmt *stmt;
+	int rc;
+	bool owned;	/* finalized at the end, not kept */
+};
+
+struct query db_query(struct db *db, const char *sql);
+/* For SQL that is made at run time; not kept. */
+struct query db_query_once(struct db *db, const char *sql);
+
+void query_int(struct query *q, const char *name, int64_t value);
+void query_real(struct query *q, const char *name, double value);
+/* NULL binds NULL.  Not copied: stays until the query ends. */
+void query_text(struct query *q, const char *name, const char *text);
+void query_blob(struct query *q, const char *name, const void *data,
+		size_t len);
+void query_hash(struct query *q, const char *name,
+		const unsigned char hash[HASH_BYTES]);
+void query_null(struct query *q, const char *name);
+
+/* 1: a row; 0: done; < 0: failed.  The end resets the statement. */
+int query_step(struct query *q, struct dsv_err *err);
+/* Run to the end, rows ignored: 0 or < 0. */
+int query_run(struct query *q, struct dsv_err *err);
+/* The first column of the only row: 1, none: 0. */
+int query_one_int(struct query *q, int64_t *out, struct dsv_err *err);
+/* Before the end was reached. */
+void query_end(struct query *q);
+
+int64_t query_get_int(struct query *q, int column);
+double query_get_real(struct query *q, int column);
+bool query_is_null(struct query *q, int column);
+/* Borrowed until the next step; NULL for NULL. */
+const char *query_get_text(struct query *q, int column);
+const void *query_get_blob(struct query *q, int column, size_t *len);
+/* False (and zeros) unless it is a blob of HASH_BYTES. */
+bool query_get_hash(struct query *q, int column,
+		    unsigned char out[HASH_BYTES]);
+
+/* What rc means, with the database's message. */
+int db_fail(struct db *db, int rc, struct dsv_err *err);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guard lock: around writes where locks by fcntl() may be local or
+ * absent.  Made with link(2), which is atomic on every file system that
+ * people keep checkpoints on; names its owner (host, boot id, pid, PID
+ * namespace, start time, Slurm job) and is broken only when that is provably
+ * dead, under a second lock.
+ */
+#ifndef DSV_CATALOG_GUARD_H
+#define DSV_CATALOG_GUARD_H
+
+#include <stdint.h>
+
+#include "../dsv.h"
+
+struct guard;
+
+/* dir holds the lock.  Waits at most wait_ms: DSV_ELOCKED, names the owner. */
+int guard_acquire(const char *dir, int64_t wait_ms, struct guard **out,
+		  struct dsv_err *err);
+void guard_release(struct guard *g);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of lib/catalog share.
+ */
+#ifndef DSV_CATALOG_INTERNAL_H
+#define DSV_CATALOG_INTERNAL_H
+
+#include "catalog.h"
+#include "db.h"
+#include "guard.h"
+#include "schema.h"
+
+struct catalog {
+	struct catalog_options options;
+	char *dir;
+	char *path;		/* of catalog.db */
+	struct db reader;
+	struct db writer;	/* handle NULL until something is written */
+	bool writing;		/* inside of a write transaction */
+	struct guard *guard;	/* held while writing; NULL: none is needed */
+	int64_t seq;		/* of the transaction */
+	int64_t time_ns;	/* of the transaction */
+	json_t *ops;		/* for the journal */
+	const unsigned char *record_id;	/* of the state it makes, borrowed */
+	const void *record;
+	size_t record_len;
+};
+
+/* Where to read: in a write transaction what it wrote is seen. */
+struct db *catalog_db(struct catalog *c);
+
+/*
+ * A read that needs several statements to agree.  Short: it blocks commits.
+ * May stand inside of a write transaction, which gives the same.
+ */
+int catalog_read_begin(struct catalog *c, struct dsv_err *err);
+void catalog_read_end(struct catalog *c);
+
+/*
+ * A write transaction: takes the locks, finishes what a crash interrupted.
+ * Statements go to &c->writer.
+ */
+int catalog_begin(struct catalog *c, struct dsv_err *err);
+/* ret < 0: rolls back and returns ret; else commits and publishes. */
+int catalog_end(struct catalog *c, int ret, struct dsv_err *err);
+
+/*
+ * Say in the journal what the transaction does; steals op (also on failure,
+ * and NULL is out of memory).  No op: nothing is written to the journal.
+ */
+int journal_op(struct catalog *c, json_t *op, struct dsv_err *err);
+
+/* The id of a row, made when missing.  In a write transaction. */
+int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
+		struct dsv_err *err);
+int catalog_branch_id(struct catalog *c, const char *name, bool make,
+		      int64_t *id, struct dsv_err *err);
+int catalog_scope_id(struct catalog *c, const char *name, bool make,
+		     int64_t *id, struct dsv_err *err);
+/* The id of a state as hex, for the journal.  DSV_ENOTFOUND. */
+int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
+		      struct dsv_err *err);
+/* Add or replace one attribute, with its history.  In a write transaction. */
+int catalog_attr_put(struct catalog *c, int64_t seq, const char *key,
+		     const struct dsv_value *value, const char *author,
+		     struct dsv_err *err);
+
+#endif

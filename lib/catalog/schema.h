@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DSV_CATALOG_SCHEMA_H
+#define DSV_CATALOG_SCHEMA_H
+
+/* PRAGMA application_id of catalog.db: "dsv1". */
+#define SCHEMA_APPLICATION_ID 0x64737631
+
+extern const char *const schema_migrations[];
+extern const int schema_version;
+
+/* state.status */
+enum state_status { STATE_DURABLE = 0, STATE_PENDING = 1, STATE_LOST = 2 };
+
+/* chunk.status */
+enum chunk_status { CHUNK_OK = 0, CHUNK_CONDEMNED = 1, CHUNK_BAD = 2 };
+
+#endif
