@@ -114,12 +114,12 @@ int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 	tmp = str_format("%s.tmp-%s", path, suffix);
 	if (!tmp)
 		return dsv_fail_nomem(err);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		ret = dsv_fail_errno(err, "create '%s'", tmp);
 		goto out;
 	}
-	if (write_all(fd, data, len) < 0 || fsync(fd) < 0) {
+	if ((mode && fchmod(fd, mode) < 0) || write_all(fd, data, len) < 0 || fsync(fd) < 0) {
 		ret = dsv_fail_errno(err, "write '%s'", tmp);
 		goto out;
 	}
@@ -170,6 +170,22 @@ int fs_sync_parent(const char *path, struct dsv_err *err)
 	return ret;
 }
 
+/* 0: made or there. */
+static int make_dir(const char *path, mode_t mode, struct dsv_err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, 0777) == 0) {
+		if (mode && chmod(path, mode) < 0)
+			return dsv_fail_errno(err, "chmod '%s'", path);
+		return 0;
+	}
+	/* mkdir() of what exists may also say EROFS or EACCES. */
+	if (errno != EEXIST && stat(path, &st) < 0)
+		return dsv_fail_errno(err, "make directory '%s'", path);
+	return 0;
+}
+
 int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err)
 {
 	char *copy = strdup(path);
@@ -184,14 +200,7 @@ int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err)
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST) {
-			struct stat st;
-
-			/* A read-only or automounted parent that exists. */
-			if (stat(copy, &st) < 0)
-				ret = dsv_fail_errno(err, "make directory '%s'",
-						     copy);
-		}
+		ret = make_dir(copy, mode, err);
 		*p = c;
 	}
 	free(copy);

@@ -28,7 +28,7 @@ int fs_read(const char *path, size_t limit_bytes, struct str *out,
 
 /*
  * Replace path durably: temporary file in the same directory, fsync, rename,
- * fsync of the directory.  mode as for open(2).
+ * fsync of the directory.  mode 0: by the umask; else exactly.
  */
 int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 	       struct dsv_err *err);
@@ -37,7 +37,10 @@ int fs_sync_dir(const char *dir, struct dsv_err *err);
 /* The directory that holds path. */
 int fs_sync_parent(const char *path, struct dsv_err *err);
 
-/* Make path and what is missing above it; there already is fine. */
+/*
+ * Make path and what is missing above it; there already is fine.  mode as
+ * for fs_replace().
+ */
 int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err);
 /* Remove a file or a directory with all that is in it; absent is fine. */
 int fs_remove_tree(const char *path, struct dsv_err *err);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and making the catalog; transactions are in txn.c.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+
+/* The database's version, or < 0. */
+static int read_version(struct db *db, struct dsv_err *err)
+{
+	int64_t version = 0, application = 0;
+	struct query q;
+	int ret;
+
+	q = db_query(db, "PRAGMA user_version");
+	ret = query_one_int(&q, &version, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(db, "PRAGMA application_id");
+	ret = query_one_int(&q, &application, err);
+	if (ret < 0)
+		return ret;
+	if (application != SCHEMA_APPLICATION_ID)
+		return dsv_fail(err, DSV_ECORRUPT, "'%s' is no catalog of dsv",
+				db->path);
+	return (int)version;
+}
+
+static int check_version(struct db *db, struct dsv_err *err)
+{
+	int version = read_version(db, err);
+
+	if (version < 0)
+		return version;
+	if (version > schema_version)
+		return dsv_fail(err, DSV_ENOREPO, "'%s' was made by a newer dsv"
+				" (schema %d, this one knows %d)", db->path,
+				version, schema_version);
+	return 0;
+}
+
+/*
+ * A reader may not recover a hot journal that a crash has left: a writer
+ * must, and does so when it takes its lock.
+ */
+static int recover(struct catalog *c, struct dsv_err *err)
+{
+	int ret = catalog_begin(c, err);
+
+	if (ret < 0)
+		return ret;
+	return catalog_end(c, 0, err);
+}
+
+static int open_reader(struct catalog *c, struct dsv_err *err)
+{
+	struct query q;
+	int ret, rc;
+
+	ret = db_open(&c->reader, c->path, false, c->options.lock_wait_ms, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->reader, "PRAGMA user_version");
+	rc = q.rc;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q.stmt);
+	query_end(&q);
+	if (rc == SQLITE_READONLY_ROLLBACK || rc == SQLITE_CANTOPEN ||
+	    rc == SQLITE_READONLY_RECOVERY) {
+		db_close(&c->reader);
+		ret = recover(c, err);
+		if (ret == 0)
+			ret = db_open(&c->reader, c->path, false,
+				      c->options.lock_wait_ms, err);
+	} else if (rc != SQLITE_ROW) {
+		ret = db_fail(&c->reader, rc, err);
+	}
+	if (ret == 0)
+		ret = check_version(&c->reader, err);
+	return ret;
+}
+
+static int new_catalog(const struct catalog_options *options,
+		       struct catalog **out, struct dsv_err *err)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return dsv_fail_nomem(err);
+	c->options = *options;
+	c->dir = strdup(options->dir);
+	c->path = str_format("%s/catalog.db", options->dir);
+	if (!c->dir || !c->path) {
+		catalog_close(c);
+		return dsv_fail_nomem(err);
+	}
+	c->options.dir = c->dir;
+	if (!c->options.guard)
+		c->options.guard = fs_is_network(c->dir);
+	*out = c;
+	return 0;
+}
+
+int catalog_open(const struct catalog_options *options, struct catalog **out,
+		 struct dsv_err *err)
+{
+	struct catalog *c;
+	int ret;
+
+	ret = new_catalog(options, &c, err);
+	if (ret < 0)
+		return ret;
+	ret = open_reader(c, err);
+	if (ret < 0) {
+		catalog_close(c);
+		return ret;
+	}
+	*out = c;
+	return 0;
+}
+
+void catalog_close(struct catalog *c)
+{
+	if (!c)
+		return;
+	db_close(&c->reader);
+	db_close(&c->writer);
+	json_decref(c->ops);
+	free(c->dir);
+	free(c->path);
+	free(c);
+}
+
+/* The file itself, so that SQLite takes over its mode for the journal. */
+static int make_file(struct catalog *c, struct dsv_err *err)
+{
+	int fd = open(c->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	int ret = 0;
+
+	if (fd < 0)
+		return dsv_fail_errno(err, "create '%s'", c->path);
+	if (c->options.file_mode && fchmod(fd, c->options.file_mode) < 0)
+		ret = dsv_fail_errno(err, "chmod '%s'", c->path);
+	close(fd);
+	return ret;
+}
+
+static int migrate(struct db *db, struct dsv_err *err)
+{
+	char pragma[64];
+	int64_t version = 0;
+	struct query q;
+	int ret;
+
+	ret = db_exec(db, "BEGIN IMMEDIATE", err);
+	if (ret < 0)
+		return ret;
+	q = db_query(db, "PRAGMA user_version");
+	ret = query_one_int(&q, &version, err);
+	for (; ret >= 0 && version < schema_version; version++)
+		ret = db_exec(db, schema_migrations[version], err);
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d;"
+		 "PRAGMA application_id = %d;", schema_version,
+		 SCHEMA_APPLICATION_ID);
+	if (ret >= 0)
+		ret = db_exec(db, pragma, err);
+	if (ret >= 0)
+		return db_exec(db, "COMMIT", err);
+	db_exec(db, "ROLLBACK", NULL);
+	return ret;
+}
+
+int catalog_create(const struct catalog_options *options, struct dsv_err *err)
+{
+	struct catalog *c;
+	int ret;
+
+	ret = new_catalog(options, &c, err);
+	if (ret < 0)
+		return ret;
+	ret = make_file(c, err);
+	if (ret == 0)
+		ret = db_open(&c->writer, c->path, true,
+			      options->lock_wait_ms, err);
+	if (ret == 0)
+		ret = migrate(&c->writer, err);
+	catalog_close(c);
+	return ret;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transactions.  The commit of the SQLite transaction is the commit point.
+ * After it, and before success is told, the record goes to states/ and the
+ * line to the journal; the outbox holds both until a later transaction has
+ * seen that they are there.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "journal.h"
+
+struct db *catalog_db(struct catalog *c)
+{
+	return c->writing ? &c->writer : &c->reader;
+}
+
+int catalog_read_begin(struct catalog *c, struct dsv_err *err)
+{
+	return c->writing ? 0 : db_exec(&c->reader, "BEGIN", err);
+}
+
+void catalog_read_end(struct catalog *c)
+{
+	if (!c->writing)
+		db_exec(&c->reader, "COMMIT", NULL);
+}
+
+/* Write states/ab/<id> unless it is there. */
+static int publish_record(struct catalog *c, const unsigned char *id,
+			  const void *record, size_t len, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	char *path = NULL;
+	char *dir = NULL;
+	int ret = 0;
+
+	hash_to_hex(id, hex);
+	dir = str_format("%s/states/%.2s", c->dir, hex);
+	path = str_format("%s/states/%.2s/%s", c->dir, hex, hex);
+	if (!dir || !path)
+		ret = dsv_fail_nomem(err);
+	if (ret == 0 && access(path, F_OK) != 0) {
+		ret = fs_make_dirs(dir, c->options.dir_mode, err);
+		if (ret == 0)
+			ret = fs_replace(path, record, len,
+					 c->options.file_mode, err);
+	}
+	free(dir);
+	free(path);
+	return ret;
+}
+
+static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
+		   const void *record, size_t record_len, const void *line,
+		   size_t line_len, struct dsv_err *err)
+{
+	char *path;
+	int ret = 0;
+
+	if (id)
+		ret = publish_record(c, id, record, record_len, err);
+	if (ret < 0)
+		return ret;
+	path = str_format("%s/journal", c->dir);
+	if (!path)
+		return dsv_fail_nomem(err);
+	ret = journal_append(path, c->options.file_mode, seq, line, line_len,
+			     err);
+	free(path);
+	return ret;
+}
+
+/*
+ * Finish what earlier writers committed.  A failure (a full disk) leaves the
+ * rows for the next one: it must not keep a prune from freeing space.
+ */
+static int publish_outbox(struct catalog *c, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"SELECT seq, state, record, journal FROM outbox ORDER BY seq");
+	int64_t done = 0;
+	int ret;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		unsigned char id[HASH_BYTES];
+		bool has_record = query_get_hash(&q, 1, id);
+		size_t record_len, line_len;
+		const void *record = query_get_blob(&q, 2, &record_len);
+		const void *line = query_get_blob(&q, 3, &line_len);
+
+		if (publish(c, query_get_int(&q, 0), has_record ? id : NULL,
+			    record, record_len, line, line_len, NULL) < 0) {
+			query_end(&q);
+			break;
+		}
+		done = query_get_int(&q, 0);
+	}
+	if (ret < 0 || done == 0)
+		return ret < 0 ? ret : 0;
+	q = db_query(&c->writer, "DELETE FROM outbox WHERE seq <= :seq");
+	query_int(&q, ":seq", done);
+	return query_run(&q, err);
+}
+
+static int open_writer(struct catalog *c, struct dsv_err *err)
+{
+	if (c->writer.handle)
+		return 0;
+	if (access(c->path, W_OK) < 0)
+		return dsv_fail_errno(err, "write '%s'", c->path);
+	return db_open(&c->writer, c->path, true, c->options.lock_wait_ms, err);
+}
+
+int catalog_begin(struct catalog *c, struct dsv_err *err)
+{
+	struct query q;
+	int ret;
+
+	ret = open_writer(c, err);
+	if (ret < 0)
+		return ret;
+	if (c->options.guard) {
+		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &c->guard,
+				    err);
+		if (ret < 0)
+			return ret;
+	}
+	ret = db_exec(&c->writer, "BEGIN IMMEDIATE", err);
+	if (ret < 0) {
+		guard_release(c->guard);
+		c->guard = NULL;
+		return ret;
+	}
+	c->writing = true;
+	c->time_ns = now_ns();
+	q = db_query(&c->writer, "SELECT value + 1 FROM meta"
+		     " WHERE key = 'seq'");
+	ret = query_one_int(&q, &c->seq, err);
+	if (ret == 0)
+		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' has no sequence number",
+			       c->path);
+	if (ret > 0)
+		ret = publish_outbox(c, err);
+	return ret < 0 ? catalog_end(c, ret, err) : 0;
+}
+
+int journal_op(struct catalog *c, json_t *op, struct dsv_err *err)
+{
+	if (!c->ops)
+		c->ops = json_array();
+	if (!op || !c->ops || json_array_append_new(c->ops, op) < 0)
+		return dsv_fail_nomem(err);
+	return 0;
+}
+
+/* The journal's line and the row of the outbox. */
+static int write_outbox(struct catalog *c, struct str *line,
+			struct dsv_err *err)
+{
+	json_t *entry;
+	char *text = NULL;
+	struct query q;
+	int ret;
+
+	entry = json_pack("{s:I, s:O}", "time", (json_int_t)c->time_ns, "ops",
+			  c->ops);
+	if (entry)
+		text = json_dumps(entry, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(entry);
+	if (!text)
+		return dsv_fail_nomem(err);
+	ret = journal_line(line, c->seq, text, err);
+	free(text);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer,
+		     "INSERT INTO outbox (seq, state, record, journal)"
+		     " VALUES (:seq, :state, :record, :journal)");
+	query_int(&q, ":seq", c->seq);
+	if (c->record_id) {
+		query_hash(&q, ":state", c->record_id);
+		query_blob(&q, ":record", c->record, c->record_len);
+	}
+	query_blob(&q, ":journal", line->data, line->len);
+	ret = query_run(&q, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "UPDATE meta SET value = :seq"
+		     " WHERE key = 'seq'");
+	query_int(&q, ":seq", c->seq);
+	return query_run(&q, err);
+}
+
+int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
+{
+	struct str line = STR_INIT;
+
+	if (ret == 0 && c->ops)
+		ret = write_outbox(c, &line, err);
+	if (ret == 0)
+		ret = db_exec(&c->writer, "COMMIT", err);
+	if (ret != 0)
+		db_exec(&c->writer, "ROLLBACK", NULL);
+	c->writing = false;
+	/*
+	 * It is committed: should this fail, the outbox has it, and the next
+	 * writer does it.
+	 */
+	if (ret == 0 && line.len > 0)
+		publish(c, c->seq, c->record_id, c->record, c->record_len,
+			line.data, line.len, NULL);
+	json_decref(c->ops);
+	c->ops = NULL;
+	c->record_id = NULL;
+	c->record = NULL;
+	guard_release(c->guard);
+	c->guard = NULL;
+	str_release(&line);
+	return ret;
+}
