@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is said of states after the fact: attributes, scopes, pins.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/value.h"
+
+int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
+		struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT id FROM key WHERE name = :name");
+	int ret;
+
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, id, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	if (!make) {
+		*id = -1;
+		return 0;
+	}
+	q = db_query(&c->writer, "INSERT INTO key (name) VALUES (:name)");
+	query_text(&q, ":name", name);
+	ret = query_run(&q, err);
+	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	return ret;
+}
+
+/* value NULL: unset. */
+static int attr_note(struct catalog *c, int64_t seq, int64_t key,
+		     const struct dsv_value *value, const char *author,
+		     struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"INSERT OR REPLACE INTO attr_history"
+		" (state, seq, key, type, text, time, author)"
+		" VALUES (:state, :seq, :key, :type, :text, :time, :author)");
+
+	query_int(&q, ":state", seq);
+	query_int(&q, ":seq", c->seq);
+	query_int(&q, ":key", key);
+	if (value) {
+		query_int(&q, ":type", value->type);
+		query_text(&q, ":text", value->text);
+	}
+	query_int(&q, ":time", c->time_ns);
+	query_text(&q, ":author", author);
+	return query_run(&q, err);
+}
+
+int catalog_attr_put(struct catalog *c, int64_t seq, const char *key,
+		     const struct dsv_value *value, const char *author,
+		     struct dsv_err *err)
+{
+	struct query q;
+	int64_t id;
+	int ret;
+
+	ret = catalog_key(c, key, true, &id, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer,
+		     "INSERT OR REPLACE INTO attr"
+		     " (state, key, type, number, text)"
+		     " VALUES (:state, :key, :type, :number, :text)");
+	query_int(&q, ":state", seq);
+	query_int(&q, ":key", id);
+	query_int(&q, ":type", value->type);
+	if (value->type == DSV_NUMBER || value->type == DSV_BOOL)
+		query_real(&q, ":number", value->number);
+	query_text(&q, ":text", value->text);
+	ret = query_run(&q, err);
+	return ret < 0 ? ret : attr_note(c, seq, id, value, author, err);
+}
+
+static int attr_remove(struct catalog *c, int64_t seq, const char *key,
+		       const char *author, struct dsv_err *err)
+{
+	struct query q;
+	int64_t id;
+	int ret;
+
+	ret = catalog_key(c, key, false, &id, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "DELETE FROM attr WHERE state = :state"
+		     " AND key = :key");
+	query_int(&q, ":state", seq);
+	query_int(&q, ":key", id);
+	ret = query_run(&q, err);
+	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
+		ret = dsv_fail(err, DSV_ENOTFOUND,
+			       "the state has no attribute '%s'", key);
+	return ret < 0 ? ret : attr_note(c, seq, id, NULL, author, err);
+}
+
+static int attr_op(struct catalog *c, int64_t seq, const struct dsv_kvs *set,
+		   const struct dsv_strings *unset, const char *author,
+		   struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	json_t *keys = json_array();
+	size_t i;
+	int ret;
+
+	ret = catalog_state_hex(c, seq, hex, err);
+	if (ret < 0) {
+		json_decref(keys);
+		return ret;
+	}
+	for (i = 0; i < unset->count; i++)
+		json_array_append_new(keys, json_string(unset->items[i]));
+	return journal_op(c, json_pack("{s:s, s:s, s:o, s:o, s:s}", "op",
+				       "attr", "state", hex, "set",
+				       kvs_to_json(set), "unset", keys,
+				       "author", author), err);
+}
+
+int catalog_attr_change(struct catalog *c, int64_t seq,
+			const struct dsv_kvs *set,
+			const struct dsv_strings *unset, const char *author,
+			struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < set->count; i++)
+		ret = catalog_attr_put(c, seq, set->items[i].key,
+				       &set->items[i].value, author, err);
+	for (i = 0; ret == 0 && i < unset->count; i++)
+		ret = attr_remove(c, seq, unset->items[i], author, err);
+	if (ret == 0)
+		ret = attr_op(c, seq, set, unset, author, err);
+	return catalog_end(c, ret, err);
+}
+
+void dsv_attr_history_free(struct dsv_attr_history *history)
+{
+	size_t i;
+
+	for (i = 0; i < history->count; i++) {
+		free((char *)history->items[i].author);
+		free((char *)history->items[i].key);
+		free((char *)history->items[i].value.text);
+	}
+	free(history->items);
+	*history = (struct dsv_attr_history){ 0, NULL };
+}
+
+static bool history_row(struct query *q, struct dsv_attr_change *change)
+{
+	const char *text = query_get_text(q, 4);
+
+	memset(change, 0, sizeof(*change));
+	change->time_ns = query_get_int(q, 0);
+	change->author = strdup(query_get_text(q, 1));
+	change->key = strdup(query_get_text(q, 2));
+	change->unset = query_is_null(q, 3);
+	change->value.text = strdup(text ? text : "");
+	change->value.type = (enum dsv_type)query_get_int(q, 3);
+	if (change->value.type == DSV_NUMBER && change->value.text)
+		number_parse(change->value.text, &change->value.number);
+	if (change->value.type == DSV_BOOL && change->value.text)
+		change->value.number = !strcmp(change->value.text, "true");
+	return change->author && change->key && change->value.text;
+}
+
+int catalog_attr_history(struct catalog *c, int64_t seq,
+			 struct dsv_attr_history *out, struct dsv_err *err)
+{
+	struct dsv_attr_history list = { 0, NULL };
+	struct query q = db_query(catalog_db(c),
+		"SELECT h.time, h.author, k.name, h.type, h.text"
+		" FROM attr_history h JOIN key k ON k.id = h.key"
+		" WHERE h.state = :state ORDER BY h.seq, k.name");
+	int ret;
+
+	query_int(&q, ":state", seq);
+	while ((ret = query_step(&q, err)) > 0) {
+		struct dsv_attr_change *items = realloc(list.items,
+			(list.count + 1) * sizeof(*items));
+
+		if (items)
+			list.items = items;
+		if (!items || !history_row(&q, &items[list.count++])) {
+			query_end(&q);
+			ret = dsv_fail_nomem(err);
+			break;
+		}
+	}
+	if (ret < 0)
+		dsv_attr_history_free(&list);
+	else
+		*out = list;
+	return ret;
+}
+
+int catalog_scope_id(struct catalog *c, const char *name, bool make,
+		     int64_t *id, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT id FROM scope WHERE name = :name");
+	int ret;
+
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, id, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	if (!make)
+		return dsv_fail(err, DSV_ENOTFOUND, "there is no scope '%s'",
+				name);
+	q = db_query(&c->writer, "INSERT INTO scope (name, created)"
+		     " VALUES (:name, :created)");
+	query_text(&q, ":name", name);
+	query_int(&q, ":created", c->time_ns);
+	ret = query_run(&q, err);
+	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	return ret;
+}
+
+void dsv_scopes_free(struct dsv_scopes *scopes)
+{
+	size_t i;
+
+	for (i = 0; i < scopes->count; i++)
+		free((char *)scopes->items[i].name);
+	free(scopes->items);
+	*scopes = (struct dsv_scopes){ 0, NULL };
+}
+
+int catalog_scopes(struct catalog *c, struct dsv_scopes *out,
+		   struct dsv_err *err)
+{
+	struct dsv_scopes list = { 0, NULL };
+	struct query q = db_query(catalog_db(c),
+		"SELECT name, created, closed, (SELECT count(*)"
+		" FROM scope_state WHERE scope = id) FROM scope ORDER BY name");
+	int ret;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		struct dsv_scope *items = realloc(list.items,
+			(list.count + 1) * sizeof(*items));
+
+		if (items)
+			list.items = items;
+		if (!items || !(items[list.count].name =
+				strdup(query_get_text(&q, 0)))) {
+			query_end(&q);
+			ret = dsv_fail_nomem(err);
+			break;
+		}
+		items += list.count++;
+		items->created_ns = query_get_int(&q, 1);
+		items->closed_ns = query_get_int(&q, 2);
+		items->open = query_is_null(&q, 2);
+		items->states = query_get_int(&q, 3);
+	}
+	if (ret < 0)
+		dsv_scopes_free(&list);
+	else
+		*out = list;
+	return ret;
+}
+
+static int scope_set_open(struct catalog *c, const char *name, bool open,
+			  struct dsv_err *err)
+{
+	struct query q;
+	int64_t id;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_scope_id(c, name, open, &id, err);
+	if (ret == 0) {
+		q = db_query(&c->writer, "UPDATE scope SET closed = :closed"
+			     " WHERE id = :id AND closed IS NOT :closed");
+		query_int(&q, ":id", id);
+		if (!open)
+			query_int(&q, ":closed", c->time_ns);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s}", "op", open ?
+					      "scope-open" : "scope-close",
+					      "name", name), err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_scope_open(struct catalog *c, const char *name,
+		       struct dsv_err *err)
+{
+	return scope_set_open(c, name, true, err);
+}
+
+int catalog_scope_close(struct catalog *c, const char *name,
+			struct dsv_err *err)
+{
+	return scope_set_open(c, name, false, err);
+}
+
+/* The ids of the states, for the journal; NULL with err set. */
+static json_t *state_ids(struct catalog *c, const int64_t *seqs, size_t count,
+			 struct dsv_err *err)
+{
+	json_t *ids = json_array();
+	char hex[HASH_HEX_SIZE];
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (catalog_state_hex(c, seqs[i], hex, err) < 0) {
+			json_decref(ids);
+			return NULL;
+		}
+		json_array_append_new(ids, json_string(hex));
+	}
+	if (!ids)
+		dsv_fail_nomem(err);
+	return ids;
+}
+
+int catalog_scope_change(struct catalog *c, const char *name,
+			 const int64_t *seqs, size_t count, bool add,
+			 struct dsv_err *err)
+{
+	json_t *ids = NULL;
+	int64_t id;
+	size_t i;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_scope_id(c, name, add, &id, err);
+	for (i = 0; ret == 0 && i < count; i++) {
+		struct query q = db_query(&c->writer, add ?
+			"INSERT OR IGNORE INTO scope_state (scope, state)"
+			" VALUES (:scope, :state)" :
+			"DELETE FROM scope_state"
+			" WHERE scope = :scope AND state = :state");
+
+		query_int(&q, ":scope", id);
+		query_int(&q, ":state", seqs[i]);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0) {
+		ids = state_ids(c, seqs, count, err);
+		ret = ids ? journal_op(c, json_pack("{s:s, s:s, s:o}", "op",
+			add ? "scope-add" : "scope-rm", "name", name, "states",
+			ids), err) : DSV_ESYS;
+	}
+	return catalog_end(c, ret, err);
+}
+
+int catalog_pin(struct catalog *c, const int64_t *seqs, size_t count,
+		bool pinned, struct dsv_err *err)
+{
+	json_t *ids = NULL;
+	size_t i;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < count; i++) {
+		struct query q = db_query(&c->writer,
+			"UPDATE state SET pinned = :pinned WHERE seq = :seq");
+
+		query_int(&q, ":pinned", pinned);
+		query_int(&q, ":seq", seqs[i]);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0) {
+		ids = state_ids(c, seqs, count, err);
+		ret = ids ? journal_op(c, json_pack("{s:s, s:o}", "op",
+			pinned ? "pin" : "unpin", "states", ids), err) :
+			DSV_ESYS;
+	}
+	return catalog_end(c, ret, err);
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Branches and names of states, which share one namespace.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
+		      struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	struct query q = db_query(catalog_db(c),
+		"SELECT id FROM state WHERE seq = :seq");
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	ret = query_step(&q, err);
+	if (ret == 0)
+		return dsv_fail(err, DSV_ENOTFOUND,
+				"a state is no longer in the catalog");
+	if (ret < 0)
+		return ret;
+	query_get_hash(&q, 0, id);
+	query_end(&q);
+	hash_to_hex(id, hex);
+	return 0;
+}
+
+/* 1: sql, given :name, has a row. */
+static int exists(struct catalog *c, const char *sql, const char *name,
+		  struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer, sql);
+	int64_t found;
+
+	query_text(&q, ":name", name);
+	return query_one_int(&q, &found, err);
+}
+
+/* Names and branches win over each other in no order: one may not be both. */
+static int check_free(struct catalog *c, const char *name, bool as_branch,
+		      struct dsv_err *err)
+{
+	int ret;
+
+	ret = exists(c, "SELECT 1 FROM name WHERE name = :name", name, err);
+	if (ret > 0)
+		return dsv_fail(err, DSV_EREFUSED,
+				"'%s' is the name of a state", name);
+	if (ret < 0 || !as_branch)
+		return ret;
+	ret = exists(c, "SELECT 1 FROM branch WHERE name = :name"
+		     " AND NOT deleted", name, err);
+	if (ret > 0)
+		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
+				" already", name);
+	return ret;
+}
+
+int catalog_branch_id(struct catalog *c, const char *name, bool make,
+		      int64_t *id, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT id FROM branch WHERE name = :name AND NOT deleted");
+	int ret;
+
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, id, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	if (!make)
+		return dsv_fail(err, DSV_ENOTFOUND, "there is no branch '%s'",
+				name);
+	ret = check_free(c, name, false, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "INSERT INTO branch (name) VALUES (:name)");
+	query_text(&q, ":name", name);
+	ret = query_run(&q, err);
+	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	return ret;
+}
+
+int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,
+			struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT coalesce(head, 0) FROM branch"
+		" WHERE name = :name AND NOT deleted");
+	int ret;
+
+	query_text(&q, ":name", branch);
+	ret = query_one_int(&q, seq, err);
+	if (ret == 0)
+		return dsv_fail(err, DSV_ENOTFOUND, "there is no branch '%s'",
+				branch);
+	return ret < 0 ? ret : 0;
+}
+
+void dsv_branches_free(struct dsv_branches *branches)
+{
+	size_t i;
+
+	for (i = 0; i < branches->count; i++)
+		free((char *)branches->items[i].name);
+	free(branches->items);
+	*branches = (struct dsv_branches){ 0, NULL };
+}
+
+int catalog_branches(struct catalog *c, struct dsv_branches *out,
+		     struct dsv_err *err)
+{
+	struct dsv_branches list = { 0, NULL };
+	struct query q = db_query(catalog_db(c),
+		"SELECT b.name, s.id FROM branch b"
+		" LEFT JOIN state s ON s.seq = b.head"
+		" WHERE NOT b.deleted ORDER BY b.name");
+	int ret;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		struct dsv_branch *items = realloc(list.items,
+			(list.count + 1) * sizeof(*items));
+		unsigned char id[HASH_BYTES];
+
+		if (items)
+			list.items = items;
+		if (!items || !(items[list.count].name =
+				strdup(query_get_text(&q, 0)))) {
+			query_end(&q);
+			ret = dsv_fail_nomem(err);
+			break;
+		}
+		items += list.count++;
+		items->current = false;
+		items->head[0] = '\0';
+		if (query_get_hash(&q, 1, id))
+			hash_to_hex(id, items->head);
+	}
+	if (ret < 0)
+		dsv_branches_free(&list);
+	else
+		*out = list;
+	return ret;
+}
+
+static int branch_op(struct catalog *c, const char *name, int64_t head,
+		     struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE] = "";
+	int ret = 0;
+
+	if (head > 0)
+		ret = catalog_state_hex(c, head, hex, err);
+	if (ret < 0)
+		return ret;
+	return journal_op(c, json_pack("{s:s, s:s, s:s}", "op", "branch",
+				       "name", name, "head", hex), err);
+}
+
+int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
+		       bool force, struct dsv_err *err)
+{
+	struct query q;
+	int64_t id;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	if (!force)
+		ret = check_free(c, name, true, err);
+	if (ret == 0)
+		ret = catalog_branch_id(c, name, true, &id, err);
+	if (ret == 0) {
+		q = db_query(&c->writer, "UPDATE branch SET head = :head"
+			     " WHERE id = :id");
+		if (head > 0)
+			query_int(&q, ":head", head);
+		query_int(&q, ":id", id);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0)
+		ret = branch_op(c, name, head, err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_branch_rename(struct catalog *c, const char *from, const char *to,
+			  struct dsv_err *err)
+{
+	struct query q;
+	int64_t id;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_branch_id(c, from, false, &id, err);
+	if (ret == 0)
+		ret = check_free(c, to, true, err);
+	if (ret == 0) {
+		q = db_query(&c->writer, "UPDATE branch SET name = :name"
+			     " WHERE id = :id");
+		query_text(&q, ":name", to);
+		query_int(&q, ":id", id);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s, s:s}", "op",
+					      "branch-rename", "from", from,
+					      "to", to), err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_branch_delete(struct catalog *c, const char *name,
+			  struct dsv_err *err)
+{
+	struct query q;
+	int64_t id;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_branch_id(c, name, false, &id, err);
+	if (ret == 0) {
+		q = db_query(&c->writer, "UPDATE branch SET deleted = 1"
+			     " WHERE id = :id");
+		query_int(&q, ":id", id);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s}", "op",
+					      "branch-delete", "name", name),
+				 err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_name_get(struct catalog *c, const char *name, int64_t *seq,
+		     struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT state FROM name WHERE name = :name");
+	int ret;
+
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, seq, err);
+	if (ret == 0)
+		*seq = -1;
+	return ret < 0 ? ret : 0;
+}
+
+void dsv_names_free(struct dsv_names *names)
+{
+	size_t i;
+
+	for (i = 0; i < names->count; i++)
+		free((char *)names->items[i].name);
+	free(names->items);
+	*names = (struct dsv_names){ 0, NULL };
+}
+
+int catalog_names(struct catalog *c, struct dsv_names *out,
+		  struct dsv_err *err)
+{
+	struct dsv_names list = { 0, NULL };
+	struct query q = db_query(catalog_db(c),
+		"SELECT n.name, s.id FROM name n"
+		" JOIN state s ON s.seq = n.state ORDER BY n.name");
+	int ret;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		struct dsv_name *items = realloc(list.items,
+			(list.count + 1) * sizeof(*items));
+		unsigned char id[HASH_BYTES];
+
+		if (items)
+			list.items = items;
+		if (!items || !(items[list.count].name =
+				strdup(query_get_text(&q, 0)))) {
+			query_end(&q);
+			ret = dsv_fail_nomem(err);
+			break;
+		}
+		query_get_hash(&q, 1, id);
+		hash_to_hex(id, items[list.count++].id);
+	}
+	if (ret < 0)
+		dsv_names_free(&list);
+	else
+		*out = list;
+	return ret;
+}
+
+static int check_name(struct catalog *c, const char *name, bool force,
+		      struct dsv_err *err)
+{
+	int ret = exists(c, "SELECT 1 FROM branch WHERE name = :name"
+			 " AND NOT deleted", name, err);
+
+	if (ret > 0)
+		return dsv_fail(err, DSV_EREFUSED, "'%s' is the name of a"
+				" branch", name);
+	if (ret < 0 || force)
+		return ret;
+	ret = exists(c, "SELECT 1 FROM name WHERE name = :name", name, err);
+	if (ret > 0)
+		return dsv_fail(err, DSV_EREFUSED, "'%s' names another state"
+				" already (-f moves it)", name);
+	return ret;
+}
+
+int catalog_name_set(struct catalog *c, const char *name, int64_t seq,
+		     bool force, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	struct query q;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = check_name(c, name, force, err);
+	if (ret == 0)
+		ret = catalog_state_hex(c, seq, hex, err);
+	if (ret == 0) {
+		q = db_query(&c->writer,
+			     "INSERT OR REPLACE INTO name (name, state)"
+			     " VALUES (:name, :seq)");
+		query_text(&q, ":name", name);
+		query_int(&q, ":seq", seq);
+		ret = query_run(&q, err);
+	}
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s, s:s}", "op", "name",
+					      "name", name, "state", hex), err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_name_delete(struct catalog *c, const char *name,
+			struct dsv_err *err)
+{
+	struct query q;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "DELETE FROM name WHERE name = :name");
+	query_text(&q, ":name", name);
+	ret = query_run(&q, err);
+	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
+		ret = dsv_fail(err, DSV_ENOTFOUND, "no state has the name '%s'",
+			       name);
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s}", "op",
+					      "name-delete", "name", name),
+				 err);
+	return catalog_end(c, ret, err);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chunks and the segments that hold them: looking up and staging.
+ */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { STAGE_BATCH = 2000 };	/* rows a transaction: some 20 ms */
+
+int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
+			 struct chunk *out, struct dsv_err *err)
+{
+	struct catalog *c = arg;
+	struct query q = db_query(catalog_db(c),
+		"SELECT s.name, c.offset, c.length, c.stored, c.encoding,"
+		" c.crc FROM chunk c JOIN segment s ON s.id = c.segment"
+		" WHERE c.hash = :hash AND c.status <> 2");
+	const char *name;
+	int ret;
+
+	query_hash(&q, ":hash", hash);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	name = query_get_text(&q, 0);
+	memcpy(out->hash, hash, HASH_BYTES);
+	strncpy(out->segment, name ? name : "", SEGMENT_NAME_SIZE - 1);
+	out->segment[SEGMENT_NAME_SIZE - 1] = '\0';
+	out->offset = query_get_int(&q, 1);
+	out->length = (uint32_t)query_get_int(&q, 2);
+	out->stored_length = (uint32_t)query_get_int(&q, 3);
+	out->encoding = (uint8_t)query_get_int(&q, 4);
+	out->crc32c = (uint32_t)query_get_int(&q, 5);
+	query_end(&q);
+	return 1;
+}
+
+static int segment_row(struct catalog *c, const struct ingest_segment *segment,
+		       int64_t *id, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"INSERT INTO segment (name, kind, staged)"
+		" VALUES (:name, :kind, :staged)"
+		" ON CONFLICT (name) DO UPDATE SET staged = excluded.staged"
+		" RETURNING id");
+	int ret;
+
+	query_text(&q, ":name", segment->name);
+	query_int(&q, ":kind", segment->kind);
+	query_int(&q, ":staged", c->time_ns);
+	ret = query_one_int(&q, id, err);
+	return ret < 0 ? ret : 0;
+}
+
+static int chunk_row(struct catalog *c, int64_t segment,
+		     const struct chunk *chunk, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"INSERT INTO chunk (hash, segment, offset, length, stored,"
+		" encoding, crc) VALUES (:hash, :segment, :offset, :length,"
+		" :stored, :encoding, :crc)"
+		" ON CONFLICT (hash) DO UPDATE SET segment = excluded.segment,"
+		" offset = excluded.offset, length = excluded.length,"
+		" stored = excluded.stored, encoding = excluded.encoding,"
+		" base = NULL, crc = excluded.crc, status = 0, since = NULL"
+		" WHERE status = 2");
+
+	query_hash(&q, ":hash", chunk->hash);
+	query_int(&q, ":segment", segment);
+	query_int(&q, ":offset", chunk->offset);
+	query_int(&q, ":length", chunk->length);
+	query_int(&q, ":stored", chunk->stored_length);
+	query_int(&q, ":encoding", chunk->encoding);
+	query_int(&q, ":crc", chunk->crc32c);
+	return query_run(&q, err);
+}
+
+/* Rows [from, to) of the segment, in one transaction. */
+static int stage_some(struct catalog *c, const struct ingest_segment *segment,
+		      size_t from, size_t to, struct dsv_err *err)
+{
+	int64_t id = 0;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = segment_row(c, segment, &id, err);
+	for (; ret == 0 && from < to; from++)
+		ret = chunk_row(c, id, &segment->chunks[from], err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
+		  size_t count, struct dsv_err *err)
+{
+	size_t i, from, to;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		from = 0;
+		do {
+			to = from + STAGE_BATCH;
+			if (to > segments[i].count)
+				to = segments[i].count;
+			ret = stage_some(c, &segments[i], from, to, err);
+			if (ret < 0)
+				return ret;
+			from = to;
+		} while (to < segments[i].count);
+	}
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "content.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_hashes(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_BYTES);
+}
+
+int content_recipes(const struct manifest *files,
+		    unsigned char (**out)[HASH_BYTES], size_t *count,
+		    struct dsv_err *err)
+{
+	unsigned char (*list)[HASH_BYTES];
+	size_t n = 0, unique = 0;
+	size_t i;
+
+	list = malloc((files->count + 1) * sizeof(*list));
+	if (!list)
+		return dsv_fail_nomem(err);
+	for (i = 0; i < files->count; i++) {
+		if (files->entries[i].type == DSV_FILE)
+			memcpy(list[n++], files->entries[i].recipe, HASH_BYTES);
+	}
+	qsort(list, n, sizeof(*list), compare_hashes);
+	for (i = 0; i < n; i++) {
+		if (unique > 0 && !memcmp(list[unique - 1], list[i], HASH_BYTES))
+			continue;
+		memmove(list[unique++], list[i], HASH_BYTES);
+	}
+	*out = list;
+	*count = unique;
+	return 0;
+}
+
+static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
+		     struct dsv_err *err)
+{
+	int64_t status = 0;
+	struct query q = db_query(&c->writer,
+		"SELECT status FROM chunk WHERE hash = :hash");
+	int ret;
+
+	query_hash(&q, ":hash", hash);
+	ret = query_one_int(&q, &status, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 0 || status == CHUNK_BAD)
+		return CATALOG_MISSING;
+	if (status == CHUNK_OK)
+		return 0;
+	q = db_query(&c->writer, "UPDATE chunk SET status = 0, since = NULL"
+		     " WHERE hash = :hash");
+	query_hash(&q, ":hash", hash);
+	return query_run(&q, err);
+}
+
+int content_claim(struct catalog *c,
+		  const unsigned char (*chunks)[HASH_BYTES], size_t count,
+		  struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		ret = claim_one(c, chunks[i], err);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Note that the recipe touches the segment of the chunk. */
+static int link_recipe(struct catalog *c, int64_t recipe,
+		       const unsigned char chunk[HASH_BYTES],
+		       struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
+		" SELECT segment, :recipe FROM chunk WHERE hash = :hash");
+
+	query_int(&q, ":recipe", recipe);
+	query_hash(&q, ":hash", chunk);
+	return query_run(&q, err);
+}
+
+static int compare_recipe(const void *hash, const void *recipe)
+{
+	return memcmp(hash, ((const struct ingest_recipe *)recipe)->hash,
+		      HASH_BYTES);
+}
+
+/*
+ * A recipe that nothing in use names: its chunks may be condemned or gone.
+ */
+static int revive_recipe(struct catalog *c, int64_t id,
+			 const unsigned char hash[HASH_BYTES],
+			 const struct ingest_recipe *known,
+			 struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	if (!known)
+		return CATALOG_MISSING;
+	ret = claim_one(c, hash, err);
+	if (ret == 0)
+		ret = content_claim(c, (const unsigned char (*)[HASH_BYTES])
+				    known->chunks, known->count, err);
+	if (ret == 0)
+		ret = link_recipe(c, id, hash, err);
+	for (i = 0; ret == 0 && i < known->count; i++)
+		ret = link_recipe(c, id, known->chunks[i], err);
+	return ret;
+}
+
+static int use_recipe(struct catalog *c, const unsigned char hash[HASH_BYTES],
+		      const struct ingest_recipe *known, struct dsv_err *err)
+{
+	int64_t id, refs;
+	struct query q = db_query(&c->writer,
+		"INSERT INTO recipe (hash, refs) VALUES (:hash, 1)"
+		" ON CONFLICT (hash) DO UPDATE SET refs = refs + 1"
+		" RETURNING id, refs");
+	int ret;
+
+	query_hash(&q, ":hash", hash);
+	ret = query_step(&q, err);
+	if (ret < 0)
+		return ret;
+	id = query_get_int(&q, 0);
+	refs = query_get_int(&q, 1);
+	query_end(&q);
+	return refs > 1 ? 0 : revive_recipe(c, id, hash, known, err);
+}
+
+static int use_recipes(struct catalog *c, const struct manifest *files,
+		       const struct ingest_result *ingest, struct dsv_err *err)
+{
+	struct ingest_recipe *known = NULL;
+	unsigned char (*recipes)[HASH_BYTES];
+	size_t count, i, known_count = 0;
+	int ret;
+
+	ret = content_recipes(files, &recipes, &count, err);
+	if (ret < 0)
+		return ret;
+	if (ingest && ingest->recipe_count > 0) {
+		known_count = ingest->recipe_count;
+		known = malloc(known_count * sizeof(*known));
+		if (!known) {
+			free(recipes);
+			return dsv_fail_nomem(err);
+		}
+		memcpy(known, ingest->recipes, known_count * sizeof(*known));
+		qsort(known, known_count, sizeof(*known), compare_hashes);
+	}
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = use_recipe(c, recipes[i], known ?
+				 bsearch(recipes[i], known, known_count,
+					 sizeof(*known), compare_recipe) :
+				 NULL, err);
+	free(known);
+	free(recipes);
+	return ret;
+}
+
+int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
+		const struct manifest *files,
+		const struct ingest_result *ingest, int64_t *id,
+		struct dsv_err *err)
+{
+	int64_t refs;
+	struct query q = db_query(&c->writer,
+		"INSERT INTO manifest (hash, refs) VALUES (:hash, 1)"
+		" ON CONFLICT (hash) DO UPDATE SET refs = refs + 1"
+		" RETURNING id, refs");
+	int ret;
+
+	query_hash(&q, ":hash", hash);
+	ret = query_step(&q, err);
+	if (ret < 0)
+		return ret;
+	*id = query_get_int(&q, 0);
+	refs = query_get_int(&q, 1);
+	query_end(&q);
+	if (refs > 1)
+		return 0;
+	if (!files)
+		return CATALOG_MISSING;
+	ret = claim_one(c, hash, err);
+	if (ret != 0)
+		return ret;
+	q = db_query(&c->writer,
+		     "INSERT OR IGNORE INTO manifest_segment"
+		     " (segment, manifest)"
+		     " SELECT segment, :manifest FROM chunk"
+		     " WHERE hash = :hash");
+	query_int(&q, ":manifest", *id);
+	query_hash(&q, ":hash", hash);
+	ret = query_run(&q, err);
+	return ret < 0 ? ret : use_recipes(c, files, ingest, err);
+}

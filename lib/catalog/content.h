@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counting what is in use.  A manifest counts the live states that have it; a
+ * recipe counts the manifests in use that name it, each once however many
+ * files of it have it.  Chunks are not counted: which of a segment are alive
+ * is worked out, when something is freed, from the recipes and manifests that
+ * touch the segment (recipe_segment, manifest_segment).
+ *
+ * All are called inside of a write transaction.
+ */
+#ifndef DSV_CATALOG_CONTENT_H
+#define DSV_CATALOG_CONTENT_H
+
+#include "internal.h"
+
+/*
+ * Count one more live state of the manifest.  files: its decoded form, needed
+ * when the manifest was not in use; ingest: the recipes that may be new and
+ * their chunks.  Both may be NULL when the manifest is in use.  *id is its
+ * row.
+ *
+ * CATALOG_MISSING: something it needs is not in the store.
+ */
+int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
+		const struct manifest *files,
+		const struct ingest_result *ingest, int64_t *id,
+		struct dsv_err *err);
+
+/*
+ * Check that chunks[count] are stored, and bring condemned ones back.
+ * CATALOG_MISSING: one is not there, or bad.
+ */
+int content_claim(struct catalog *c,
+		  const unsigned char (*chunks)[HASH_BYTES], size_t count,
+		  struct dsv_err *err);
+
+/*
+ * The distinct recipes of a manifest, sorted; the caller's to free().
+ */
+int content_recipes(const struct manifest *files,
+		    unsigned char (**out)[HASH_BYTES], size_t *count,
+		    struct dsv_err *err);
+
+#endif
