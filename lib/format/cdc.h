@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../dsv.h"
+
 #define CDC_MIN_BYTES (256 << 10)
 #define CDC_AVERAGE_BYTES (1 << 20)
 #define CDC_MAX_BYTES (4 << 20)
@@ -18,12 +20,13 @@ struct cdc {
 	uint64_t gear[256];
 };
 
-void cdc_init(struct cdc *cdc);
+/* DSV_ESYS: libcrypto failed. */
+int cdc_init(struct cdc *cdc);
 
 /*
  * The length of the first chunk of data: between CDC_MIN_BYTES and
  * CDC_MAX_BYTES, or len when that is smaller.  Give at least CDC_MAX_BYTES
- * unless the data ends before.
+ * unless the data ends before: the cut is then a pure function of the bytes.
  */
 size_t cdc_cut(const struct cdc *cdc, const unsigned char *data, size_t len);
 

@@ -3,10 +3,34 @@
  * Where a file's natural boundaries are, and which tensors it holds.
  *
  * Formats: safetensors, PyTorch zip (storage by storage through the central
- * directory), NumPy .npy and .npz; anything else has no natural boundaries
- * and is cut by its content (see cdc.h).  All bytes are foreign: what does
- * not parse, exactly, is opaque, never an error, and costs neither memory nor
- * time in proportion to what it claims.
+ * directory; also several one after the other, as .distcp files are), NumPy
+ * .npy and .npz, GGUF; anything else has no natural boundaries and is cut by
+ * its content (see cdc.h).  The bytes decide, never the name.  All bytes are
+ * foreign: what does not parse, exactly, is opaque, never an error, and costs
+ * neither memory nor time in proportion to what it claims.
+ *
+ * The cutting rule, version 1.  A parser gives the extents of the tensors
+ * (storages, arrays) in file order: not empty, disjoint.  Their sizes, and
+ * the sizes of the gaps between them, alone decide:
+ *
+ * 1. The head (all before the first extent) and the tail (all after the last)
+ *    are ranges of their own, so a header that grows moves nothing else.
+ * 2. An extent of FORMAT_SMALL_BYTES or more is cut every FORMAT_BLOCK_BYTES
+ *    from its start; the rest is a range whatever its size.
+ * 3. A gap longer than FORMAT_GAP_BYTES is a range of its own.
+ * 4. What is left are small extents and short gaps.  Neighbours go from left
+ *    to right into one range as long as
+ *    - the range is not followed by a range of rules 1 to 3,
+ *    - a gap and an extent are joined only if the extent has less than
+ *      FORMAT_TINY_BYTES (the bytes between the storages of a zip hold the
+ *      archive's name: they would make a frozen storage look new),
+ *    - the extents of a range have at most FORMAT_SMALL_BYTES together and
+ *      are at most FORMAT_GROUP_COUNT.
+ *    The first neighbour that does not fit begins the next range.
+ *
+ * Ranges of rules 1 and 3 that are larger than CDC_MIN_BYTES are cut further
+ * by their content.  No other range is larger than FORMAT_BLOCK_BYTES.  GGUF
+ * pads each tensor; the padding is part of the extent before it.
  */
 #ifndef DSV_FORMAT_FORMAT_H
 #define DSV_FORMAT_FORMAT_H
@@ -22,6 +46,9 @@
 
 #define FORMAT_BLOCK_BYTES (4 << 20)	/* cut inside a large tensor */
 #define FORMAT_SMALL_BYTES (1 << 20)	/* smaller neighbours share a chunk */
+#define FORMAT_TINY_BYTES (64 << 10)	/* even with a gap between them */
+#define FORMAT_GAP_BYTES (4 << 10)	/* the longest such gap */
+#define FORMAT_GROUP_COUNT 512		/* extents that share a chunk */
 
 /*
  * How to read the file: size_bytes long; read() fills len bytes at offset
@@ -60,13 +87,18 @@ int format_cut(const struct format_source *src, struct format_cuts *out,
 	       struct dsv_err *err);
 void format_cuts_release(struct format_cuts *cuts);
 
+/*
+ * Names are dotted paths, "optimizer.state.0.exp_avg"; what a file holds
+ * without a name is "data" (in the i-th of several zips: "<i>").  Types that
+ * safetensors lacks: "C128", and GGUF's blocks under their ggml names.
+ */
 struct format_tensor {
 	char *name;
 	char dtype[16];		/* as safetensors names them: "F32" */
 	size_t rank;
 	int64_t *shape;
 	int64_t offset_bytes;	/* of the first element in the file */
-	int64_t size_bytes;	/* of the elements, contiguous */
+	int64_t size_bytes;	/* of the elements, packed */
 	bool contiguous;	/* row-major in the file; else a strided view */
 	int64_t *stride;	/* in elements, NULL when contiguous */
 };
@@ -74,10 +106,13 @@ struct format_tensor {
 struct format_tensors {
 	enum format_kind kind;
 	size_t count;
-	struct format_tensor *items;	/* in the order of the file's names */
+	struct format_tensor *items;	/* in the order in which it names them */
 };
 
-/* An opaque file has none. */
+/*
+ * An opaque file has none; nor has a PyTorch zip whose pickle is not
+ * understood.
+ */
 int format_tensors(const struct format_source *src, struct format_tensors *out,
 		   struct dsv_err *err);
 void format_tensors_release(struct format_tensors *tensors);
