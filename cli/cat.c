@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv cat - the bytes of a file of a state */
+#include "cli.h"
+
+#include <unistd.h>
+
+static const char *tensor;
+
+static const struct opt opts[] = {
+	{ .name = "tensor", .value = "NAME", .help = "only this tensor's",
+	  .string = &tensor },
+	{ 0 },
+};
+
+static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+{
+	int ret = cli_operands(argc, 1, 1, err);
+
+	return ret < 0 ? ret : dsv_cat(d, argv[0], tensor, STDOUT_FILENO, err);
+}
+
+const struct cmd cmd_cat = {
+	.name = "cat",
+	.summary = "the bytes of a file of a state",
+	.synopsis = "[OPTION...] REV:PATH",
+	.opts = opts,
+	.flags = CMD_REPO | CMD_BRANCH,
+	.run = run,
+};

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of dsv(1) share.  A command is a const struct cmd in its
+ * own file and a row of the table in main.c; its options are a table too,
+ * from which the parser, -h and the completions work.
+ *
+ * Only main.c exits.  Results go to stdout, everything else to stderr.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include "../lib/dsv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- Options and commands (opt.c) -------------------------------------- */
+
+/* Ends with an entry whose name is NULL.  Exactly one pointer is set. */
+struct opt {
+	char letter;		/* 0: none */
+	const char *name;	/* without "--" */
+	const char *value;	/* what -h calls the value; NULL: a flag */
+	const char *help;
+	bool *flag;
+	const char **string;
+	struct dsv_strings *strings;	/* repeatable */
+	int64_t *number;
+	int64_t *duration_ns;
+	int64_t *size_bytes;
+	int64_t *time_ns;
+	/* The value may be left out (--opt, but --opt=V), and is this then. */
+	const char *implied;
+};
+
+enum {
+	CMD_REPO = 1 << 0,	/* opens the repository */
+	CMD_MAYBE_REPO = 1 << 1,	/* opens it if there is one */
+	CMD_JSON = 1 << 2,	/* takes --json */
+	CMD_JSONL = 1 << 3,	/* and --jsonl */
+	CMD_FORMAT = 1 << 4,	/* --format */
+	CMD_BRANCH = 1 << 5,	/* -b: the current branch */
+	CMD_REST = 1 << 6,	/* "--" separates a command line */
+	CMD_STOP = 1 << 7,	/* no options after the first operand */
+	CMD_HIDDEN = 1 << 8	/* for programs, not in "dsv help" */
+};
+
+struct cmd {
+	const char *name;	/* "job start" for a command of a group */
+	const char *summary;
+	const char *synopsis;	/* without "dsv NAME"; "\n": one more form */
+	const struct opt *opts;	/* NULL: none of its own */
+	unsigned int flags;
+	/* d is NULL unless flags ask for it.  >= 0 is the exit status. */
+	int (*run)(struct dsv *d, int argc, char **argv, struct dsv_err *err);
+	const struct cmd *const *subs;	/* a group's; ends with NULL */
+};
+
+/* What was asked of the program as a whole. */
+struct cli {
+	const char *repo;
+	const char *branch;
+	const char *format;
+	int64_t lock_wait_ns;	/* < 0: not given */
+	bool quiet, verbose, no_pager;
+	bool json, jsonl;
+	bool help, usage, list_options;
+	volatile int interrupted;	/* the signal; 0: none */
+	/* Operands before "--"; -1: there was none (CMD_REST only). */
+	int before_rest;
+	const char *command;	/* "log", "job start"; NULL: not known yet */
+};
+
+extern struct cli cli;
+
+/*
+ * Parse options and leave the operands in argv[0..], in order; returns their
+ * number.
+ */
+int opt_parse(const struct cmd *cmd, int argc, char **argv,
+	      struct dsv_err *err);
+void opt_usage(const struct cmd *cmd, FILE *out);
+void opt_list(const struct cmd *cmd);
+/* Append to a borrowed list whose items are this program's. */
+int strings_add(struct dsv_strings *list, const char *text,
+		struct dsv_err *err);
+/* argv as a list; borrowed. */
+struct dsv_strings strings_of(int argc, char **argv);
+
+/* ---- main.c ------------------------------------------------------------ */
+
+int cli_open(struct dsv **out, struct dsv_err *err);
+/* Of the table, or NULL. */
+const struct cmd *cli_find(const char *name);
+/* The list of commands. */
+void cli_usage(FILE *out);
+/* The manual page, else the usage; cmd NULL: of dsv itself. */
+void cli_help(const struct cmd *cmd);
+/* The signal handler has run, or stdout is gone: stop printing. */
+bool cli_stopped(void);
+/* DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
+int cli_operands(int argc, int min, int max, struct dsv_err *err);
+
+/* ---- Signals, warnings, progress (ui.c) --------------------------------- */
+
+void signals_catch(void);
+void cli_warn(const char *fmt, ...) DSV_PRINTF(1, 2);
+/* Callbacks for struct dsv_options. */
+void ui_warn(void *arg, const char *msg);
+void ui_progress(void *arg, const char *what, int64_t done_bytes,
+		 int64_t total_bytes);
+/* NULL when no progress is to be shown. */
+bool ui_wants_progress(void);
+void ui_progress_clear(void);
+
+/* ---- Text for people (out.c) ------------------------------------------- */
+
+/* Control bytes and what is not UTF-8 as \xNN; a newline becomes \n. */
+void out_text(FILE *out, const char *text);
+/* The same, but newline and tab stay. */
+void out_block(FILE *out, const char *text);
+/* The first line only, escaped. */
+void out_line(FILE *out, const char *text);
+/* "K=V" */
+void out_kv(FILE *out, const struct dsv_kv *kv);
+/* " K=V K=V" */
+void out_kvs(FILE *out, const struct dsv_kvs *kvs);
+/* The first 12 digits on a terminal, else all. */
+void out_id(FILE *out, const char *id);
+bool out_is_terminal(void);
+int64_t now_ns(void);
+const char *program_path(void);	/* of this executable; "dsv" if unknown */
+
+/* ---- JSON (json.c) ----------------------------------------------------- */
+
+void json_state(struct dsv_json *j, const char *key,
+		const struct dsv_state *s);
+/* The members only, inside an object that is open. */
+void json_state_members(struct dsv_json *j, const struct dsv_state *s);
+void json_job(struct dsv_json *j, const char *key, const struct dsv_job *job);
+void json_kvs(struct dsv_json *j, const char *key, const struct dsv_kvs *kvs);
+void json_strings(struct dsv_json *j, const char *key,
+		  const struct dsv_strings *list);
+void json_ids(struct dsv_json *j, const char *key,
+	      const char (*ids)[DSV_ID_SIZE], size_t count);
+/* Write what is there to stdout; with end, also the newline. */
+int json_flush(struct dsv_json *j, bool end, struct dsv_err *err);
+/* A document, freed. */
+int json_print(struct dsv_json *j, struct dsv_err *err);
+/* {"error":{...}} on stderr. */
+void json_error(int code, const char *msg);
+
+/* ---- Formats (format.c) ------------------------------------------------ */
+
+struct format;
+
+/* DSV_EUSAGE names an unknown field.  *out is the caller's. */
+int format_parse(const char *text, struct format **out, struct dsv_err *err);
+void format_free(struct format *f);
+void format_print(const struct format *f, const struct dsv_state *s);
+
+/* ---- Lists of states (list.c) ------------------------------------------ */
+
+/*
+ * Print and free a list as --json, --jsonl, --format ask, else with print,
+ * one state at a time.
+ */
+int list_print(struct dsv_list *l,
+	       int (*print)(struct dsv *d, const struct dsv_state *s,
+			    struct dsv_err *err),
+	       struct dsv *d, struct dsv_err *err);
+/* One id a line, or an array; frees ids. */
+int ids_print(struct dsv_ids *ids, struct dsv_err *err);
+
+/* Who points where; for the decorations of log and show. */
+struct refs;
+int refs_load(struct dsv *d, struct refs **out, struct dsv_err *err);
+void refs_free(struct refs *refs);
+/* " (HEAD -> main, best)", or nothing. */
+void refs_print(const struct refs *refs, const struct dsv_state *s);
+
+/* What a state changed against its first parent: "lr 0.1 -> 0.01". */
+void out_changes(FILE *out, const struct dsv_state *s,
+		 const struct dsv_state *parent, const char *separator);
+/* The first parent, or NULL: none, or nothing was changed. */
+int parent_for_changes(struct dsv *d, const struct dsv_state *s,
+		       struct dsv_state **out, struct dsv_err *err);
+
+/* "0123456789ab (HEAD -> main) message", without a newline. */
+void out_oneline(const struct refs *refs, const struct dsv_state *s);
+/* Everything but the files, as log and show have it. */
+int out_state(struct dsv *d, const struct refs *refs,
+	      const struct dsv_state *s, struct dsv_err *err);
+
+/* ---- Pager (pager.c) --------------------------------------------------- */
+
+/* From now on stdout goes through the pager, if it is a terminal. */
+void pager_start(void);
+/* Flush, and wait until the user has left it. */
+void pager_wait(void);
+
+/* ---- Graph (graph.c) --------------------------------------------------- */
+
+struct graph;
+
+struct graph *graph_new(void);
+void graph_free(struct graph *g);
+/*
+ * The prefix of a state's own line; then, once per further line of its text,
+ * graph_more(); then graph_end() draws the edges to the next state.
+ */
+int graph_state(struct graph *g, const char *id,
+		const char (*parents)[DSV_ID_SIZE], size_t parent_count,
+		struct dsv_err *err);
+void graph_more(struct graph *g);
+void graph_end(struct graph *g);
+
+/* ---- Children (child.c) ------------------------------------------------ */
+
+struct child {
+	char **argv;
+	char **environment;	/* "K=V" added to ours; NULL: none */
+	const char *dir;	/* NULL: here */
+	int *stdin_fd;		/* not NULL: gets the writing end of a pipe */
+	int *stdout_fd;		/* not NULL: gets the reading end of a pipe */
+	bool quiet;		/* its stderr is thrown away */
+};
+
+/* Start a command; never through a shell. */
+int child_start(const struct child *child, int *pid, struct dsv_err *err);
+/* Wait; forward signals to it meanwhile, if asked. */
+int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err);
+/* As a shell tells it: the exit status, or 128 + the signal. */
+int child_status(int wait_status);
+
+/* ---- fork and its relatives -------------------------------------------- */
+
+struct sbatch {
+	struct dsv_job_request request;
+	const char *after;	/* job id, or NULL */
+	int argc;
+	char **argv;		/* [SBATCH ARGS] SCRIPT [ARGS] */
+};
+
+/* Returns the exit status of sbatch when it refused. */
+int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);
+
+/* Print "BRANCH ID [JOBID]", or the JSON of it. */
+int fork_print(FILE *out, const struct dsv_fork *fork, const char *job_id,
+	       struct dsv_err *err);
+
+/* A file's text ("-": stdin), the caller's to free(). */
+int read_text(const char *path, char **out, size_t *len, struct dsv_err *err);
+
+extern const struct cmd cmd_attr, cmd_branch, cmd_cat, cmd_checkout,
+	cmd_config, cmd_du, cmd_find, cmd_fork, cmd_fsck, cmd_help, cmd_init,
+	cmd_job, cmd_log, cmd_merge_base, cmd_name, cmd_next, cmd_params,
+	cmd_pin, cmd_prev, cmd_prune, cmd_restore, cmd_rev_parse, cmd_scope,
+	cmd_show, cmd_status, cmd_switch, cmd_tag, cmd_unpin;
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv fork - start a branch from a state, and a run on it */
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct dsv_fork_options options;
+static const char *to;
+static const char *after;
+static bool use_sbatch;
+
+static const struct opt opts[] = {
+	{ 'b', "branch", "BRANCH", "the new branch",
+	  .string = &options.branch },
+	{ .name = "set", .value = "[+]KEY=VALUE",
+	  .help = "change a parameter, '+': a new one (repeatable)",
+	  .strings = &options.set },
+	{ .name = "unset", .value = "KEY",
+	  .help = "remove a parameter (repeatable)",
+	  .strings = &options.unset },
+	{ 'm', "message", "TEXT", "why", .string = &options.message },
+	{ 's', "scope", "SCOPE", "put the fork into a scope (repeatable)",
+	  .strings = &options.scopes },
+	{ .name = "to", .value = "DIR", .help = "check the files out there",
+	  .string = &to },
+	{ .name = "sbatch", .help = "submit what follows '--' with sbatch",
+	  .flag = &use_sbatch },
+	{ .name = "after", .value = "JOB",
+	  .help = "with --sbatch: start when this job has ended",
+	  .string = &after },
+	{ 0 },
+};
+
+int fork_print(FILE *out, const struct dsv_fork *fork, const char *job_id,
+	       struct dsv_err *err)
+{
+	struct dsv_json *j;
+	const char *text;
+	size_t len;
+	int ret = 0;
+
+	if (!cli.json) {
+		out_text(out, fork->branch);
+		fprintf(out, " %s%s%s\n", fork->id, job_id ? " " : "",
+			job_id ? job_id : "");
+		return 0;
+	}
+	j = dsv_json_new();
+	if (!j)
+		return dsv_fail_nomem(err);
+	dsv_json_array(j, NULL);
+	dsv_json_object(j, NULL);
+	dsv_json_string(j, "branch", fork->branch);
+	dsv_json_string(j, "id", fork->id);
+	dsv_json_string(j, "job", job_id);
+	dsv_json_end(j);
+	dsv_json_end(j);
+	text = dsv_json_take(j, &len);
+	if (text)
+		fprintf(out, "%.*s\n", (int)len, text);
+	else
+		ret = dsv_fail_nomem(err);
+	dsv_json_free(j);
+	return ret;
+}
+
+static int checkout(struct dsv *d, const char *id, struct dsv_err *err)
+{
+	struct dsv_checkout_options o = { .rev = id, .dir = to, .rank = -1 };
+	struct dsv_checkout_result result;
+
+	return dsv_checkout(d, &o, &result, err);
+}
+
+static bool has_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	bool found = false;
+
+	while (dir && !found && (e = readdir(dir)))
+		found = strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * Files that are there already may be in the way: then no branch is to be
+ * left behind, so they are written before the fork is made.
+ */
+static int make_fork(struct dsv *d, const char *rev, struct dsv_fork *fork,
+		     struct dsv_err *err)
+{
+	char id[DSV_ID_SIZE];
+	int ret = dsv_rev_parse(d, rev, id, err);
+
+	if (ret == 0 && to && has_files(to))
+		ret = checkout(d, id, err);
+	options.rev = id;
+	if (ret == 0)
+		ret = dsv_fork(d, &options, fork, err);
+	if (ret == 0 && to) {
+		ret = checkout(d, fork->id, err);
+		if (ret < 0)
+			ret = dsv_fail_in(err, ret, "branch '%s' was made, "
+					  "but not checked out", fork->branch);
+	}
+	return ret;
+}
+
+/* The command's exit status. */
+static int run_command(struct dsv *d, const struct dsv_fork *fork,
+		       char **argv, struct dsv_err *err)
+{
+	struct child child = { .argv = argv, .dir = to };
+	char *dir = NULL;
+	int pid, status, ret;
+
+	if (to) {
+		dir = realpath(to, NULL);
+		if (!dir)
+			return dsv_fail_errno(err, "find '%s'", to);
+	}
+	ret = dsv_fork_environment(d, fork->id, dir, &child.environment, err);
+	if (ret == 0)
+		ret = child_start(&child, &pid, err);
+	if (ret == 0)
+		ret = child_wait(pid, true, &status, err);
+	dsv_environment_free(child.environment);
+	free(dir);
+	return ret < 0 ? ret : child_status(status);
+}
+
+static int check_operands(int argc, struct dsv_err *err)
+{
+	int before = cli.before_rest < 0 ? argc : cli.before_rest;
+	int rest = argc - before;
+
+	if (before != 1)
+		return dsv_fail(err, DSV_EUSAGE, before == 0 ?
+				"which REV?  see 'dsv fork -h'" :
+				"only one REV; a command follows '--'");
+	if (cli.before_rest >= 0 && rest == 0)
+		return dsv_fail(err, DSV_EUSAGE, "no command after '--'");
+	if (use_sbatch && rest == 0)
+		return dsv_fail(err, DSV_EUSAGE,
+				"--sbatch: no script after '--'");
+	if (after && !use_sbatch)
+		return dsv_fail(err, DSV_EUSAGE, "--after needs --sbatch");
+	return 0;
+}
+
+static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+{
+	struct sbatch sbatch = { .after = after };
+	struct dsv_fork fork;
+	int ret = check_operands(argc, err);
+
+	if (ret < 0)
+		return ret;
+	if (use_sbatch) {
+		sbatch.request.rev = argv[0];
+		sbatch.request.set = options.set;
+		sbatch.request.unset = options.unset;
+		sbatch.request.branch = options.branch;
+		sbatch.request.to = to;
+		sbatch.request.message = options.message;
+		sbatch.request.scopes = options.scopes;
+		sbatch.request.fork_now = true;
+		sbatch.argc = argc - 1;
+		sbatch.argv = argv + 1;
+		return sbatch_submit(d, &sbatch, err);
+	}
+	ret = make_fork(d, argv[0], &fork, err);
+	if (ret < 0)
+		return ret;
+	ui_progress_clear();
+	ret = fork_print(argc > 1 ? stderr : stdout, &fork, NULL, err);
+	if (ret < 0 || argc == 1)
+		return ret;
+	return run_command(d, &fork, argv + 1, err);
+}
+
+const struct cmd cmd_fork = {
+	.name = "fork",
+	.summary = "start a branch from a state, and a run on it",
+	.synopsis = "[OPTION...] REV\n[OPTION...] REV -- COMMAND [ARG...]\n"
+		    "[OPTION...] --sbatch REV -- [SBATCH-OPTION...] SCRIPT "
+		    "[ARG...]",
+	.opts = opts,
+	.flags = CMD_REPO | CMD_REST | CMD_JSON,
+	.run = run,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv fsck - is everything there, and as it was stored? */
+#include "cli.h"
+
+#include <stdlib.h>
+
+static struct dsv_fsck_options options;
+static const char *data;
+
+static const struct opt opts[] = {
+	{ .name = "data", .value = "PERCENT",
+	  .help = "hash the stored bytes, or a share of them",
+	  .string = &data, .implied = "100" },
+	{ .name = "repair", .help = "put right what can be",
+	  .flag = &options.repair },
+	{ 0 },
+};
+
+static int parse_data(struct dsv_err *err)
+{
+	char *end;
+
+	if (!data)
+		return 0;
+	options.data_percent = strtod(data, &end);
+	if (*end == '%')
+		end++;
+	if (end == data || *end || !(options.data_percent > 0) ||
+	    options.data_percent > 100)
+		return dsv_fail(err, DSV_EUSAGE,
+				"--data=%s is not a percentage", data);
+	return 0;
+}
+
+static int print_json(const struct dsv_fsck_report *r, bool ok,
+		      struct dsv_err *err)
+{
+	struct dsv_json *j = dsv_json_new();
+	size_t i;
+
+	if (!j)
+		return dsv_fail_nomem(err);
+	dsv_json_object(j, NULL);
+	dsv_json_bool(j, "ok", ok);
+	dsv_json_array(j, "problems");
+	for (i = 0; i < r->count; i++) {
+		const struct dsv_problem *p = &r->items[i];
+
+		dsv_json_object(j, NULL);
+		dsv_json_string(j, "kind", p->kind);
+		dsv_json_string(j, "object", p->object);
+		json_strings(j, "states", &p->states);
+		dsv_json_string(j, "message", p->message);
+		dsv_json_bool(j, "repaired", p->repaired);
+		dsv_json_end(j);
+	}
+	dsv_json_end(j);
+	dsv_json_int(j, "states", r->states);
+	dsv_json_int(j, "segments", r->segments);
+	dsv_json_int(j, "chunks", r->chunks);
+	dsv_json_int(j, "data_bytes", r->data_bytes);
+	dsv_json_end(j);
+	return json_print(j, err);
+}
+
+static void print_problem(const struct dsv_problem *p)
+{
+	size_t i;
+
+	printf("%s ", p->kind);
+	out_text(stdout, p->object ? p->object : "");
+	printf(": ");
+	out_text(stdout, p->message);
+	for (i = 0; i < p->states.count; i++)
+		printf("%s%.12s", i ? ", " : " (states ", p->states.items[i]);
+	if (p->states.count)
+		putchar(')');
+	puts(p->repaired ? ", repaired" : "");
+}
+
+static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+{
+	struct dsv_fsck_report report = { 0 };
+	char size[DSV_TIME_SIZE];
+	int printed = 0, ret = cli_operands(argc, 0, 0, err);
+	size_t i;
+
+	(void)argv;
+	if (ret == 0)
+		ret = parse_data(err);
+	if (ret < 0)
+		return ret;
+	ret = dsv_fsck(d, &options, &report, err);
+	if (ret < 0 && ret != DSV_ECORRUPT)
+		return ret;
+	ui_progress_clear();
+	if (cli.json) {
+		printed = print_json(&report, ret == 0,
+				     ret < 0 ? NULL : err);
+	} else {
+		for (i = 0; i < report.count; i++)
+			print_problem(&report.items[i]);
+		dsv_format_size(report.data_bytes, size);
+		if (!cli.quiet)
+			printf("%" PRId64 " states, %" PRId64 " segments, %"
+			       PRId64 " chunks, %s hashed: %s\n",
+			       report.states, report.segments, report.chunks,
+			       size, ret < 0 ? "damaged" : "clean");
+	}
+	dsv_fsck_report_free(&report);
+	return ret < 0 ? ret : printed;
+}
+
+const struct cmd cmd_fsck = {
+	.name = "fsck",
+	.summary = "check the repository",
+	.synopsis = "[OPTION...]",
+	.opts = opts,
+	.flags = CMD_REPO | CMD_JSON,
+	.run = run,
+};

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv job - what the Slurm plugin and "fork --sbatch" run */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct dsv_job_request request;
+static const char *ticket;
+static const char *job_id;
+static int64_t wait_status = -1;
+static bool porcelain;
+
+#define TICKET_OPT \
+	{ .name = "ticket", .value = "TICKET", .help = "as prepare gave it", \
+	  .string = &ticket }
+#define PORCELAIN_OPT \
+	{ .name = "porcelain", .help = "KEY=VALUE, each ended by a NUL", \
+	  .flag = &porcelain }
+
+static const struct opt prepare_opts[] = {
+	{ .name = "fork", .value = "REV", .help = "the state to fork",
+	  .string = &request.rev },
+	{ .name = "set", .value = "[+]KEY=VALUE",
+	  .help = "change a parameter, '+': a new one (repeatable)",
+	  .strings = &request.set },
+	{ .name = "unset", .value = "KEY",
+	  .help = "remove a parameter (repeatable)",
+	  .strings = &request.unset },
+	{ .name = "branch", .value = "BRANCH", .help = "the new branch",
+	  .string = &request.branch },
+	{ .name = "to", .value = "DIR",
+	  .help = "where the files are placed; %j %a %N %b",
+	  .string = &request.to },
+	{ .name = "message", .value = "TEXT", .help = "why",
+	  .string = &request.message },
+	{ 'n', "dry-run", NULL, "check only", .flag = &request.dry_run },
+	PORCELAIN_OPT,
+	{ 0 },
+};
+
+static const struct opt start_opts[] = {
+	TICKET_OPT,
+	PORCELAIN_OPT,
+	{ 0 },
+};
+
+static const struct opt finish_opts[] = {
+	TICKET_OPT,
+	{ .name = "status", .value = "N", .help = "as waitpid(2) has it",
+	  .number = &wait_status },
+	{ 0 },
+};
+
+static const struct opt bind_opts[] = {
+	TICKET_OPT,
+	{ .name = "job", .value = "ID", .help = "the job's id",
+	  .string = &job_id },
+	{ 0 },
+};
+
+static const struct opt ticket_opts[] = {
+	TICKET_OPT,
+	{ 0 },
+};
+
+static int need_ticket(struct dsv_err *err)
+{
+	return ticket && *ticket ? 0 :
+	       dsv_fail(err, DSV_EUSAGE, "--ticket is missing");
+}
+
+static void print_pair(const char *key, const char *value)
+{
+	printf("%s=%s", key, value);
+	putchar(porcelain ? '\0' : '\n');
+}
+
+static int run_prepare(struct dsv *d, int argc, char **argv,
+		       struct dsv_err *err)
+{
+	char new_ticket[DSV_TICKET_SIZE] = "", id[DSV_ID_SIZE];
+	struct dsv_fork fork;
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0 && !request.rev)
+		ret = dsv_fail(err, DSV_EUSAGE, "--fork is missing");
+	if (ret == 0)
+		ret = dsv_job_prepare(d, &request, new_ticket, id, &fork, err);
+	if (ret < 0)
+		return ret;
+	if (!request.dry_run)
+		print_pair("TICKET", new_ticket);
+	print_pair("REPO", dsv_path(d));
+	print_pair("STATE", id);
+	print_pair("V", "1");
+	return 0;
+}
+
+static int run_start(struct dsv *d, int argc, char **argv,
+		     struct dsv_err *err)
+{
+	char **env, **e;
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0)
+		ret = need_ticket(err);
+	if (ret == 0)
+		ret = dsv_job_start(d, ticket, &env, err);
+	if (ret < 0)
+		return ret;
+	for (e = env; *e; e++) {
+		fputs(*e, stdout);
+		putchar(porcelain ? '\0' : '\n');
+	}
+	dsv_environment_free(env);
+	return 0;
+}
+
+static int run_finish(struct dsv *d, int argc, char **argv,
+		      struct dsv_err *err)
+{
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0)
+		ret = need_ticket(err);
+	if (ret == 0 && (wait_status < 0 || wait_status > 0xffff))
+		ret = dsv_fail(err, DSV_EUSAGE, "--status is missing or no "
+			       "status of a process");
+	return ret < 0 ? ret :
+	       dsv_job_finish(d, ticket, (int)wait_status, err);
+}
+
+static int run_bind(struct dsv *d, int argc, char **argv,
+		    struct dsv_err *err)
+{
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0)
+		ret = need_ticket(err);
+	if (ret == 0 && !job_id)
+		ret = dsv_fail(err, DSV_EUSAGE, "--job is missing");
+	return ret < 0 ? ret : dsv_job_bind(d, ticket, job_id, err);
+}
+
+static int run_cancel(struct dsv *d, int argc, char **argv,
+		      struct dsv_err *err)
+{
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0)
+		ret = need_ticket(err);
+	return ret < 0 ? ret : dsv_job_cancel(d, ticket, err);
+}
+
+static int run_sync(struct dsv *d, int argc, char **argv,
+		    struct dsv_err *err)
+{
+	struct dsv_json *j;
+	int64_t changed;
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0)
+		ret = dsv_job_sync(d, &changed, err);
+	if (ret < 0)
+		return ret;
+	if (cli.json) {
+		j = dsv_json_new();
+		if (j) {
+			dsv_json_object(j, NULL);
+			dsv_json_int(j, "closed", changed);
+			dsv_json_end(j);
+		}
+		return json_print(j, err);
+	}
+	if (changed > 0 && !cli.quiet)
+		fprintf(stderr, "closed %" PRId64 " job record%s\n", changed,
+			changed == 1 ? "" : "s");
+	return 0;
+}
+
+/*
+ * The repository is closed while the script runs: for days, on a file system
+ * that may go away meanwhile.
+ */
+static int run_exec(struct dsv *unused, int argc, char **argv,
+		    struct dsv_err *err)
+{
+	struct child child = { .argv = argv };
+	struct dsv_err end_err;
+	struct dsv *d = NULL;
+	int pid, status, ret = cli_operands(argc, 1, -1, err);
+
+	(void)unused;
+	if (ret == 0)
+		ret = need_ticket(err);
+	if (ret == 0)
+		ret = cli_open(&d, err);
+	if (ret == 0)
+		ret = dsv_job_start(d, ticket, &child.environment, err);
+	dsv_close(d);
+	d = NULL;
+	ui_progress_clear();
+	if (ret == 0)
+		ret = child_start(&child, &pid, err);
+	if (ret == 0)
+		ret = child_wait(pid, true, &status, err);
+	dsv_environment_free(child.environment);
+	if (ret < 0)
+		return ret;
+	/* The work is done: that its end is not recorded must not undo it. */
+	if (cli_open(&d, &end_err) < 0 ||
+	    dsv_job_finish(d, ticket, status, &end_err) < 0)
+		cli_warn("record the end of the job: %s", end_err.msg);
+	dsv_close(d);
+	return child_status(status);
+}
+
+/* ---- list ---- */
+
+static int json_jobs(const struct dsv_jobs *list, struct dsv_err *err)
+{
+	struct dsv_json *j;
+	int ret = 0;
+	size_t i;
+
+	if (cli.jsonl) {
+		for (i = 0; i < list->count && ret == 0; i++) {
+			j = dsv_json_new();
+			if (j)
+				json_job(j, NULL, &list->items[i]);
+			ret = json_print(j, err);
+		}
+		return ret;
+	}
+	j = dsv_json_new();
+	if (j) {
+		dsv_json_array(j, NULL);
+		for (i = 0; i < list->count; i++)
+			json_job(j, NULL, &list->items[i]);
+		dsv_json_end(j);
+	}
+	return json_print(j, err);
+}
+
+static void print_job(const struct dsv_job *job)
+{
+	char when[DSV_TIME_SIZE] = "-";
+
+	if (job->started_ns)
+		dsv_format_time(job->started_ns, when);
+	printf("%-10s %-10s %-20s ", job->id ? job->id : "-",
+	       job->state ? job->state : "-", when);
+	if (job->signal)
+		printf("%3d:%-3d ", job->exit_code < 0 ? 0 : job->exit_code,
+		       job->signal);
+	else if (job->exit_code >= 0)
+		printf("%3d     ", job->exit_code);
+	else
+		printf("  -     ");
+	printf("%-12s ", job->nodes ? job->nodes : "-");
+	out_text(stdout, job->branch ? job->branch : "-");
+	if (job->fork)
+		printf(" from %.12s", job->fork);
+	out_kvs(stdout, &job->params);
+	putchar('\n');
+}
+
+static int run_list(struct dsv *d, int argc, char **argv,
+		    struct dsv_err *err)
+{
+	struct dsv_jobs list;
+	int ret = cli_operands(argc, 0, 0, err);
+	size_t i;
+
+	(void)argv;
+	if (ret == 0)
+		ret = dsv_jobs(d, &list, err);
+	if (ret < 0)
+		return ret;
+	if (cli.json || cli.jsonl) {
+		ret = json_jobs(&list, err);
+	} else if (list.count) {
+		printf("%-10s %-10s %-20s %-7s %-12s %s\n", "job", "state",
+		       "started", "exit", "nodes", "branch");
+		for (i = 0; i < list.count; i++)
+			print_job(&list.items[i]);
+	}
+	dsv_jobs_free(&list);
+	return ret;
+}
+
+static const struct cmd cmd_job_list = {
+	.name = "job list",
+	.summary = "the jobs that dsv knows, the newest first",
+	.synopsis = "[OPTION...]",
+	.flags = CMD_REPO | CMD_JSON | CMD_JSONL,
+	.run = run_list,
+};
+
+static const struct cmd cmd_job_sync = {
+	.name = "job sync",
+	.summary = "ask Slurm what became of jobs, and end their holds",
+	.synopsis = "[OPTION...]",
+	.flags = CMD_REPO | CMD_JSON,
+	.run = run_sync,
+};
+
+static const struct cmd cmd_job_prepare = {
+	.name = "job prepare",
+	.summary = "at submission: check, hold the state, make a ticket",
+	.synopsis = "--fork REV [OPTION...]",
+	.opts = prepare_opts,
+	.flags = CMD_REPO,
+	.run = run_prepare,
+};
+
+static const struct cmd cmd_job_bind = {
+	.name = "job bind",
+	.summary = "tell a ticket its job",
+	.synopsis = "--ticket TICKET --job ID",
+	.opts = bind_opts,
+	.flags = CMD_REPO,
+	.run = run_bind,
+};
+
+static const struct cmd cmd_job_start = {
+	.name = "job start",
+	.summary = "in the job: fork, place the files, print the environment",
+	.synopsis = "--ticket TICKET [--porcelain]",
+	.opts = start_opts,
+	.flags = CMD_REPO,
+	.run = run_start,
+};
+
+static const struct cmd cmd_job_finish = {
+	.name = "job finish",
+	.summary = "record the end of a job",
+	.synopsis = "--ticket TICKET --status N",
+	.opts = finish_opts,
+	.flags = CMD_REPO,
+	.run = run_finish,
+};
+
+static const struct cmd cmd_job_cancel = {
+	.name = "job cancel",
+	.summary = "withdraw a ticket whose job was not submitted",
+	.synopsis = "--ticket TICKET",
+	.opts = ticket_opts,
+	.flags = CMD_REPO,
+	.run = run_cancel,
+};
+
+static const struct cmd cmd_job_exec = {
+	.name = "job exec",
+	.summary = "start, run a command, finish",
+	.synopsis = "--ticket TICKET -- COMMAND [ARG...]",
+	.opts = ticket_opts,
+	.flags = CMD_STOP,
+	.run = run_exec,
+};
+
+static const struct cmd *const subs[] = {
+	&cmd_job_list, &cmd_job_sync, &cmd_job_prepare, &cmd_job_bind,
+	&cmd_job_start, &cmd_job_finish, &cmd_job_cancel, &cmd_job_exec, NULL
+};
+
+const struct cmd cmd_job = {
+	.name = "job",
+	.summary = "jobs that run on forks; used by the Slurm plugin",
+	.synopsis = "list|sync|prepare|bind|start|finish|cancel|exec "
+		    "[ARG...]",
+	.subs = subs,
+};

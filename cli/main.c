@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv - git for the states of a training run */
+#include "cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct cli cli = { .lock_wait_ns = -1 };
+
+static const struct cmd *const commands[] = {
+	&cmd_init, &cmd_tag, &cmd_log, &cmd_show, &cmd_find, &cmd_next,
+	&cmd_prev, &cmd_merge_base, &cmd_rev_parse, &cmd_checkout, &cmd_cat,
+	&cmd_fork, &cmd_branch, &cmd_switch, &cmd_name, &cmd_attr,
+	&cmd_params, &cmd_pin, &cmd_unpin, &cmd_scope, &cmd_prune,
+	&cmd_restore, &cmd_fsck, &cmd_status, &cmd_du, &cmd_config, &cmd_job,
+	&cmd_help, NULL
+};
+
+static struct dsv_strings dirs;
+static bool version;
+static bool list_commands;
+
+static const struct opt opts[] = {
+	{ 'C', NULL, "DIR", "run as if started in DIR", .strings = &dirs },
+	{ .name = "version", .help = "print the version", .flag = &version },
+	{ .name = "list-commands", .flag = &list_commands },
+	{ 0 },
+};
+
+static const struct cmd cmd_dsv = {
+	.name = "",
+	.summary = "git for the states of a training run",
+	.synopsis = "[OPTION...] COMMAND [ARG...]",
+	.opts = opts,
+	.flags = CMD_STOP | CMD_JSON | CMD_JSONL,
+};
+
+const struct cmd *cli_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+void cli_usage(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "usage: dsv [-C DIR] [--repo DIR] [-q] [-v] COMMAND "
+		"[ARG...]\n\n");
+	for (i = 0; commands[i]; i++)
+		if (!(commands[i]->flags & CMD_HIDDEN))
+			fprintf(out, "  %-12s  %s\n", commands[i]->name,
+				commands[i]->summary);
+	fprintf(out, "\n'dsv COMMAND -h' lists the options of a command, "
+		"'dsv help COMMAND'\nshows its manual page.\n");
+}
+
+static void print_commands(void)
+{
+	size_t i;
+
+	for (i = 0; commands[i]; i++)
+		if (!(commands[i]->flags & CMD_HIDDEN))
+			printf("%s\t%s\n", commands[i]->name,
+			       commands[i]->summary);
+}
+
+/* True if man(1) showed it. */
+static bool man_page(const char *page)
+{
+	char *argv[] = { (char *)"man", (char *)page, NULL };
+	struct child child = { .argv = argv, .quiet = true };
+	int pid, status;
+
+	fflush(stdout);
+	if (child_start(&child, &pid, NULL) < 0 ||
+	    child_wait(pid, false, &status, NULL) < 0)
+		return false;
+	return child_status(status) == 0;
+}
+
+void cli_help(const struct cmd *cmd)
+{
+	char page[64] = "dsv";
+
+	if (cmd)
+		snprintf(page, sizeof(page), "dsv-%.*s",
+			 (int)strcspn(cmd->name, " "), cmd->name);
+	if (man_page(page))
+		return;
+	if (cmd)
+		opt_usage(cmd, stdout);
+	else
+		cli_usage(stdout);
+}
+
+int cli_operands(int argc, int min, int max, struct dsv_err *err)
+{
+	if (argc < min)
+		return dsv_fail(err, DSV_EUSAGE, "missing operand; "
+				"see 'dsv %s -h'", cli.command);
+	if (max >= 0 && argc > max)
+		return dsv_fail(err, DSV_EUSAGE, "too many operands; "
+				"see 'dsv %s -h'", cli.command);
+	return 0;
+}
+
+int cli_open(struct dsv **out, struct dsv_err *err)
+{
+	struct dsv_options options = {
+		.repo = cli.repo,
+		.branch = cli.branch,
+		.lock_wait_ms = -1,
+		.warn = ui_warn,
+		.progress = ui_wants_progress() ? ui_progress : NULL,
+		.interrupted = &cli.interrupted,
+	};
+
+	if (cli.lock_wait_ns >= 0)
+		options.lock_wait_ms = (cli.lock_wait_ns + 999999) / 1000000;
+	return dsv_open(&options, out, err);
+}
+
+static int run(const struct cmd *cmd, int argc, char **argv,
+	       struct dsv_err *err)
+{
+	struct dsv *d = NULL;
+	int ret = 0;
+
+	if (cmd->flags & (CMD_REPO | CMD_MAYBE_REPO))
+		ret = cli_open(&d, err);
+	if (ret == DSV_ENOREPO && cmd->flags & CMD_MAYBE_REPO)
+		ret = 0;
+	if (ret == 0)
+		ret = cmd->run(d, argc, argv, err);
+	dsv_close(d);
+	return ret;
+}
+
+/* The command of a group: "job start". */
+static int find_sub(const struct cmd **cmd, int *argc, char ***argv,
+		    struct dsv_err *err)
+{
+	const struct cmd *const *sub = (*cmd)->subs;
+	const char *name = (*argv)[0];
+	const char *word;
+
+	if (*argc < 1)
+		return dsv_fail(err, DSV_EUSAGE, "which one?  see 'dsv %s -h'",
+				cli.command);
+	for (; *sub; sub++) {
+		word = strchr((*sub)->name, ' ') + 1;
+		if (strcmp(word, name))
+			continue;
+		*cmd = *sub;
+		cli.command = (*sub)->name;
+		(*argc)--;
+		(*argv)++;
+		return 0;
+	}
+	return dsv_fail(err, DSV_EUSAGE, "no command '%s'; see 'dsv %s -h'",
+			name, cli.command);
+}
+
+/* Replaces the process; returns only if there is no such program. */
+static int run_external(int argc, char **argv, struct dsv_err *err)
+{
+	char name[NAME_MAX], path[PATH_MAX], *slash;
+
+	(void)argc;
+	if (strchr(argv[0], '/') || strlen(argv[0]) > 100)
+		goto unknown;
+	if (cli.repo && setenv("DSV_REPO", cli.repo, 1) < 0)
+		return dsv_fail_errno(err, "set DSV_REPO");
+	snprintf(name, sizeof(name), "dsv-%s", argv[0]);
+	snprintf(path, sizeof(path), "%s", program_path());
+	slash = strrchr(path, '/');
+	if (slash) {
+		snprintf(slash, sizeof(path) - (size_t)(slash - path),
+			 "/../libexec/dsv/%s", name);
+		execv(path, argv);
+	}
+	execvp(name, argv);
+	if (errno != ENOENT)
+		return dsv_fail_errno(err, "run '%s'", name);
+unknown:
+	return dsv_fail(err, DSV_EUSAGE,
+			"'%s' is not a command; see 'dsv help'", argv[0]);
+}
+
+static int command(int argc, char **argv, struct dsv_err *err)
+{
+	const struct cmd *cmd = cli_find(argv[0]);
+	int ret;
+
+	if (!cmd)
+		return run_external(argc, argv, err);
+	cli.command = cmd->name;
+	argc--;
+	argv++;
+	if (cmd->subs && argc > 0 && argv[0][0] != '-') {
+		ret = find_sub(&cmd, &argc, &argv, err);
+		if (ret < 0)
+			return ret;
+	}
+	argc = opt_parse(cmd, argc, argv, err);
+	if (argc < 0)
+		return argc;
+	if (cli.list_options) {
+		opt_list(cmd);
+		return 0;
+	}
+	if (cli.usage || cli.help) {
+		if (cli.help)
+			cli_help(cmd);
+		else
+			opt_usage(cmd, stdout);
+		return 0;
+	}
+	if (cmd->subs)
+		return find_sub(&cmd, &argc, &argv, err);
+	return run(cmd, argc, argv, err);
+}
+
+static int dispatch(int argc, char **argv, struct dsv_err *err)
+{
+	size_t i;
+
+	argc = opt_parse(&cmd_dsv, argc, argv, err);
+	if (argc < 0)
+		return argc;
+	if (version) {
+		printf("dsv %s\n", DSV_VERSION);
+		return 0;
+	}
+	if (list_commands) {
+		print_commands();
+		return 0;
+	}
+	if (cli.list_options) {
+		opt_list(&cmd_dsv);
+		return 0;
+	}
+	if (cli.help || cli.usage) {
+		if (cli.help)
+			cli_help(NULL);
+		else
+			cli_usage(stdout);
+		return 0;
+	}
+	for (i = 0; i < dirs.count; i++)
+		if (chdir(dirs.items[i]) < 0)
+			return dsv_fail_errno(err, "change to directory '%s'",
+					      dirs.items[i]);
+	if (argc == 0) {
+		cli_usage(stderr);
+		return 2;
+	}
+	return command(argc, argv, err);
+}
+
+/* Known before the options are parsed, so that their errors are JSON too. */
+static bool wants_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--json") || !strcmp(argv[i], "--jsonl"))
+			return true;
+	return false;
+}
+
+static int report(int ret, const struct dsv_err *err, bool json)
+{
+	if (json) {
+		json_error(-ret, err->msg);
+		return -ret;
+	}
+	fprintf(stderr, "dsv%s%s: ", cli.command ? " " : "",
+		cli.command ? cli.command : "");
+	out_text(stderr, err->msg);
+	putc('\n', stderr);
+	return -ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct dsv_err err = { .msg = "" };
+	bool json = wants_json(argc, argv);
+	int ret;
+
+	signals_catch();
+	ret = dispatch(argc - 1, argv + 1, &err);
+	ui_progress_clear();
+	errno = 0;
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		if (errno == 0)
+			errno = EIO;
+		/* The reader has had enough: nothing to tell anybody. */
+		if (errno == EPIPE)
+			return ret < 0 ? -ret : 128 + 13;
+		if (ret >= 0)
+			ret = dsv_fail_errno(&err, "write the output");
+	}
+	pager_wait();
+	if (cli.interrupted && (ret < 0 || cli_stopped()))
+		ret = dsv_fail(&err, DSV_EINTERRUPTED, "interrupted");
+	return ret < 0 ? report(ret, &err, json) : ret;
+}

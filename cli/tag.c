@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv tag - capture files and directories as a new state */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct dsv_tag_options options;
+static const char *params_from;
+static const char *attrs_from;
+
+static const struct opt opts[] = {
+	{ 'm', "message", "TEXT", "what this state is",
+	  .string = &options.message },
+	{ 'b', "branch", "BRANCH", "the branch it is made on; made if new",
+	  .string = &cli.branch },
+	{ .name = "name", .value = "NAME", .help = "a name for the state",
+	  .string = &options.name },
+	{ 'p', "param", "KEY=VALUE", "set a parameter (repeatable)",
+	  .strings = &options.params },
+	{ 'a', "attr", "KEY=VALUE", "set an attribute (repeatable)",
+	  .strings = &options.attrs },
+	{ .name = "params-from", .value = "FILE",
+	  .help = "all parameters, from a JSON object",
+	  .string = &params_from },
+	{ .name = "attrs-from", .value = "FILE",
+	  .help = "attributes, from a JSON object", .string = &attrs_from },
+	{ .name = "unset-param", .value = "KEY",
+	  .help = "remove a parameter (repeatable)",
+	  .strings = &options.unset_params },
+	{ 's', "scope", "SCOPE", "put it into a scope (repeatable)",
+	  .strings = &options.scopes },
+	{ .name = "pin", .help = "no rule will remove it",
+	  .flag = &options.pin },
+	{ .name = "parent", .value = "REV", .help = "its parent (repeatable)",
+	  .strings = &options.parents },
+	{ .name = "exclude", .value = "GLOB",
+	  .help = "leave out what matches (repeatable)",
+	  .strings = &options.excludes },
+	{ 0 },
+};
+
+/* The text stays until the program ends. */
+static int read_object(const char *path, const char **out,
+		       struct dsv_err *err)
+{
+	char *text;
+	size_t len;
+	int ret;
+
+	if (!path)
+		return 0;
+	ret = read_text(path, &text, &len, err);
+	if (ret < 0)
+		return ret;
+	if (strlen(text) != len) {
+		free(text);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not JSON", path);
+	}
+	*out = text;
+	return 0;
+}
+
+static int print_state(struct dsv *d, const char *id, struct dsv_err *err)
+{
+	struct dsv_json *j;
+	struct dsv_state *s;
+	int ret;
+
+	if (!cli.json) {
+		puts(id);
+		return 0;
+	}
+	ret = dsv_state_get(d, id, &s, err);
+	if (ret < 0)
+		return ret;
+	j = dsv_json_new();
+	if (j)
+		json_state(j, NULL, s);
+	dsv_state_free(s);
+	return json_print(j, err);
+}
+
+static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+{
+	char id[DSV_ID_SIZE];
+	int ret = cli_operands(argc, 1, -1, err);
+
+	if (ret < 0)
+		return ret;
+	if (params_from && attrs_from && !strcmp(params_from, "-") &&
+	    !strcmp(attrs_from, "-"))
+		return dsv_fail(err, DSV_EUSAGE, "only one of --params-from "
+				"and --attrs-from can be '-'");
+	options.paths = strings_of(argc, argv);
+	ret = read_object(params_from, &options.params_from, err);
+	if (ret == 0)
+		ret = read_object(attrs_from, &options.attrs_from, err);
+	if (ret == 0)
+		ret = dsv_tag(d, &options, id, err);
+	return ret < 0 ? ret : print_state(d, id, err);
+}
+
+const struct cmd cmd_tag = {
+	.name = "tag",
+	.summary = "capture files and directories as a new state",
+	.synopsis = "[OPTION...] PATH...",
+	.opts = opts,
+	.flags = CMD_REPO | CMD_JSON,
+	.run = run,
+};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool progress_shown;
+
+/* The second signal of a kind kills, as nothing had been caught. */
+static void on_signal(int number)
+{
+	cli.interrupted = number;
+}
+
+void signals_catch(void)
+{
+	static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction old;
+	size_t i;
+
+	sigemptyset(&sa.sa_mask);
+	sa.sa_flags = (int)SA_RESETHAND;
+	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
+		/* nohup(1) means it. */
+		if (sigaction(caught[i], NULL, &old) == 0 &&
+		    old.sa_handler == SIG_IGN)
+			continue;
+		sigaction(caught[i], &sa, NULL);
+	}
+	/* Some parents leave it ignored; "dsv log | head" is to end. */
+	signal(SIGPIPE, SIG_DFL);
+}
+
+bool cli_stopped(void)
+{
+	return cli.interrupted || ferror(stdout);
+}
+
+void ui_warn(void *arg, const char *msg)
+{
+	(void)arg;
+	cli_warn("%s", msg);
+}
+
+void cli_warn(const char *fmt, ...)
+{
+	struct dsv_json *j;
+	char msg[1024];
+	const char *text;
+	size_t len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	ui_progress_clear();
+	j = cli.json || cli.jsonl ? dsv_json_new() : NULL;
+	if (j) {
+		dsv_json_object(j, NULL);
+		dsv_json_object(j, "warning");
+		dsv_json_string(j, "message", msg);
+		dsv_json_end(j);
+		dsv_json_end(j);
+		text = dsv_json_take(j, &len);
+		if (text)
+			fprintf(stderr, "%.*s\n", (int)len, text);
+		dsv_json_free(j);
+		return;
+	}
+	fprintf(stderr, "dsv%s%s: warning: ", cli.command ? " " : "",
+		cli.command ? cli.command : "");
+	out_text(stderr, msg);
+	putc('\n', stderr);
+}
+
+bool ui_wants_progress(void)
+{
+	const char *text = getenv("DSV_PROGRESS");
+
+	return !cli.quiet && isatty(STDERR_FILENO) &&
+	       !(text && !strcmp(text, "0"));
+}
+
+static void print_bar(int64_t done_bytes, int64_t total_bytes)
+{
+	int i, full = 0;
+
+	if (done_bytes > total_bytes)
+		done_bytes = total_bytes;
+	full = (int)((double)done_bytes / (double)total_bytes * 20);
+	putc('[', stderr);
+	for (i = 0; i < 20; i++)
+		putc(i < full ? '#' : ' ', stderr);
+	putc(']', stderr);
+}
+
+/* No colours, so that NO_COLOR needs nothing; ten times a second. */
+void ui_progress(void *arg, const char *what, int64_t done_bytes,
+		 int64_t total_bytes)
+{
+	static int64_t last_ns;
+	char done[DSV_TIME_SIZE], total[DSV_TIME_SIZE];
+	int64_t now = now_ns();
+
+	(void)arg;
+	if (now - last_ns < 100000000)
+		return;
+	last_ns = now;
+	dsv_format_size(done_bytes, done);
+	dsv_format_size(total_bytes, total);
+	fputs("\r", stderr);
+	if (total_bytes > 0) {
+		print_bar(done_bytes, total_bytes);
+		fprintf(stderr, " %s of %s ", done, total);
+	} else {
+		fprintf(stderr, "%s ", done);
+	}
+	out_line(stderr, what ? what : "");
+	fputs("    ", stderr);
+	fflush(stderr);
+	progress_shown = true;
+}
+
+void ui_progress_clear(void)
+{
+	if (!progress_shown)
+		return;
+	progress_shown = false;
+	fprintf(stderr, "\r%78s\r", "");
+	fflush(stderr);
+}
