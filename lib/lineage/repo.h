@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handle, and what the verbs share.
+ */
+#ifndef DSV_LINEAGE_REPO_H
+#define DSV_LINEAGE_REPO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../catalog/catalog.h"
+#include "../dsv.h"
+#include "../store/store.h"
+#include "config.h"
+
+/* Where this process runs: what it was told by its environment. */
+struct place {
+	char *author;		/* user name */
+	char *host;		/* in a job the node's name */
+	char *job_id;		/* "123", array: "120_3"; NULL: no job */
+	char *job_number;	/* $SLURM_JOB_ID, unique; NULL: no job */
+	char *array_job, *array_task;	/* NULL: no array */
+	char *cluster;		/* NULL: unknown */
+	char *nodes;		/* NULL: unknown */
+	char *branch;		/* $DSV_BRANCH */
+	char *state;		/* $DSV_STATE */
+	int attempt;		/* 1 + $SLURM_RESTART_COUNT */
+};
+
+struct dsv {
+	struct dsv_options options;
+	char *branch;		/* options.branch, copied */
+	char *path;		/* absolute, of .dsv */
+	char uuid[37];
+	mode_t file_mode, dir_mode;	/* 0: by the umask */
+	struct config config;
+	struct catalog *catalog;
+	struct store *store;
+	struct place place;
+};
+
+/* Warn through options.warn. */
+void repo_warn(struct dsv *d, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* "<.dsv>/<format...>", the caller's to free(); NULL: out of memory. */
+char *repo_path(const struct dsv *d, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * The current branch: options.branch, $DSV_BRANCH, job-<id>, HEAD.  *out is
+ * the caller's to free().
+ */
+int repo_branch(struct dsv *d, char **out, struct dsv_err *err);
+
+/* May this process write here at all?  DSV_ESYS, says why not. */
+int repo_writable(struct dsv *d, struct dsv_err *err);
+
+/* Fill from the environment. */
+int place_init(struct place *p, struct dsv *d, struct dsv_err *err);
+void place_release(struct place *p);
+
+/*
+ * dsv remembers from which state a directory was filled, so that a tag of it
+ * onto another line is noticed.  Best effort: what cannot be noted (a
+ * read-only repository) is not.
+ */
+void repo_remember(struct dsv *d, const char *dir, const char *id);
+/* False: nothing is known of dir (any more). */
+bool repo_recall(struct dsv *d, const char *dir, char id[DSV_ID_SIZE]);
+
+#endif
