@@ -128,7 +128,7 @@ void out_kvs(FILE *out, const struct dsv_kvs *kvs);
 /* The first 12 digits on a terminal, else all. */
 void out_id(FILE *out, const char *id);
 bool out_is_terminal(void);
-int64_t now_ns(void);
+int64_t time_now_ns(void);
 const char *program_path(void);	/* of this executable; "dsv" if unknown */
 
 /* ---- JSON (json.c) ----------------------------------------------------- */
@@ -143,8 +143,8 @@ void json_strings(struct dsv_json *j, const char *key,
 		  const struct dsv_strings *list);
 void json_ids(struct dsv_json *j, const char *key,
 	      const char (*ids)[DSV_ID_SIZE], size_t count);
-/* Write what is there to stdout; with end, also the newline. */
-int json_flush(struct dsv_json *j, bool end, struct dsv_err *err);
+/* Write what is there to stdout. */
+int json_flush(struct dsv_json *j, struct dsv_err *err);
 /* A document, freed. */
 int json_print(struct dsv_json *j, struct dsv_err *err);
 /* {"error":{...}} on stderr. */

@@ -62,7 +62,7 @@ int fork_print(FILE *out, const struct dsv_fork *fork, const char *job_id,
 	dsv_json_end(j);
 	text = dsv_json_take(j, &len);
 	if (text)
-		fprintf(out, "%.*s\n", (int)len, text);
+		fprintf(out, "%.*s", (int)len, text);
 	else
 		ret = dsv_fail_nomem(err);
 	dsv_json_free(j);

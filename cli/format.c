@@ -208,7 +208,7 @@ static void print_created(const struct dsv_state *s, enum field_type type)
 	if (type == CREATED)
 		dsv_format_time(s->created_ns, text);
 	else
-		dsv_format_age(s->created_ns, now_ns(), text);
+		dsv_format_age(s->created_ns, time_now_ns(), text);
 	fputs(text, stdout);
 }
 

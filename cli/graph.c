@@ -26,6 +26,7 @@ struct graph {
 	size_t count, capacity;
 	size_t current;		/* of the last state */
 	size_t parents;		/* it has */
+	bool root;		/* it had none, and no line came after it */
 };
 
 struct graph *graph_new(void)
@@ -72,6 +73,12 @@ int graph_state(struct graph *g, const char *id,
 	for (at = 0; at < g->count; at++)
 		if (!strcmp(g->columns[at].id, id))
 			break;
+	/* Not to look like the child of a root that was drawn above it. */
+	if (at == g->count && g->root && at == g->current) {
+		for (i = 0; i < at; i++)
+			fputs("| ", stdout);
+		putchar('\n');
+	}
 	if (at == g->count)
 		g->count++;
 	for (i = 0; i < g->count; i++)
@@ -86,6 +93,7 @@ int graph_state(struct graph *g, const char *id,
 	g->count = at + parent_count + tail;
 	g->current = at;
 	g->parents = parent_count;
+	g->root = parent_count == 0;
 	return 0;
 }
 
@@ -95,6 +103,7 @@ void graph_more(struct graph *g)
 	size_t shown = g->count - g->parents + 1;
 	size_t i;
 
+	g->root = false;
 	for (i = 0; i < shown; i++)
 		fputs(i == g->current && g->parents == 0 ? "  " : "| ",
 		      stdout);

@@ -121,7 +121,7 @@ void json_state(struct dsv_json *j, const char *key,
 	dsv_json_end(j);
 }
 
-int json_flush(struct dsv_json *j, bool end, struct dsv_err *err)
+int json_flush(struct dsv_json *j, struct dsv_err *err)
 {
 	size_t len;
 	const char *text = dsv_json_take(j, &len);
@@ -129,8 +129,6 @@ int json_flush(struct dsv_json *j, bool end, struct dsv_err *err)
 	if (!text)
 		return dsv_fail_nomem(err);
 	fwrite(text, 1, len, stdout);
-	if (end)
-		putchar('\n');
 	return 0;
 }
 
@@ -140,7 +138,7 @@ int json_print(struct dsv_json *j, struct dsv_err *err)
 
 	if (!j)
 		return dsv_fail_nomem(err);
-	ret = json_flush(j, true, err);
+	ret = json_flush(j, err);
 	dsv_json_free(j);
 	return ret;
 }
@@ -162,7 +160,7 @@ void json_error(int code, const char *msg)
 		text = dsv_json_take(j, &len);
 	}
 	if (text)
-		fprintf(stderr, "%.*s\n", (int)len, text);
+		fprintf(stderr, "%.*s", (int)len, text);
 	else
 		fprintf(stderr, "{\"error\":{\"code\":%d,\"name\":\"%s\","
 			"\"message\":\"out of memory\"}}\n", code,

@@ -28,13 +28,13 @@ static int list_json(struct dsv_list *l, struct dsv_err *err)
 	while ((ret = dsv_list_next(l, &s, err)) > 0) {
 		json_state(j, NULL, s);
 		dsv_state_free(s);
-		ret = json_flush(j, false, err);
+		ret = json_flush(j, err);
 		if (ret < 0 || cli_stopped())
 			break;
 	}
 	dsv_json_end(j);
 	if (ret >= 0)
-		ret = json_flush(j, true, err);
+		ret = json_flush(j, err);
 	dsv_json_free(j);
 	return ret < 0 ? ret : 0;
 }

@@ -129,7 +129,7 @@ static int opt_set(const struct opt *o, const char *value,
 	else if (o->size_bytes)
 		ret = dsv_parse_size(value, o->size_bytes, err);
 	else if (o->time_ns)
-		ret = dsv_parse_time(value, now_ns(), o->time_ns, err);
+		ret = dsv_parse_time(value, time_now_ns(), o->time_ns, err);
 	if (ret < 0 && o->name)
 		return dsv_fail_in(err, ret, "--%s", o->name);
 	if (ret < 0)

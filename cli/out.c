@@ -104,7 +104,7 @@ void out_id(FILE *out, const char *id)
 	fprintf(out, "%.*s", out_is_terminal() ? 12 : DSV_ID_SIZE, id);
 }
 
-int64_t now_ns(void)
+int64_t time_now_ns(void)
 {
 	struct timespec ts;
 

@@ -67,7 +67,7 @@ void cli_warn(const char *fmt, ...)
 		dsv_json_end(j);
 		text = dsv_json_take(j, &len);
 		if (text)
-			fprintf(stderr, "%.*s\n", (int)len, text);
+			fprintf(stderr, "%.*s", (int)len, text);
 		dsv_json_free(j);
 		return;
 	}
@@ -104,7 +104,7 @@ void ui_progress(void *arg, const char *what, int64_t done_bytes,
 {
 	static int64_t last_ns;
 	char done[DSV_TIME_SIZE], total[DSV_TIME_SIZE];
-	int64_t now = now_ns();
+	int64_t now = time_now_ns();
 
 	(void)arg;
 	if (now - last_ns < 100000000)
