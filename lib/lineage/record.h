@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The record of a state: the bytes whose SHA-256 is its id.  JSON, sorted
+ * keys, no white space; hashed and kept as bytes, never written again from
+ * what was read (dsv-format(5)).
+ */
+#ifndef DSV_LINEAGE_RECORD_H
+#define DSV_LINEAGE_RECORD_H
+
+#include <stdint.h>
+
+#include "../base/hash.h"
+#include "../base/str.h"
+#include "../dsv.h"
+
+struct record {
+	const char *kind;
+	unsigned char content[HASH_BYTES];	/* the manifest's id */
+	size_t parent_count;
+	unsigned char (*parents)[HASH_BYTES];
+	struct dsv_kvs params;		/* effective */
+	struct dsv_kvs set;		/* of them, set by this state */
+	struct dsv_strings unset;
+	struct dsv_kvs attrs;
+	const char *message, *author, *host;
+	const char *job_id, *cluster;	/* NULL: no job */
+	int64_t created_ns;
+	unsigned char nonce[16];
+};
+
+/* Append the bytes; the id is their hash. */
+int record_encode(const struct record *r, struct str *out,
+		  unsigned char id[HASH_BYTES], struct dsv_err *err);
+
+/* The {"set":{},"unset":[]} of the record; NULL (no error) when empty. */
+int record_changes(const struct record *r, char **out, struct dsv_err *err);
+
+#endif

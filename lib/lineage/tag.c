@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capturing files as a new state.  Order: the bytes are made durable, then
+ * known to the catalog as staged, then the state is committed; see
+ * dsv-format(5).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/value.h"
+#include "line.h"
+#include "rev.h"
+#include "tree.h"
+
+enum { MAX_TRIES = 10 };
+
+/* The files of a tag, in the store but not yet of any state. */
+struct capture {
+	struct ingest *ingest;
+	const struct ingest_result *result;
+	struct manifest manifest;
+	unsigned char hash[HASH_BYTES];
+	int64_t files;
+	int64_t size_bytes;
+};
+
+static void capture_release(struct capture *c, bool keep)
+{
+	ingest_close(c->ingest, keep);
+	manifest_release(&c->manifest);
+	memset(c, 0, sizeof(*c));
+}
+
+static int capture_file(struct capture *c, const struct tree_file *file,
+			struct dsv_err *err)
+{
+	struct manifest_entry entry = {
+		.type = file->type,
+		.executable = file->executable,
+		.part = -1,
+	};
+	int ret;
+
+	if (file->type == DSV_FILE) {
+		int fd = open(file->source, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return dsv_fail_errno(err, "read '%s'", file->source);
+		ret = ingest_file(c->ingest, fd, file->source, entry.recipe,
+				  &entry.size_bytes, err);
+		close(fd);
+		if (ret < 0)
+			return ret;
+		c->files++;
+		c->size_bytes += entry.size_bytes;
+	}
+	entry.path = strdup(file->path);
+	entry.target = file->target ? strdup(file->target) : NULL;
+	if (!entry.path || (file->target && !entry.target)) {
+		free(entry.path);
+		free(entry.target);
+		return dsv_fail_nomem(err);
+	}
+	return manifest_add(&c->manifest, &entry, err);
+}
+
+/* Bytes in, durable, staged. */
+static int capture_tree(struct dsv *d, const struct tree *tree,
+			struct capture *out, struct dsv_err *err)
+{
+	struct capture c = { .manifest = MANIFEST_INIT };
+	struct str text = STR_INIT;
+	size_t i;
+	int ret;
+
+	ret = ingest_new(d->store, &c.ingest, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < tree->count; i++)
+		ret = capture_file(&c, &tree->files[i], err);
+	if (ret == 0)
+		ret = manifest_encode(&c.manifest, &text, err);
+	if (ret == 0)
+		ret = ingest_bytes(c.ingest, text.data, text.len, c.hash, err);
+	if (ret == 0)
+		ret = ingest_finish(c.ingest, &c.result, err);
+	if (ret == 0)
+		ret = catalog_stage(d->catalog, c.result->segments,
+				    c.result->segment_count, err);
+	str_release(&text);
+	if (ret < 0)
+		capture_release(&c, false);
+	else
+		*out = c;
+	return ret;
+}
+
+/*
+ * Files that were checked out from a state and are tagged onto another line
+ * would lose where they came from.
+ */
+static int check_origin(struct dsv *d, const struct line *l,
+			const struct dsv_strings *paths, struct dsv_err *err)
+{
+	const struct record *r = &l->record;
+	unsigned char hash[HASH_BYTES];
+	char id[DSV_ID_SIZE];
+	size_t i, j;
+
+	for (i = 0; l->has_head && i < paths->count; i++) {
+		if (!repo_recall(d, paths->items[i], id))
+			continue;
+		hash_from_hex(id, hash);
+		for (j = 0; j < r->parent_count; j++) {
+			if (!memcmp(r->parents[j], hash, HASH_BYTES))
+				break;
+		}
+		if (j < r->parent_count)
+			continue;
+		return dsv_fail(err, DSV_EREFUSED, "'%s' was checked out from"
+				" %.12s, which is not the head of '%s': fork it"
+				" ('dsv fork %.12s'), start a branch ('--parent"
+				" %.12s -b NEW'), or insist ('--parent HEAD')",
+				paths->items[i], id, l->branch, id, id);
+	}
+	return 0;
+}
+
+static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	if (o->paths.count == 0)
+		return dsv_fail(err, DSV_EUSAGE, "nothing to tag: no PATH");
+	if (o->name)
+		ret = name_check(o->name, "name", err);
+	for (i = 0; ret == 0 && i < o->scopes.count; i++)
+		ret = name_check(o->scopes.items[i], "scope", err);
+	return ret;
+}
+
+/* All that a state is but its content. */
+static int describe(struct dsv *d, const struct dsv_tag_options *o,
+		    struct line *out, struct dsv_err *err)
+{
+	struct dsv_kvs inherited = KVS_INIT;
+	struct line l;
+	size_t i;
+	int ret;
+
+	ret = line_place(d, &o->parents, &l, err);
+	if (ret < 0)
+		return ret;
+	l.record.kind = "tag";
+	l.record.message = o->message;
+	if (o->parents.count == 0)
+		ret = check_origin(d, &l, &o->paths, err);
+	if (ret == 0)
+		ret = line_inherited(d, &l, &inherited, err);
+	if (ret == 0)
+		ret = line_params(&l, &inherited, o->params_from, &o->params,
+				  &o->unset_params, err);
+	if (ret == 0 && o->attrs_from) {
+		ret = kvs_load(&l.record.attrs, o->attrs_from, err);
+		if (ret < 0)
+			dsv_fail_in(err, ret, "--attrs-from");
+	}
+	for (i = 0; ret == 0 && i < o->attrs.count; i++)
+		ret = kvs_assign(&l.record.attrs, o->attrs.items[i], err);
+	if (ret == 0)
+		ret = line_stamp(d, &l, err);
+	dsv_kvs_free(&inherited);
+	if (ret < 0)
+		line_release(&l);
+	else
+		*out = l;
+	return ret;
+}
+
+static int commit(struct dsv *d, const struct dsv_tag_options *o,
+		  struct line *l, const struct capture *c,
+		  char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct catalog_state s = {
+		.files = c->files,
+		.size_bytes = c->size_bytes,
+		.stored_bytes = c->result->stored_bytes,
+		.pin = o->pin,
+		.scopes = o->scopes,
+		.name = o->name,
+		.ingest = c->result,
+		.files_of = &c->manifest,
+	};
+
+	memcpy(s.manifest, c->hash, HASH_BYTES);
+	return line_commit(d, l, &s, id, err);
+}
+
+/*
+ * Commit; when the branch has moved meanwhile describe the state again, when
+ * a prune took a chunk that was counted on, capture again.
+ */
+static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
+		    const struct tree *tree, struct line *l,
+		    char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct capture c;
+	int tries = 0;
+	int ret;
+
+	ret = capture_tree(d, tree, &c, err);
+	if (ret < 0)
+		return ret;
+	for (;;) {
+		ret = commit(d, o, l, &c, id, err);
+		if (ret <= 0)
+			break;
+		if (ret == CATALOG_MISSING && ++tries == MAX_TRIES) {
+			ret = dsv_fail(err, DSV_ESYS, "chunks were freed %d"
+				       " times while they were tagged: a prune"
+				       " with --expire=now runs too often",
+				       tries);
+			break;
+		}
+		if (ret == CATALOG_MISSING) {
+			capture_release(&c, true);
+			ret = capture_tree(d, tree, &c, err);
+			if (ret < 0)
+				return ret;
+		} else {
+			line_release(l);
+			ret = describe(d, o, l, err);
+			if (ret < 0)
+				break;
+		}
+	}
+	/* What failed to be committed is staged: the sweep takes it. */
+	capture_release(&c, true);
+	return ret;
+}
+
+int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
+	    char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct tree tree = TREE_INIT;
+	struct line l = { 0 };
+	size_t i;
+	int ret;
+
+	ret = check_options(o, err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0)
+		ret = describe(d, o, &l, err);
+	if (ret == 0)
+		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
+	if (ret == 0)
+		ret = tag_tree(d, o, &tree, &l, id, err);
+	for (i = 0; ret == 0 && i < o->paths.count; i++) {
+		char old[DSV_ID_SIZE];
+
+		if (repo_recall(d, o->paths.items[i], old))
+			repo_remember(d, o->paths.items[i], id);
+	}
+	tree_release(&tree);
+	line_release(&l);
+	return ret;
+}

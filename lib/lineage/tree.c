@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/str.h"
+
+enum { MAX_DEPTH = 256 };
+
+struct walk {
+	struct dsv *d;
+	const struct dsv_strings *excludes;
+	struct tree *tree;
+	const char *root;	/* the PATH being walked, resolved */
+	int depth;
+};
+
+static int walk_path(struct walk *w, const char *source, const char *path,
+		     const struct stat *st, struct dsv_err *err);
+
+void tree_release(struct tree *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->count; i++) {
+		free(t->files[i].path);
+		free(t->files[i].source);
+		free(t->files[i].target);
+	}
+	free(t->files);
+	*t = (struct tree)TREE_INIT;
+}
+
+/* Takes target over. */
+static int add_file(struct tree *t, const char *source, const char *path,
+		    enum dsv_entry_type type, const struct stat *st,
+		    char *target, struct dsv_err *err)
+{
+	struct tree_file *file;
+
+	if (t->count == t->capacity) {
+		size_t capacity = t->capacity ? 2 * t->capacity : 64;
+		struct tree_file *files = realloc(t->files,
+						  capacity * sizeof(*files));
+
+		if (!files) {
+			free(target);
+			return dsv_fail_nomem(err);
+		}
+		t->files = files;
+		t->capacity = capacity;
+	}
+	file = &t->files[t->count++];
+	memset(file, 0, sizeof(*file));
+	file->path = strdup(path);
+	file->source = strdup(source);
+	file->target = target;
+	file->type = type;
+	file->executable = st->st_mode & S_IXUSR;
+	file->size_bytes = type == DSV_FILE ? st->st_size : 0;
+	t->size_bytes += file->size_bytes;
+	return file->path && file->source ? 0 : dsv_fail_nomem(err);
+}
+
+/* A glob without a slash is for the last component, else for the path. */
+static bool excluded(const struct walk *w, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < w->excludes->count; i++) {
+		const char *glob = w->excludes->items[i];
+
+		if (fnmatch(glob, strchr(glob, '/') ? path : fs_basename(path),
+			    0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_inside(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+
+	return !strncmp(path, root, len) && (!path[len] || path[len] == '/');
+}
+
+static int add_link(struct walk *w, const char *source, const char *path,
+		    const struct stat *st, struct dsv_err *err)
+{
+	char *target = malloc(PATH_MAX + 1);
+	char *real;
+	ssize_t len;
+
+	if (!target)
+		return dsv_fail_nomem(err);
+	len = readlink(source, target, PATH_MAX);
+	if (len < 0) {
+		free(target);
+		return dsv_fail_errno(err, "read link '%s'", source);
+	}
+	target[len] = '\0';
+	real = realpath(source, NULL);
+	if (target[0] == '/' || (real && !is_inside(real, w->root)))
+		repo_warn(w->d, "the link '%s' leads outside, to '%s': the"
+			  " link is recorded, not what it leads to", source,
+			  target);
+	free(real);
+	return add_file(w->tree, source, path, DSV_LINK, st, target, err);
+}
+
+static int walk_dir(struct walk *w, const char *source, const char *path,
+		    struct dsv_err *err)
+{
+	struct dirent **entries = NULL;
+	size_t before = w->tree->count;
+	struct stat st;
+	int ret = 0;
+	int n, i;
+
+	if (w->depth++ > MAX_DEPTH)
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is more than %d"
+				" directories deep", source, MAX_DEPTH);
+	n = scandir(source, &entries, NULL, alphasort);
+	if (n < 0)
+		return dsv_fail_errno(err, "read directory '%s'", source);
+	for (i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+		char *from = NULL, *to = NULL;
+
+		if (ret == 0 && strcmp(name, ".") && strcmp(name, "..") &&
+		    strcmp(name, ".dsv")) {
+			from = str_format("%s/%s", source, name);
+			to = *path ? str_format("%s/%s", path, name) :
+				strdup(name);
+			if (!from || !to)
+				ret = dsv_fail_nomem(err);
+			else if (lstat(from, &st) < 0)
+				ret = dsv_fail_errno(err, "'%s'", from);
+			else
+				ret = walk_path(w, from, to, &st, err);
+		}
+		free(from);
+		free(to);
+		free(entries[i]);
+	}
+	free(entries);
+	w->depth--;
+	if (ret == 0 && w->tree->count == before && *path) {
+		if (stat(source, &st) < 0)
+			return dsv_fail_errno(err, "'%s'", source);
+		ret = add_file(w->tree, source, path, DSV_DIR, &st, NULL, err);
+	}
+	return ret;
+}
+
+static int walk_path(struct walk *w, const char *source, const char *path,
+		     const struct stat *st, struct dsv_err *err)
+{
+	if (*path && excluded(w, path))
+		return 0;
+	if (S_ISDIR(st->st_mode))
+		return walk_dir(w, source, path, err);
+	if (S_ISLNK(st->st_mode))
+		return add_link(w, source, path, st, err);
+	if (!S_ISREG(st->st_mode))
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is a %s: only files,"
+				" directories and links can be tagged", source,
+				S_ISSOCK(st->st_mode) ? "socket" :
+				S_ISFIFO(st->st_mode) ? "fifo" : "device");
+	return add_file(w->tree, source, path, DSV_FILE, st, NULL, err);
+}
+
+/*
+ * The name a PATH is recorded under: its last component; "" for its contents
+ * ("DIR/." and ".").  The caller's to free().
+ */
+static char *recorded_name(const char *path)
+{
+	size_t len = strlen(path);
+	const char *last;
+	char *real, *name;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	last = memrchr(path, '/', len);
+	last = last ? last + 1 : path;
+	len -= (size_t)(last - path);
+	if (len == 0 || (len == 1 && *last == '.'))
+		return strdup("");
+	if (len != 2 || memcmp(last, "..", 2) != 0)
+		return strndup(last, len);
+	real = realpath(path, NULL);
+	name = real ? strdup(fs_basename(real)) : NULL;
+	free(real);
+	return name;
+}
+
+static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
+{
+	char *name = recorded_name(given);
+	char *real = NULL;
+	struct stat st;
+	int ret;
+
+	ret = fs_absolute(given, &real, err);
+	if (ret < 0) {
+		free(name);
+		return ret;
+	}
+	if (!name)
+		ret = dsv_fail_nomem(err);
+	else if (stat(real, &st) < 0)
+		ret = dsv_fail_errno(err, "'%s'", given);
+	else if (!*name && !S_ISDIR(st.st_mode))
+		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no directory", given);
+	w->root = real;
+	w->depth = 0;
+	if (ret == 0)
+		ret = walk_path(w, given, name, &st, err);
+	free(name);
+	free(real);
+	return ret;
+}
+
+int tree_walk(struct dsv *d, const struct dsv_strings *paths,
+	      const struct dsv_strings *excludes, struct tree *out,
+	      struct dsv_err *err)
+{
+	struct tree tree = TREE_INIT;
+	struct walk w = { .d = d, .excludes = excludes, .tree = &tree };
+	size_t i, j;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < paths->count; i++) {
+		char *a = recorded_name(paths->items[i]);
+
+		for (j = 0; ret == 0 && a && *a && j < i; j++) {
+			char *b = recorded_name(paths->items[j]);
+
+			if (b && !strcmp(a, b))
+				ret = dsv_fail(err, DSV_EUSAGE, "'%s' and '%s'"
+					" would both be recorded as '%s'",
+					paths->items[j], paths->items[i], a);
+			free(b);
+		}
+		free(a);
+		if (ret == 0)
+			ret = walk_root(&w, paths->items[i], err);
+	}
+	if (ret < 0)
+		tree_release(&tree);
+	else
+		*out = tree;
+	return ret;
+}
