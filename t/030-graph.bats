@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# log --graph: branches as columns
+
+load helper
+
+# The ids are of no interest.
+graph() {
+	dsv log --graph --all "$@"
+	output=$(sed -E 's/[0-9a-f]{12}/ID/' <<<"$output")
+}
+
+step() {
+	echo "$*" >f
+	tag f -m "$1" "${@:2}"
+}
+
+@test "a single line is drawn in one column" {
+	repo
+	step one
+	step two
+	graph
+	assert "$output" "* ID (HEAD -> main) two
+* ID one"
+}
+
+@test "a fork stands beside the line it left, with what it changed" {
+	repo
+	step one -p lr=0.1
+	dsv fork HEAD -b low --set lr=0.01
+	step two
+	graph
+	assert "$output" "* ID (HEAD -> main) two
+| * ID (low) fork of ID
+|/  lr 0.1 -> 0.01
+* ID one
+  lr=0.1"
+}
+
+@test "attributes are shown, --columns chooses" {
+	repo
+	step one -p lr=0.1 -a acc=0.5 -a loss=2
+	graph
+	assert "${lines[0]}" "* ID (HEAD -> main) one acc=0.5 loss=2"
+	graph --columns lr,acc,nope
+	assert "${lines[0]}" "* ID (HEAD -> main) one lr=0.1 acc=0.5 nope=-"
+}
+
+@test "two parents are drawn as a merge" {
+	repo
+	step one
+	dsv fork HEAD -b side
+	step two -b side
+	step three
+	step four --parent HEAD --parent side
+	graph
+	assert "$(head -3 <<<"$output")" "* ID (HEAD -> main) four
+|\\
+* | ID three"
+}
+
+@test "a limit leaves no edges to what is not shown" {
+	repo
+	step one
+	dsv fork HEAD -b side
+	step two
+	graph -n 2
+	assert "$output" "* ID (HEAD -> main) two
+* ID (side) fork of ID"
+}
+
+@test "--dot is a graph for dot" {
+	repo
+	step 'say "hi"' -p lr=0.1
+	dsv fork HEAD -b low --set lr=0.01
+	dsv log --all --dot
+	[[ $output == "digraph dsv {"* ]]
+	[[ $output == *'say \"hi\"'* ]]
+	[[ $output == *'[label="lr 0.1 -> 0.01"]'* ]]
+}

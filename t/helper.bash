@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# What every Bats file loads.  A test starts in an empty directory of its
+# own, with nothing of the caller's environment that dsv or Slurm would read.
+#
+#   dsv [-N] ARG...       run dsv, require exit status 0, or N; its output is
+#                         in $output, $stderr, as of "run --separate-stderr"
+#   repo [DIR]            make a repository and go there
+#   put PATH [BYTES [SEED]]   a file, the same for the same SEED
+#   tag ARG...            dsv tag; the id is in $id
+#   json EXPR             EXPR of Python on $output as JSON, in $result: j is
+#                         the document
+#   assert A B            A and B are the same text
+
+bats_require_minimum_version 1.5.0
+
+build=$(cd "${BASH_SOURCE[0]%/*}/../build" && pwd)
+program=$build/dsv
+
+clean_environment() {
+	local name
+
+	for name in "${!SLURM_@}" "${!DSV_@}" "${!SBATCH_@}"; do
+		case $name in
+		SLURM_CONF | DSV_TEST_*) ;;
+		*) unset "$name" ;;
+		esac
+	done
+	unset NO_COLOR PAGER
+	export LC_ALL=C TZ=UTC DSV_PAGER=cat
+	export HOME=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/home
+	export XDG_CONFIG_HOME=$HOME/.config
+	export PATH=$build:$PATH
+	mkdir -p "$HOME"
+}
+
+setup() {
+	clean_environment
+	mkdir -p "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+}
+
+dsv() {
+	local want=0
+
+	case $1 in -[0-9]*) want=${1#-}; shift ;; esac
+	echo "+ dsv $*"
+	run "-$want" --separate-stderr "$program" "$@"
+}
+
+repo() {
+	mkdir -p "${1:-.}"
+	cd "${1:-.}" || return
+	"$program" -q init
+}
+
+put() {
+	local bytes=${2:-100} seed=${3:-$1}
+
+	mkdir -p "$(dirname "$1")"
+	seq -f "$seed %.0f" "$((bytes / 4 + 1))" | head -c "$bytes" >"$1"
+}
+
+tag() {
+	dsv tag "$@"
+	id=$output
+	[[ $id =~ ^[0-9a-f]{64}$ ]]
+}
+
+# shellcheck disable=SC2034
+json() {
+	# shellcheck disable=SC2154
+	result=$(python3 -c '
+import json, sys
+j = json.loads(sys.argv[1])
+print(eval(sys.argv[2]))
+' "$output" "$1")
+}
+
+assert() {
+	[ "$1" = "$2" ] && return
+	printf 'is:        %s\nshould be: %s\n' "$1" "$2"
+	return 1
+}
