@@ -230,6 +230,7 @@ int opt_parse(const struct cmd *cmd, int argc, char **argv,
 	}
 	while (i < argc)
 		argv[count++] = argv[i++];
+	argv[count] = NULL;	/* as main()'s, for those who exec it */
 	return count;
 }
 
