@@ -25,6 +25,7 @@
 #include "../dsv.h"
 
 #define MANIFEST_LIMIT_BYTES (1u << 30)
+#define MANIFEST_PATH_LIMIT_BYTES 4096	/* also of a link's target */
 
 struct manifest_entry {
 	enum dsv_entry_type type;
@@ -58,14 +59,26 @@ int manifest_add(struct manifest *m, const struct manifest_entry *entry,
 int manifest_add_part(struct manifest *m, int64_t rank,
 		      const unsigned char manifest[HASH_BYTES],
 		      struct dsv_err *err);
-/* Sorts the entries.  DSV_EUSAGE: two entries have the same path. */
+/*
+ * Sorts the entries.  DSV_EUSAGE: two entries have the same path, or one that
+ * manifest_decode() would refuse.
+ */
 int manifest_encode(struct manifest *m, struct str *out, struct dsv_err *err);
 /*
  * DSV_ECORRUPT: no manifest, not sorted, or a path that is absolute, empty,
  * holds "..", "." or an empty component, goes through a link or a file of
- * the same manifest.
+ * the same manifest.  The entries' part is -1.
  */
 int manifest_decode(const void *data, size_t len, struct manifest *out,
 		    struct dsv_err *err);
+
+/*
+ * Move the entries of a part into m, which is unsorted then.  Several parts
+ * merged, manifest_settle() sorts, keeps one of those that are the same but
+ * for the part (the lowest), and checks as manifest_decode() does.
+ */
+int manifest_merge(struct manifest *m, struct manifest *part, int64_t rank,
+		   struct dsv_err *err);
+int manifest_settle(struct manifest *m, struct dsv_err *err);
 
 #endif

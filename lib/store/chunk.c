@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading chunks, and what is made of them. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/fs.h"
+
+#define TRIES 3
+
+static int fail(const unsigned char hash[HASH_BYTES], const char *what,
+		struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+
+	hash_to_hex(hash, hex);
+	return dsv_fail(err, DSV_ECORRUPT, "chunk %.12s %s", hex, what);
+}
+
+int chunk_find(struct store *s, const unsigned char hash[HASH_BYTES],
+	       struct chunk *out, struct dsv_err *err)
+{
+	struct chunk row;
+	int ret;
+
+	memset(&row, 0, sizeof(row));
+	ret = store_lookup(s, hash, &row, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 0)
+		return fail(hash, "is missing", err);
+	if (memcmp(row.hash, hash, HASH_BYTES) ||
+	    !segment_name_is_valid(row.segment) ||
+	    !chunk_is_sane(&row, INT64_MAX))
+		return fail(hash, "has an impossible place", err);
+	*out = row;
+	return 0;
+}
+
+bool chunk_is_same(const struct chunk *a, const struct chunk *b)
+{
+	return !memcmp(a->hash, b->hash, HASH_BYTES) &&
+	       !strncmp(a->segment, b->segment, SEGMENT_NAME_SIZE) &&
+	       a->offset == b->offset && a->length == b->length &&
+	       a->stored_length == b->stored_length &&
+	       a->encoding == b->encoding;
+}
+
+static int read_once(struct store *s, const struct chunk *row, void *buf,
+		     struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	struct open_segment *o;
+	ssize_t n;
+	int ret;
+
+	ret = segment_get(s, row->segment, &o, err);
+	if (ret < 0)
+		return ret;
+	if (row->encoding != CHUNK_RAW)
+		ret = fail(row->hash, "is encoded as a newer dsv does", err);
+	else if (!chunk_is_sane(row, o->size_bytes))
+		ret = fail(row->hash, "lies outside of its segment", err);
+	if (ret == 0) {
+		n = pread_full(o->fd, buf, row->length, row->offset);
+		if (n < 0)
+			ret = dsv_fail_errno(err, "read segment '%s'",
+					     row->segment);
+		else if ((uint32_t)n != row->length)
+			ret = fail(row->hash, "is cut short", err);
+	}
+	segment_put(s, o);
+	if (ret < 0)
+		return ret;
+	if (!hash_bytes(buf, row->length, hash))
+		return dsv_fail_nomem(err);
+	if (memcmp(hash, row->hash, HASH_BYTES))
+		return fail(row->hash, "has wrong bytes", err);
+	return 0;
+}
+
+int chunk_read(struct store *s, struct chunk *row, void *buf,
+	       struct dsv_err *err)
+{
+	struct chunk now;
+	int tries;
+	int ret;
+
+	for (tries = 1;; tries++) {
+		ret = read_once(s, row, buf, err);
+		if (ret != DSV_ECORRUPT || tries == TRIES)
+			return ret;
+		/* Freed under our hands, and stored again elsewhere? */
+		memset(&now, 0, sizeof(now));
+		if (store_lookup(s, row->hash, &now, NULL) <= 0 ||
+		    chunk_is_same(row, &now) || now.length != row->length)
+			return ret;
+		*row = now;
+	}
+}
+
+/* Memory only for what the segment may really hold. */
+static int check_length(struct store *s, const struct chunk *row,
+			struct dsv_err *err)
+{
+	struct open_segment *o;
+	bool good;
+	int ret;
+
+	if (row->length <= CHUNK_LIMIT_BYTES)
+		return 0;
+	ret = segment_get(s, row->segment, &o, err);
+	if (ret < 0)
+		return ret;
+	good = chunk_is_sane(row, o->size_bytes);
+	segment_put(s, o);
+	return good ? 0 : fail(row->hash, "lies outside of its segment", err);
+}
+
+int store_read_chunk(struct store *s, const unsigned char hash[HASH_BYTES],
+		     struct str *out, struct dsv_err *err)
+{
+	struct chunk row;
+	char *data;
+	int ret;
+
+	ret = chunk_find(s, hash, &row, err);
+	if (ret == 0)
+		ret = check_length(s, &row, err);
+	if (ret < 0)
+		return ret;
+	data = malloc((size_t)row.length + 1);
+	if (!data)
+		return dsv_fail_nomem(err);
+	ret = chunk_read(s, &row, data, err);
+	if (ret < 0) {
+		free(data);
+		return ret;
+	}
+	data[row.length] = '\0';
+	str_release(out);
+	out->data = data;
+	out->len = row.length;
+	out->capacity = (size_t)row.length + 1;
+	return 0;
+}
+
+int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
+		      struct recipe *out, struct dsv_err *err)
+{
+	struct str text = STR_INIT;
+	int ret;
+
+	ret = store_read_chunk(s, hash, &text, err);
+	if (ret == 0)
+		ret = recipe_decode(text.data, text.len, out, err);
+	str_release(&text);
+	return ret;
+}
+
+static int read_one_manifest(struct store *s,
+			     const unsigned char hash[HASH_BYTES],
+			     struct manifest *out, struct dsv_err *err)
+{
+	struct str text = STR_INIT;
+	int ret;
+
+	ret = store_read_chunk(s, hash, &text, err);
+	if (ret == 0)
+		ret = manifest_decode(text.data, text.len, out, err);
+	str_release(&text);
+	return ret;
+}
+
+static int merge_parts(struct store *s, struct manifest *m,
+		       struct dsv_err *err)
+{
+	struct manifest part = MANIFEST_INIT;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < m->part_count; i++) {
+		ret = read_one_manifest(s, m->parts[i].manifest, &part, err);
+		if (ret < 0)
+			break;
+		if (part.part_count > 0)
+			ret = dsv_fail(err, DSV_ECORRUPT,
+				       "manifest: a part has parts");
+		else
+			ret = manifest_merge(m, &part, m->parts[i].rank, err);
+		manifest_release(&part);
+	}
+	return ret < 0 ? ret : manifest_settle(m, err);
+}
+
+int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
+			struct manifest *out, struct dsv_err *err)
+{
+	struct manifest m = MANIFEST_INIT;
+	int ret;
+
+	ret = read_one_manifest(s, hash, &m, err);
+	if (ret == 0 && m.part_count > 0)
+		ret = merge_parts(s, &m, err);
+	if (ret < 0) {
+		manifest_release(&m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing the file of a recipe. */
+#include "copying.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+
+#define TRIES 3
+#define ALONE_BYTES (4 << 20)	/* less is not worth threads */
+
+int copying_add_span(struct copying *c, const struct span *span,
+		     struct dsv_err *err)
+{
+	size_t capacity = c->span_capacity ? 2 * c->span_capacity : 16;
+	struct span *spans;
+
+	if (c->span_count == c->span_capacity) {
+		spans = realloc(c->spans, capacity * sizeof(*spans));
+		if (!spans)
+			return dsv_fail_nomem(err);
+		c->spans = spans;
+		c->span_capacity = capacity;
+	}
+	c->spans[c->span_count++] = *span;
+	return 0;
+}
+
+static int prepare(struct copying *c, struct dsv_err *err)
+{
+	int64_t start = 0;
+	size_t i;
+	int ret = 0;
+
+	c->start = calloc(c->r->count + 1, sizeof(*c->start));
+	c->rows = calloc(c->r->count + 1, sizeof(*c->rows));
+	if (!c->start || !c->rows)
+		return dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < c->r->count; i++) {
+		const struct recipe_item *item = &c->r->items[i];
+
+		c->start[i] = start;
+		start += item->length;
+		if (item->op != RECIPE_RANGE)
+			continue;
+		ret = chunk_find(c->s, item->chunk, &c->rows[i], err);
+		if (ret == 0 && (item->length > c->rows[i].length ||
+				 item->chunk_offset >
+				 c->rows[i].length - item->length))
+			ret = dsv_fail(err, DSV_ECORRUPT,
+				       "recipe: more than there is of a chunk");
+	}
+	return ret;
+}
+
+static void release(struct copying *c)
+{
+	free(c->start);
+	free(c->rows);
+	free(c->spans);
+}
+
+/* ---- Spans ------------------------------------------------------------- */
+
+static int write_span(struct copying *c, const struct span *span,
+		      const char *data, struct dsv_err *err)
+{
+	int64_t from = c->r->items[span->item].chunk_offset + span->skip;
+
+	if (!span->only_verify &&
+	    pwrite_all(c->fd, data + from, (size_t)span->length,
+		       c->start[span->item] + span->skip) < 0)
+		return dsv_fail_errno(err, "write");
+	return 0;
+}
+
+static int copy_span(struct copying *c, const struct span *span,
+		     struct dsv_err *err)
+{
+	struct chunk row = c->rows[span->item];
+	void *buffer, *big = NULL;
+	int ret;
+
+	if (row.length > CHUNK_LIMIT_BYTES)
+		buffer = big = malloc(row.length);
+	else
+		buffer = store_buffer_get(c->s);
+	if (!buffer)
+		return dsv_fail_nomem(err);
+	ret = chunk_read(c->s, &row, buffer, err);
+	if (ret == 0)
+		ret = write_span(c, span, buffer, err);
+	if (big)
+		free(big);
+	else
+		store_buffer_put(c->s, buffer);
+	store_count(c->s, span->length);
+	return ret;
+}
+
+struct job {
+	struct copying *c;
+	size_t span;
+};
+
+static int run_job(void *arg, bool cancelled, struct dsv_err *err)
+{
+	struct job *job = arg;
+	int ret = 0;
+
+	if (!cancelled)
+		ret = copy_span(job->c, &job->c->spans[job->span], err);
+	free(job);
+	return ret;
+}
+
+static int submit(struct copying *c, struct pool *pool, size_t span,
+		  struct dsv_err *err)
+{
+	struct job *job = malloc(sizeof(*job));
+	int ret;
+
+	if (!job)
+		return dsv_fail_nomem(err);
+	*job = (struct job){ c, span };
+	ret = pool_submit(pool, run_job, job, err);
+	if (ret < 0)
+		free(job);
+	return ret;
+}
+
+static int64_t bytes_to_copy(const struct copying *c)
+{
+	int64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < c->span_count; i++)
+		bytes += c->spans[i].length;
+	return bytes;
+}
+
+static int copy_spans(struct copying *c, struct dsv_err *err)
+{
+	struct pool *pool = NULL;
+	struct dsv_err job_err;
+	size_t i;
+	int ret = 0;
+	int job_ret = 0;
+
+	if (c->span_count > 1 && bytes_to_copy(c) > ALONE_BYTES)
+		ret = pool_new(c->s->threads, &pool, err);
+	for (i = 0; ret == 0 && i < c->span_count; i++) {
+		ret = store_poll(c->s, err);
+		if (ret == 0 && pool)
+			ret = submit(c, pool, i, err);
+		else if (ret == 0)
+			ret = copy_span(c, &c->spans[i], err);
+		store_tell(c->s);
+	}
+	if (pool)
+		job_ret = pool_wait(pool, &job_err);
+	pool_close(pool);
+	if (ret == 0 && job_ret < 0) {
+		if (err)
+			*err = job_err;
+		ret = job_ret;
+	}
+	store_tell(c->s);
+	return ret;
+}
+
+static int list_all(struct copying *c, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < c->r->count; i++) {
+		struct span span = { i, 0, c->r->items[i].length, false };
+
+		if (c->r->items[i].op == RECIPE_RANGE)
+			ret = copying_add_span(c, &span, err);
+	}
+	return ret;
+}
+
+/* ---- The whole --------------------------------------------------------- */
+
+/* 1: all rows are what they were; 0: some are not. */
+static int recheck(const struct copying *c, struct dsv_err *err)
+{
+	struct chunk now;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < c->r->count; i++) {
+		if (c->r->items[i].op != RECIPE_RANGE)
+			continue;
+		memset(&now, 0, sizeof(now));
+		ret = store_lookup(c->s, c->r->items[i].chunk, &now, err);
+		if (ret < 0)
+			return ret;
+		if (ret == 0 || !chunk_is_same(&now, &c->rows[i]))
+			return 0;
+	}
+	return 1;
+}
+
+/* 1: done; 0: chunks moved under the copy. */
+static int copy_once(struct copying *c, enum dsv_link link,
+		     struct dsv_err *err)
+{
+	int ret;
+
+	if (ftruncate(c->fd, 0) < 0 || ftruncate(c->fd, c->r->size_bytes) < 0)
+		return dsv_fail_errno(err, "truncate");
+	ret = prepare(c, err);
+	if (ret < 0)
+		return ret;
+	ret = 0;
+	if (link != DSV_LINK_COPY)
+		ret = copying_clone(c, err);
+	if (ret == 0)
+		ret = list_all(c, err);
+	if (ret >= 0)
+		ret = copy_spans(c, err);
+	if (ret < 0)
+		return ret;
+	/* What was copied has been verified by its hash. */
+	return c->cloned ? recheck(c, err) : 1;
+}
+
+int store_copy_file(struct store *s, const unsigned char recipe[HASH_BYTES],
+		    int fd, enum dsv_link link, bool verify,
+		    struct store_copy *out, struct dsv_err *err)
+{
+	struct recipe r = RECIPE_INIT;
+	int tries;
+	int ret;
+
+	ret = store_read_recipe(s, recipe, &r, err);
+	for (tries = 0; ret == 0 && tries < TRIES; tries++) {
+		struct copying c = { .s = s, .r = &r, .fd = fd,
+				     .verify = verify,
+				     .must_clone = link == DSV_LINK_REFLINK };
+
+		ret = copy_once(&c, link, err);
+		if (ret > 0) {
+			out->reflinked = c.cloned;
+			out->bytes = r.size_bytes;
+		}
+		release(&c);
+	}
+	recipe_release(&r);
+	if (ret == 0)
+		return dsv_fail(err, DSV_ECORRUPT,
+				"the bytes are being freed");
+	return ret < 0 ? ret : 0;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "ingest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err)
+{
+	struct ingest *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return dsv_fail_nomem(err);
+	in->s = s;
+	pthread_mutex_init(&in->lock, NULL);
+	*out = in;
+	return 0;
+}
+
+void ingest_close(struct ingest *in, bool keep)
+{
+	size_t i;
+
+	if (!in)
+		return;
+	pool_close(in->pool);
+	for (i = 0; i < in->writer_count; i++)
+		writer_free(in->writers[i], keep && in->finished);
+	free(in->writers);
+	for (i = 0; i < in->result.recipe_count; i++)
+		free(in->result.recipes[i].chunks);
+	free(in->result.recipes);
+	free(in->result.segments);
+	hash_set_release(&in->placed);
+	hash_set_release(&in->met);
+	pthread_mutex_destroy(&in->lock);
+	free(in);
+}
+
+int ingest_pool(struct ingest *in, struct pool **out, struct dsv_err *err)
+{
+	int ret = 0;
+
+	if (!in->pool)
+		ret = pool_new(in->s->threads, &in->pool, err);
+	if (ret == 0)
+		*out = in->pool;
+	return ret;
+}
+
+int ingest_claim(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		 struct dsv_err *err)
+{
+	struct chunk row;
+	int ret;
+
+	if (hash_set_has(&in->placed, hash))
+		return 0;
+	ret = store_lookup(in->s, hash, &row, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	return hash_set_add(&in->placed, hash, err);
+}
+
+int ingest_bytes(struct ingest *in, const void *data, size_t len,
+		 unsigned char hash[HASH_BYTES], struct dsv_err *err)
+{
+	unsigned char h[HASH_BYTES];
+	int ret;
+
+	if (len == 0 || len > UINT32_MAX)
+		return dsv_fail(err, DSV_EUSAGE, "a chunk of %zu bytes", len);
+	if (!hash_bytes(data, len, h))
+		return dsv_fail_nomem(err);
+	pthread_mutex_lock(&in->lock);
+	ret = ingest_claim(in, h, err);
+	if (ret > 0)
+		ret = writer_append(in, h, data, len, err);
+	if (ret < 0)
+		in->broken = true;
+	pthread_mutex_unlock(&in->lock);
+	if (ret < 0)
+		return ret;
+	memcpy(hash, h, HASH_BYTES);
+	return 0;
+}
+
+static int list_chunks(const struct recipe *r, struct ingest_recipe *out,
+		       struct dsv_err *err)
+{
+	struct hash_set seen = HASH_SET_INIT;
+	size_t i;
+	int ret = 0;
+
+	out->chunks = malloc((r->count + 1) * sizeof(*out->chunks));
+	if (!out->chunks)
+		return dsv_fail_nomem(err);
+	for (i = 0; ret >= 0 && i < r->count; i++) {
+		if (r->items[i].op != RECIPE_RANGE)
+			continue;
+		ret = hash_set_add(&seen, r->items[i].chunk, err);
+		if (ret > 0)
+			memcpy(out->chunks[out->count++], r->items[i].chunk,
+			       HASH_BYTES);
+	}
+	hash_set_release(&seen);
+	if (ret < 0)
+		free(out->chunks);
+	return ret < 0 ? ret : 0;
+}
+
+int ingest_note_recipe(struct ingest *in, const struct recipe *r,
+		       const unsigned char hash[HASH_BYTES],
+		       struct dsv_err *err)
+{
+	struct ingest_result *result = &in->result;
+	struct ingest_recipe item = { .count = 0 };
+	int ret;
+
+	if (hash_set_has(&in->met, hash))
+		return 0;
+	if (result->recipe_count == in->recipe_capacity) {
+		size_t capacity = in->recipe_capacity ?
+				  2 * in->recipe_capacity : 16;
+		void *items = realloc(result->recipes,
+				      capacity * sizeof(item));
+
+		if (!items)
+			return dsv_fail_nomem(err);
+		result->recipes = items;
+		in->recipe_capacity = capacity;
+	}
+	memcpy(item.hash, hash, HASH_BYTES);
+	ret = list_chunks(r, &item, err);
+	if (ret < 0)
+		return ret;
+	ret = hash_set_add(&in->met, hash, err);
+	if (ret < 0) {
+		free(item.chunks);
+		return ret;
+	}
+	result->recipes[result->recipe_count++] = item;
+	return 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of an ingest share: ingest*.c and writer.c. */
+#ifndef DSV_STORE_INGEST_H
+#define DSV_STORE_INGEST_H
+
+#include "internal.h"
+
+/* A new segment. */
+struct writer {
+	char name[SEGMENT_NAME_SIZE];
+	enum segment_kind kind;
+	char *path;
+	int fd;			/* -1: closed, and synced */
+	int64_t end;		/* packed: where the next chunk goes */
+	int64_t buffer_start;	/* packed: where buffer belongs */
+	struct str buffer;	/* packed: not written yet */
+	struct chunk *chunks;
+	size_t count;
+	size_t capacity;
+	char *index_path;	/* temporary, or final once renamed */
+	int index_fd;
+	bool indexed;		/* the .idx bears its name */
+};
+
+struct ingest {
+	struct store *s;
+	struct pool *pool;	/* NULL until there is a large file */
+	char dir[3];		/* of all segments: one fsync */
+	pthread_mutex_t lock;	/* of what follows, and of the writers' lists */
+	struct hash_set placed;	/* chunks that this ingest writes */
+	struct hash_set met;	/* recipes in result */
+	struct writer *packed;
+	struct writer **writers;
+	size_t writer_count;
+	size_t writer_capacity;
+	size_t open_count;	/* writers whose fd is open */
+	size_t recipe_capacity;
+	bool broken;		/* a claimed chunk may not be written */
+	bool finished;
+	struct ingest_result result;
+};
+
+/* 1: the chunk is new, and the caller must write it; 0: there already. */
+int ingest_claim(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		 struct dsv_err *err);
+/* Note a recipe and its chunks in the result. */
+int ingest_note_recipe(struct ingest *in, const struct recipe *r,
+		       const unsigned char hash[HASH_BYTES],
+		       struct dsv_err *err);
+/* The pool, started when it is first asked for. */
+int ingest_pool(struct ingest *in, struct pool **out, struct dsv_err *err);
+
+/* ---- writer.c: all but writer_put() with the lock held ------------------ */
+
+/* size_bytes: of a mirror. */
+int writer_new(struct ingest *in, enum segment_kind kind, int64_t size_bytes,
+	       struct writer **out, struct dsv_err *err);
+void writer_free(struct writer *w, bool keep);
+/* Put a claimed chunk at its place in a mirror segment. */
+int writer_put(struct ingest *in, struct writer *w,
+	       const unsigned char hash[HASH_BYTES], const void *data,
+	       size_t len, int64_t offset, struct dsv_err *err);
+/* Append a claimed chunk to the packed segment. */
+int writer_append(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		  const void *data, size_t len, struct dsv_err *err);
+int writer_flush(struct ingest *in, struct writer *w, struct dsv_err *err);
+/* Make it durable and read-only, and close it. */
+int writer_sync(const struct store *s, struct writer *w, struct dsv_err *err);
+
+/* ---- ingest_cut.c ------------------------------------------------------- */
+
+/* A file that is being taken in. */
+struct taking {
+	struct ingest *in;
+	int fd;
+	const char *path;
+	int64_t size_bytes;
+	bool parallel;		/* by the pool; else by the caller's thread */
+	struct writer *mirror;	/* NULL until something is new */
+	struct piece *pieces;	/* in->lock */
+	size_t count;
+	size_t capacity;
+};
+
+/* What a stretch of the file turned out to be. */
+struct piece {
+	unsigned char hash[HASH_BYTES];
+	uint32_t length;
+	bool is_zero;
+};
+
+/* All pieces of the file. */
+int taking_cut(struct taking *t, struct dsv_err *err);
+
+/*
+ * The next piece: read, hash, and store it when it is new.  data, a store
+ * buffer that is taken over, holds its bytes; NULL: they are yet to be read.
+ */
+int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
+		 struct dsv_err *err);
+/* len bytes; DSV_ESYS when the file has become shorter. */
+int taking_read(const struct taking *t, void *buf, size_t len, int64_t offset,
+		struct dsv_err *err);
+int taking_changed(const struct taking *t, struct dsv_err *err);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Cutting a file that is taken in, and taking in its pieces. */
+#include "ingest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/fs.h"
+#include "../format/cdc.h"
+#include "../format/format.h"
+
+#define STREAM_BYTES (CHUNK_LIMIT_BYTES)
+
+int taking_changed(const struct taking *t, struct dsv_err *err)
+{
+	return dsv_fail(err, DSV_ESYS, "'%s' changed while it was read",
+			t->path);
+}
+
+int taking_read(const struct taking *t, void *buf, size_t len, int64_t offset,
+		struct dsv_err *err)
+{
+	ssize_t n = pread_full(t->fd, buf, len, offset);
+
+	if (n < 0)
+		return dsv_fail_errno(err, "read '%s'", t->path);
+	return (size_t)n == len ? 0 : taking_changed(t, err);
+}
+
+/* ---- A piece ----------------------------------------------------------- */
+
+struct job {
+	struct taking *t;
+	size_t number;
+	int64_t offset;
+	size_t len;
+	void *data;
+};
+
+/* With the lock held: whether it must be written to *w; NULL: it has been. */
+static int place(struct taking *t, const struct job *job,
+		 const unsigned char hash[HASH_BYTES], struct writer **w,
+		 struct dsv_err *err)
+{
+	struct ingest *in = t->in;
+	int ret;
+
+	*w = NULL;
+	ret = ingest_claim(in, hash, err);
+	if (ret <= 0)
+		return ret;
+	if (!t->parallel)
+		return writer_append(in, hash, job->data, job->len, err);
+	if (!t->mirror) {
+		ret = writer_new(in, SEGMENT_MIRROR, t->size_bytes, &t->mirror,
+				 err);
+		if (ret < 0)
+			return ret;
+	}
+	*w = t->mirror;
+	return 0;
+}
+
+static int take(struct taking *t, struct job *job, struct dsv_err *err)
+{
+	struct ingest *in = t->in;
+	struct piece piece = { .length = (uint32_t)job->len };
+	struct writer *w = NULL;
+	int ret = 0;
+
+	if (!job->data) {
+		job->data = store_buffer_get(in->s);
+		if (!job->data)
+			return dsv_fail_nomem(err);
+		ret = taking_read(t, job->data, job->len, job->offset, err);
+		if (ret < 0)
+			return ret;
+	}
+	piece.is_zero = is_zero(job->data, job->len);
+	if (!piece.is_zero && !hash_bytes(job->data, job->len, piece.hash))
+		return dsv_fail_nomem(err);
+	pthread_mutex_lock(&in->lock);
+	t->pieces[job->number] = piece;
+	if (!piece.is_zero)
+		ret = place(t, job, piece.hash, &w, err);
+	pthread_mutex_unlock(&in->lock);
+	if (ret == 0 && w)
+		ret = writer_put(in, w, piece.hash, job->data, job->len,
+				 job->offset, err);
+	return ret;
+}
+
+static int run_job(void *arg, bool cancelled, struct dsv_err *err)
+{
+	struct job *job = arg;
+	struct store *s = job->t->in->s;
+	int ret = 0;
+
+	if (!cancelled)
+		ret = take(job->t, job, err);
+	store_buffer_put(s, job->data);
+	store_count(s, (int64_t)job->len);
+	free(job);
+	return ret;
+}
+
+static int new_piece(struct taking *t, size_t *number, struct dsv_err *err)
+{
+	size_t capacity = t->capacity ? 2 * t->capacity : 16;
+	struct piece *pieces;
+	int ret = 0;
+
+	pthread_mutex_lock(&t->in->lock);
+	if (t->count == t->capacity) {
+		pieces = realloc(t->pieces, capacity * sizeof(*pieces));
+		if (pieces) {
+			t->pieces = pieces;
+			t->capacity = capacity;
+		} else {
+			ret = dsv_fail_nomem(err);
+		}
+	}
+	if (ret == 0)
+		*number = t->count++;
+	pthread_mutex_unlock(&t->in->lock);
+	return ret;
+}
+
+int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
+		 struct dsv_err *err)
+{
+	struct store *s = t->in->s;
+	struct pool *pool;
+	struct job *job;
+	size_t number = 0;
+	int ret;
+
+	ret = store_poll(s, err);
+	if (ret == 0)
+		ret = new_piece(t, &number, err);
+	if (ret < 0)
+		goto fail;
+	job = malloc(sizeof(*job));
+	if (!job) {
+		ret = dsv_fail_nomem(err);
+		goto fail;
+	}
+	*job = (struct job){ t, number, offset, len, data };
+	if (!t->parallel)
+		return run_job(job, false, err);
+	ret = ingest_pool(t->in, &pool, err);
+	if (ret == 0)
+		ret = pool_submit(pool, run_job, job, err);
+	if (ret < 0) {
+		free(job);
+		goto fail;
+	}
+	store_tell(s);
+	return 0;
+fail:
+	store_buffer_put(s, data);
+	return ret;
+}
+
+/* ---- Cuts -------------------------------------------------------------- */
+
+static int read_source(void *arg, void *buf, size_t len, int64_t offset,
+		       struct dsv_err *err)
+{
+	return taking_read(arg, buf, len, offset, err);
+}
+
+/* A natural range: one chunk, unless it is larger than chunks are. */
+static int cut_range(struct taking *t, int64_t offset, int64_t end,
+		     struct dsv_err *err)
+{
+	int64_t len;
+	int ret = 0;
+
+	while (ret == 0 && offset < end) {
+		len = end - offset;
+		if (len > CHUNK_LIMIT_BYTES)
+			len = FORMAT_BLOCK_BYTES;
+		ret = taking_piece(t, offset, (size_t)len, NULL, err);
+		offset += len;
+	}
+	return ret;
+}
+
+/* A window on the file that moves on. */
+struct stream {
+	unsigned char *data;
+	size_t start;		/* of what is not cut yet */
+	size_t end;
+	int64_t read_to;	/* in the file */
+};
+
+static int refill(struct taking *t, struct stream *st, int64_t end,
+		  struct dsv_err *err)
+{
+	size_t have = st->end - st->start;
+	size_t len;
+	int ret;
+
+	if (have >= CDC_MAX_BYTES || st->read_to == end)
+		return 0;
+	memmove(st->data, st->data + st->start, have);
+	st->start = 0;
+	st->end = have;
+	len = STREAM_BYTES - have;
+	if ((int64_t)len > end - st->read_to)
+		len = (size_t)(end - st->read_to);
+	ret = taking_read(t, st->data + have, len, st->read_to, err);
+	if (ret < 0)
+		return ret;
+	st->end += len;
+	st->read_to += (int64_t)len;
+	return 0;
+}
+
+/* By content: cutting is sequential, the pieces are taken in parallel. */
+static int cut_content(struct taking *t, const struct cdc *cdc, int64_t offset,
+		       int64_t end, struct dsv_err *err)
+{
+	struct store *s = t->in->s;
+	struct stream st = { .data = store_buffer_get(s), .read_to = offset };
+	void *copy;
+	size_t len;
+	int ret = 0;
+
+	if (!st.data)
+		return dsv_fail_nomem(err);
+	while (ret == 0 && offset < end) {
+		ret = refill(t, &st, end, err);
+		if (ret < 0)
+			break;
+		len = cdc_cut(cdc, st.data + st.start, st.end - st.start);
+		copy = store_buffer_get(s);
+		if (!copy) {
+			ret = dsv_fail_nomem(err);
+			break;
+		}
+		memcpy(copy, st.data + st.start, len);
+		ret = taking_piece(t, offset, len, copy, err);
+		st.start += len;
+		offset += (int64_t)len;
+	}
+	store_buffer_put(s, st.data);
+	return ret;
+}
+
+int taking_cut(struct taking *t, struct dsv_err *err)
+{
+	struct format_source source = { t->size_bytes, read_source, t };
+	struct format_cuts cuts = { 0 };
+	struct cdc cdc;
+	int64_t offset = 0;
+	bool have_cdc = false;
+	size_t i;
+	int ret;
+
+	if (t->size_bytes == 0)
+		return 0;
+	ret = format_cut(&source, &cuts, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < cuts.count; offset = cuts.end[i++]) {
+		if (!cuts.content_defined[i] ||
+		    cuts.end[i] - offset <= CDC_MIN_BYTES) {
+			ret = cut_range(t, offset, cuts.end[i], err);
+			continue;
+		}
+		if (!have_cdc)
+			cdc_init(&cdc);
+		have_cdc = true;
+		ret = cut_content(t, &cdc, offset, cuts.end[i], err);
+	}
+	format_cuts_release(&cuts);
+	return ret;
+}

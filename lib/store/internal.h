@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of lib/store share and nobody else sees. */
+#ifndef DSV_STORE_INTERNAL_H
+#define DSV_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "../base/pool.h"
+#include "store.h"
+
+/*
+ * No chunk that is made is larger; a natural range that is gets cut.  Chunks
+ * of bytes that are given whole (manifests) may be.
+ */
+#define CHUNK_LIMIT_BYTES (8 << 20)
+#define OPEN_SEGMENTS 64
+
+struct open_segment {
+	char name[SEGMENT_NAME_SIZE];	/* "": free */
+	int fd;
+	int users;
+	int64_t size_bytes;
+	uint64_t last_use;
+};
+
+struct store {
+	char *dir;
+	mode_t file_mode;
+	mode_t dir_mode;
+	bool fsync;
+	int threads;
+	chunk_lookup *lookup;
+	void *lookup_arg;
+	void (*progress)(void *arg, int64_t done_bytes);
+	void *progress_arg;
+	const volatile int *interrupted;
+
+	pthread_mutex_t lookup_lock;
+
+	pthread_mutex_t lock;		/* of what follows */
+	struct open_segment open[OPEN_SEGMENTS];
+	uint64_t use_count;
+	int64_t done_bytes;
+	void **buffers;			/* each of CHUNK_LIMIT_BYTES */
+	size_t buffer_count;
+	size_t buffer_capacity;
+
+	/* Of store_pread(), by the thread that has the store. */
+	unsigned char cached_hash[HASH_BYTES];
+	struct str cached;
+};
+
+/* ---- store.c ----------------------------------------------------------- */
+
+/* DSV_EINTERRUPTED when the user wants to stop. */
+int store_poll(const struct store *s, struct dsv_err *err);
+/* From any thread. */
+void store_count(struct store *s, int64_t bytes);
+/* From the thread that has the store. */
+void store_tell(struct store *s);
+
+/* chunk_lookup, by one thread at a time. */
+int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
+		 struct chunk *out, struct dsv_err *err);
+
+/* CHUNK_LIMIT_BYTES; NULL when out of memory. */
+void *store_buffer_get(struct store *s);
+void store_buffer_put(struct store *s, void *buffer);
+
+bool segment_name_is_valid(const char *name);
+/* The path of a segment, suffix "" or ".idx"; NULL when out of memory. */
+char *segment_path(const struct store *s, const char *name,
+		   const char *suffix);
+bool is_zero(const void *data, size_t len);
+
+/* ---- segment.c --------------------------------------------------------- */
+
+/*
+ * A segment open for reading, kept open for the next; to be given back.
+ * DSV_ECORRUPT: there is none.
+ */
+int segment_get(struct store *s, const char *name, struct open_segment **out,
+		struct dsv_err *err);
+void segment_put(struct store *s, struct open_segment *segment);
+void segment_close_all(struct store *s);
+
+/* Whether a chunk (a row of foreign make) lies within size_bytes. */
+bool chunk_is_sane(const struct chunk *chunk, int64_t size_bytes);
+
+/* ---- index.c ----------------------------------------------------------- */
+
+int segment_index_encode(const struct segment_index *index, struct str *out,
+			 struct dsv_err *err);
+int segment_index_decode(const void *data, size_t len,
+			 struct segment_index *out, struct dsv_err *err);
+/*
+ * Begin to write an .idx into a temporary file: *path is the caller's to
+ * free(), *fd to close().
+ */
+int segment_index_stage(struct store *s, const char *name,
+			const struct segment_index *index, char **path,
+			int *fd, struct dsv_err *err);
+
+/* ---- chunk.c ----------------------------------------------------------- */
+
+/* The row of a chunk.  DSV_ECORRUPT: there is none. */
+int chunk_find(struct store *s, const unsigned char hash[HASH_BYTES],
+	       struct chunk *out, struct dsv_err *err);
+/* Whether both say the same place. */
+bool chunk_is_same(const struct chunk *a, const struct chunk *b);
+/*
+ * row->length bytes into buf, verified by the hash.  When they are wrong and
+ * the chunk has moved meanwhile, reads it where it is now and updates row.
+ */
+int chunk_read(struct store *s, struct chunk *row, void *buf,
+	       struct dsv_err *err);
+
+/* ---- manifest.c -------------------------------------------------------- */
+
+void manifest_entry_release(struct manifest_entry *e);
+void manifest_sort(struct manifest *m);
+/* What must hold of a sorted manifest; code when it does not. */
+int manifest_check(const struct manifest *m, enum dsv_code code,
+		   struct dsv_err *err);
+
+/* ---- hashset.c --------------------------------------------------------- */
+
+/* A set of hashes. */
+struct hash_set {
+	size_t count;
+	size_t capacity;	/* a power of two, or 0 */
+	unsigned char (*slots)[HASH_BYTES];
+	bool *used;
+};
+
+#define HASH_SET_INIT { 0, 0, NULL, NULL }
+
+void hash_set_release(struct hash_set *set);
+bool hash_set_has(const struct hash_set *set,
+		  const unsigned char hash[HASH_BYTES]);
+/* 1: it is new; 0: it was there. */
+int hash_set_add(struct hash_set *set, const unsigned char hash[HASH_BYTES],
+		 struct dsv_err *err);
+
+#endif

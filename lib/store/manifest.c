@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void manifest_entry_release(struct manifest_entry *e)
+{
+	free(e->path);
+	free(e->target);
+}
+
+void manifest_release(struct manifest *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		manifest_entry_release(&m->entries[i]);
+	free(m->entries);
+	free(m->parts);
+	*m = (struct manifest)MANIFEST_INIT;
+}
+
+static int reserve(struct manifest *m, struct dsv_err *err)
+{
+	size_t capacity = m->capacity ? 2 * m->capacity : 16;
+	struct manifest_entry *entries;
+
+	if (m->count < m->capacity)
+		return 0;
+	entries = realloc(m->entries, capacity * sizeof(*entries));
+	if (!entries)
+		return dsv_fail_nomem(err);
+	m->entries = entries;
+	m->capacity = capacity;
+	return 0;
+}
+
+int manifest_add(struct manifest *m, const struct manifest_entry *entry,
+		 struct dsv_err *err)
+{
+	struct manifest_entry copy = *entry;
+	int ret;
+
+	if (!copy.path || (copy.type == DSV_LINK && !copy.target))
+		ret = dsv_fail_nomem(err);
+	else
+		ret = reserve(m, err);
+	if (ret < 0) {
+		manifest_entry_release(&copy);
+		return ret;
+	}
+	m->entries[m->count++] = copy;
+	return 0;
+}
+
+int manifest_add_part(struct manifest *m, int64_t rank,
+		      const unsigned char manifest[HASH_BYTES],
+		      struct dsv_err *err)
+{
+	struct manifest_part *parts;
+	size_t n = m->part_count;
+
+	/* Grows by doubling: a power of two is a full array. */
+	if ((n & (n - 1)) == 0) {
+		parts = realloc(m->parts, (n ? 2 * n : 1) * sizeof(*parts));
+		if (!parts)
+			return dsv_fail_nomem(err);
+		m->parts = parts;
+	}
+	m->parts[n].rank = rank;
+	memcpy(m->parts[n].manifest, manifest, HASH_BYTES);
+	m->part_count++;
+	return 0;
+}
+
+/* ---- What must hold ---------------------------------------------------- */
+
+/* The limit keeps what a manifest claims within what open(2) can do. */
+static bool path_is_valid(const char *path)
+{
+	const char *p = path;
+	size_t len;
+
+	if (strlen(path) >= MANIFEST_PATH_LIMIT_BYTES)
+		return false;
+	for (;; p += len + 1) {
+		len = strcspn(p, "/");
+		if (len == 0 || (len == 1 && p[0] == '.') ||
+		    (len == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		if (p[len] == '\0')
+			return true;
+	}
+}
+
+static bool entry_is_valid(const struct manifest_entry *e)
+{
+	if (!path_is_valid(e->path) || e->size_bytes < 0)
+		return false;
+	return e->type != DSV_LINK ||
+	       (e->target[0] &&
+		strlen(e->target) < MANIFEST_PATH_LIMIT_BYTES);
+}
+
+static int compare_prefix(const char *path, const char *key, size_t key_len)
+{
+	size_t len = strlen(path);
+	int order = memcmp(path, key, len < key_len ? len : key_len);
+
+	if (order)
+		return order;
+	return len < key_len ? -1 : len > key_len;
+}
+
+static bool has_path(const struct manifest *m, const char *key, size_t len)
+{
+	size_t low = 0;
+	size_t high = m->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = compare_prefix(m->entries[mid].path, key, len);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
+/*
+ * Whether a directory above entry i is itself an entry.  What it shares with
+ * the entry before it has been looked at.
+ */
+static bool goes_through_entry(const struct manifest *m, size_t i)
+{
+	const char *path = m->entries[i].path;
+	const char *before = i ? m->entries[i - 1].path : "";
+	size_t len = 0;
+
+	while (path[len] && path[len] == before[len])
+		len++;
+	for (; path[len]; len++) {
+		if (path[len] == '/' && has_path(m, path, len))
+			return true;
+	}
+	return false;
+}
+
+int manifest_check(const struct manifest *m, enum dsv_code code,
+		   struct dsv_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++) {
+		const char *path = m->entries[i].path;
+
+		if (!entry_is_valid(&m->entries[i]))
+			return dsv_fail(err, code,
+					"manifest: impossible path '%.200s'",
+					path);
+		if (i > 0 && !strcmp(m->entries[i - 1].path, path))
+			return dsv_fail(err, code,
+					"manifest: '%.200s' is there twice",
+					path);
+		if (i > 0 && strcmp(m->entries[i - 1].path, path) > 0)
+			return dsv_fail(err, code, "manifest: not sorted");
+		if (goes_through_entry(m, i))
+			return dsv_fail(err, code,
+					"manifest: '%.200s' lies below what "
+					"is not a directory", path);
+	}
+	for (i = 0; i < m->part_count; i++) {
+		if (m->parts[i].rank < 0 ||
+		    (i > 0 && m->parts[i - 1].rank >= m->parts[i].rank))
+			return dsv_fail(err, code, "manifest: wrong parts");
+	}
+	return 0;
+}
+
+/* strcmp() compares as unsigned char, which is bytewise. */
+static int by_path(const void *a, const void *b)
+{
+	const struct manifest_entry *left = a;
+	const struct manifest_entry *right = b;
+	int order = strcmp(left->path, right->path);
+
+	if (order)
+		return order;
+	return (left->part > right->part) - (left->part < right->part);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct manifest_part *left = a;
+	const struct manifest_part *right = b;
+
+	return (left->rank > right->rank) - (left->rank < right->rank);
+}
+
+void manifest_sort(struct manifest *m)
+{
+	if (m->count > 0)
+		qsort(m->entries, m->count, sizeof(*m->entries), by_path);
+	if (m->part_count > 0)
+		qsort(m->parts, m->part_count, sizeof(*m->parts), by_rank);
+}
+
+/* ---- Parts ------------------------------------------------------------- */
+
+int manifest_merge(struct manifest *m, struct manifest *part, int64_t rank,
+		   struct dsv_err *err)
+{
+	int ret;
+
+	while (part->count > 0) {
+		ret = reserve(m, err);
+		if (ret < 0)
+			return ret;
+		m->entries[m->count] = part->entries[--part->count];
+		m->entries[m->count++].part = rank;
+	}
+	return 0;
+}
+
+static bool same_but_part(const struct manifest_entry *a,
+			  const struct manifest_entry *b)
+{
+	if (strcmp(a->path, b->path) || a->type != b->type)
+		return false;
+	if (a->type == DSV_LINK)
+		return !strcmp(a->target, b->target);
+	if (a->type == DSV_DIR)
+		return true;
+	return a->executable == b->executable &&
+	       a->size_bytes == b->size_bytes &&
+	       !memcmp(a->recipe, b->recipe, HASH_BYTES);
+}
+
+int manifest_settle(struct manifest *m, struct dsv_err *err)
+{
+	size_t kept = 0;
+	size_t i;
+
+	manifest_sort(m);
+	for (i = 0; i < m->count; i++) {
+		if (kept > 0 && same_but_part(&m->entries[kept - 1],
+					      &m->entries[i]))
+			manifest_entry_release(&m->entries[i]);
+		else
+			m->entries[kept++] = m->entries[i];
+	}
+	m->count = kept;
+	return manifest_check(m, DSV_ECORRUPT, err);
+}

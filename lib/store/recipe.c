@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "recipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char magic[4] = { 'd', 's', 'v', 'r' };
+
+#define VERSION 1
+#define HEADER_BYTES 17		/* magic, version, size, count */
+#define RANGE_BYTES 49
+#define ZERO_BYTES 9
+
+void recipe_release(struct recipe *r)
+{
+	free(r->items);
+	*r = (struct recipe)RECIPE_INIT;
+}
+
+/* Whether b says in other words what a longer a would. */
+static bool joins(const struct recipe_item *a, const struct recipe_item *b)
+{
+	if (a->op != b->op)
+		return false;
+	if (a->op == RECIPE_ZERO)
+		return true;
+	return a->chunk_offset + a->length == b->chunk_offset &&
+	       !memcmp(a->chunk, b->chunk, HASH_BYTES);
+}
+
+static int grow(struct recipe *r, struct dsv_err *err)
+{
+	size_t capacity = r->capacity ? 2 * r->capacity : 8;
+	struct recipe_item *items;
+
+	if (r->count >= UINT32_MAX)
+		return dsv_fail(err, DSV_ESYS, "recipe of too many parts");
+	if (r->count < r->capacity)
+		return 0;
+	items = realloc(r->items, capacity * sizeof(*items));
+	if (!items)
+		return dsv_fail_nomem(err);
+	r->items = items;
+	r->capacity = capacity;
+	return 0;
+}
+
+int recipe_add(struct recipe *r, const struct recipe_item *item,
+	       struct dsv_err *err)
+{
+	struct recipe_item *last = r->count ? &r->items[r->count - 1] : NULL;
+	int ret;
+
+	if (item->length > INT64_MAX - r->size_bytes)
+		return dsv_fail(err, DSV_ESYS, "file too large");
+	if (item->length == 0)
+		return 0;
+	if (last && joins(last, item)) {
+		last->length += item->length;
+	} else {
+		ret = grow(r, err);
+		if (ret < 0)
+			return ret;
+		r->items[r->count++] = *item;
+	}
+	r->size_bytes += item->length;
+	return 0;
+}
+
+int recipe_encode(const struct recipe *r, struct str *out, struct dsv_err *err)
+{
+	size_t i;
+
+	str_add(out, magic, sizeof(magic));
+	str_u8(out, VERSION);
+	str_u64(out, (uint64_t)r->size_bytes);
+	str_u32(out, (uint32_t)r->count);
+	for (i = 0; i < r->count; i++) {
+		const struct recipe_item *item = &r->items[i];
+
+		str_u8(out, (uint8_t)item->op);
+		if (item->op == RECIPE_RANGE) {
+			str_add(out, item->chunk, HASH_BYTES);
+			str_u64(out, (uint64_t)item->chunk_offset);
+		}
+		str_u64(out, (uint64_t)item->length);
+	}
+	return str_failed(out) ? dsv_fail_nomem(err) : 0;
+}
+
+static int corrupt(struct dsv_err *err, const char *what)
+{
+	return dsv_fail(err, DSV_ECORRUPT, "recipe: %s", what);
+}
+
+/* The bytes of the item at p, of which there are len. */
+static int decode_item(const unsigned char *p, size_t len,
+		       struct recipe_item *item, size_t *used,
+		       struct dsv_err *err)
+{
+	uint64_t offset = 0;
+	uint64_t length;
+
+	if (len == 0)
+		return corrupt(err, "truncated");
+	switch (p[0]) {
+	case RECIPE_RANGE:
+		*used = RANGE_BYTES;
+		break;
+	case RECIPE_ZERO:
+		*used = ZERO_BYTES;
+		break;
+	default:
+		return dsv_fail(err, DSV_ECORRUPT,
+				"recipe: operation %d needs a newer dsv",
+				p[0]);
+	}
+	if (len < *used)
+		return corrupt(err, "truncated");
+	memset(item, 0, sizeof(*item));
+	item->op = (enum recipe_op)p[0];
+	if (item->op == RECIPE_RANGE) {
+		memcpy(item->chunk, p + 1, HASH_BYTES);
+		offset = get_u64(p + 1 + HASH_BYTES);
+	}
+	length = get_u64(p + *used - 8);
+	if (length == 0 || length > INT64_MAX || offset > INT64_MAX - length)
+		return corrupt(err, "impossible length");
+	item->chunk_offset = (int64_t)offset;
+	item->length = (int64_t)length;
+	return 0;
+}
+
+static int decode_items(const unsigned char *p, size_t len, uint32_t count,
+			struct recipe *r, struct dsv_err *err)
+{
+	struct recipe_item item;
+	size_t used = 0;
+	uint32_t i;
+	int ret;
+
+	for (i = 0; i < count; i++, p += used, len -= used) {
+		ret = decode_item(p, len, &item, &used, err);
+		if (ret < 0)
+			return ret;
+		if (r->count > 0 && joins(&r->items[r->count - 1], &item))
+			return corrupt(err, "not in canonical form");
+		if (item.length > INT64_MAX - r->size_bytes)
+			return corrupt(err, "impossible length");
+		ret = recipe_add(r, &item, err);
+		if (ret < 0)
+			return ret;
+	}
+	return len == 0 ? 0 : corrupt(err, "bytes after its end");
+}
+
+int recipe_decode(const void *data, size_t len, struct recipe *out,
+		  struct dsv_err *err)
+{
+	const unsigned char *p = data;
+	struct recipe r = RECIPE_INIT;
+	uint64_t size;
+	int ret;
+
+	if (len < HEADER_BYTES || memcmp(p, magic, sizeof(magic)))
+		return corrupt(err, "not one");
+	if (p[4] != VERSION)
+		return dsv_fail(err, DSV_ECORRUPT,
+				"recipe: version %d needs a newer dsv", p[4]);
+	size = get_u64(p + 5);
+	ret = decode_items(p + HEADER_BYTES, len - HEADER_BYTES,
+			   get_u32(p + 13), &r, err);
+	if (ret == 0 && size != (uint64_t)r.size_bytes)
+		ret = corrupt(err, "lengths do not add up");
+	if (ret < 0) {
+		recipe_release(&r);
+		return ret;
+	}
+	*out = r;
+	return 0;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS_BY_DEFAULT 8
+#define THREADS_AT_MOST 32	/* each has a segment of OPEN_SEGMENTS */
+
+int store_open(const struct store_options *options, struct store **out,
+	       struct dsv_err *err)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return dsv_fail_nomem(err);
+	s->dir = strdup(options->dir);
+	if (!s->dir) {
+		free(s);
+		return dsv_fail_nomem(err);
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->lookup_lock, NULL);
+	s->file_mode = options->file_mode;
+	s->dir_mode = options->dir_mode;
+	s->fsync = options->fsync;
+	s->threads = options->threads > 0 ? options->threads :
+		     pool_processors(THREADS_BY_DEFAULT);
+	if (s->threads > THREADS_AT_MOST)
+		s->threads = THREADS_AT_MOST;
+	s->lookup = options->lookup;
+	s->lookup_arg = options->lookup_arg;
+	s->progress = options->progress;
+	s->progress_arg = options->progress_arg;
+	s->interrupted = options->interrupted;
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	segment_close_all(s);
+	while (s->buffer_count > 0)
+		free(s->buffers[--s->buffer_count]);
+	free(s->buffers);
+	str_release(&s->cached);
+	pthread_mutex_destroy(&s->lookup_lock);
+	pthread_mutex_destroy(&s->lock);
+	free(s->dir);
+	free(s);
+}
+
+int store_poll(const struct store *s, struct dsv_err *err)
+{
+	if (s->interrupted && *s->interrupted)
+		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+	return 0;
+}
+
+void store_count(struct store *s, int64_t bytes)
+{
+	pthread_mutex_lock(&s->lock);
+	s->done_bytes += bytes;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void store_tell(struct store *s)
+{
+	int64_t done;
+
+	if (!s->progress)
+		return;
+	pthread_mutex_lock(&s->lock);
+	done = s->done_bytes;
+	pthread_mutex_unlock(&s->lock);
+	s->progress(s->progress_arg, done);
+}
+
+int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
+		 struct chunk *out, struct dsv_err *err)
+{
+	int ret;
+
+	pthread_mutex_lock(&s->lookup_lock);
+	ret = s->lookup(s->lookup_arg, hash, out, err);
+	pthread_mutex_unlock(&s->lookup_lock);
+	return ret;
+}
+
+void *store_buffer_get(struct store *s)
+{
+	void *buffer = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->buffer_count > 0)
+		buffer = s->buffers[--s->buffer_count];
+	pthread_mutex_unlock(&s->lock);
+	return buffer ? buffer : malloc(CHUNK_LIMIT_BYTES);
+}
+
+void store_buffer_put(struct store *s, void *buffer)
+{
+	void **buffers;
+	size_t capacity;
+
+	if (!buffer)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (s->buffer_count == s->buffer_capacity) {
+		capacity = s->buffer_capacity ? 2 * s->buffer_capacity : 8;
+		buffers = realloc(s->buffers, capacity * sizeof(*buffers));
+		if (buffers) {
+			s->buffers = buffers;
+			s->buffer_capacity = capacity;
+		}
+	}
+	if (s->buffer_count < s->buffer_capacity) {
+		s->buffers[s->buffer_count++] = buffer;
+		buffer = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	free(buffer);
+}
+
+bool segment_name_is_valid(const char *name)
+{
+	return strnlen(name, SEGMENT_NAME_SIZE) == SEGMENT_NAME_SIZE - 1 &&
+	       strspn(name, "0123456789abcdef") == SEGMENT_NAME_SIZE - 1;
+}
+
+char *segment_path(const struct store *s, const char *name, const char *suffix)
+{
+	return str_format("%s/segments/%.2s/%s%s", s->dir, name, name, suffix);
+}
+
+bool is_zero(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	return len == 0 || (p[0] == 0 && !memcmp(p, p + 1, len - 1));
+}

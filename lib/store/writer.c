@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing new segments. */
+#include "ingest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+
+#define PACKED_BUFFER_BYTES (1 << 20)
+#define OPEN_WRITERS 128	/* more are synced and closed early */
+
+/*
+ * All segments of an ingest go to one directory, so that there is one to
+ * sync; which one is as random as the names.
+ */
+static int make_name(struct ingest *in, char name[SEGMENT_NAME_SIZE],
+		     struct dsv_err *err)
+{
+	unsigned char bytes[(SEGMENT_NAME_SIZE - 1) / 2];
+
+	if (!random_bytes(bytes, sizeof(bytes)))
+		return dsv_fail_errno(err, "get random bytes");
+	hex_encode(bytes, sizeof(bytes), name);
+	if (in->dir[0])
+		memcpy(name, in->dir, 2);
+	else
+		memcpy(in->dir, name, 2);
+	return 0;
+}
+
+static int make_dir(struct ingest *in, struct dsv_err *err)
+{
+	struct store *s = in->s;
+	char *top = str_format("%s/segments", s->dir);
+	char *dir = str_format("%s/segments/%s", s->dir, in->dir);
+	int ret = 0;
+
+	if (!top || !dir)
+		ret = dsv_fail_nomem(err);
+	else if (mkdir(dir, s->dir_mode) < 0 && errno == ENOENT &&
+		 (mkdir(top, s->dir_mode) < 0 || mkdir(dir, s->dir_mode) < 0))
+		ret = dsv_fail_errno(err, "make directory '%s'", dir);
+	/* Other errors show when the segment is made. */
+	if (ret == 0 && s->fsync)
+		ret = fs_sync_dir(top, err);
+	free(dir);
+	free(top);
+	return ret;
+}
+
+static int open_new(struct ingest *in, struct writer *w, struct dsv_err *err)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+	int ret;
+
+	w->fd = open(w->path, flags, in->s->file_mode);
+	if (w->fd < 0 && errno == ENOENT) {
+		ret = make_dir(in, err);
+		if (ret < 0)
+			return ret;
+		w->fd = open(w->path, flags, in->s->file_mode);
+	}
+	if (w->fd < 0)
+		return dsv_fail_errno(err, "create '%s'", w->path);
+	return 0;
+}
+
+/* Room in the list first: what is on disk must be known to ingest_close(). */
+static int grow_list(struct ingest *in, struct dsv_err *err)
+{
+	size_t capacity = in->writer_capacity ? 2 * in->writer_capacity : 8;
+	struct writer **writers;
+
+	if (in->writer_count < in->writer_capacity)
+		return 0;
+	writers = realloc(in->writers, capacity * sizeof(*writers));
+	if (!writers)
+		return dsv_fail_nomem(err);
+	in->writers = writers;
+	in->writer_capacity = capacity;
+	return 0;
+}
+
+static int close_oldest(struct ingest *in, struct dsv_err *err)
+{
+	size_t i;
+
+	if (in->open_count < OPEN_WRITERS)
+		return 0;
+	for (i = 0; i < in->writer_count; i++) {
+		struct writer *w = in->writers[i];
+
+		if (w->fd >= 0 && w->kind == SEGMENT_MIRROR) {
+			in->open_count--;
+			return writer_sync(in->s, w, err);
+		}
+	}
+	return 0;
+}
+
+int writer_new(struct ingest *in, enum segment_kind kind, int64_t size_bytes,
+	       struct writer **out, struct dsv_err *err)
+{
+	struct writer *w;
+	int ret;
+
+	ret = close_oldest(in, err);
+	if (ret == 0)
+		ret = grow_list(in, err);
+	if (ret < 0)
+		return ret;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return dsv_fail_nomem(err);
+	w->kind = kind;
+	w->fd = -1;
+	w->index_fd = -1;
+	ret = make_name(in, w->name, err);
+	if (ret == 0) {
+		w->path = segment_path(in->s, w->name, "");
+		ret = w->path ? open_new(in, w, err) : dsv_fail_nomem(err);
+	}
+	if (ret == 0 && size_bytes > 0 && ftruncate(w->fd, size_bytes) < 0)
+		ret = dsv_fail_errno(err, "grow '%s'", w->path);
+	if (ret < 0) {
+		writer_free(w, false);
+		return ret;
+	}
+	in->writers[in->writer_count++] = w;
+	in->open_count++;
+	*out = w;
+	return 0;
+}
+
+void writer_free(struct writer *w, bool keep)
+{
+	char *index = NULL;
+
+	if (!keep && w->path) {
+		if (w->indexed)
+			index = str_format("%s.idx", w->path);
+		if (index)
+			unlink(index);
+		free(index);
+		unlink(w->path);
+	}
+	if (w->index_path && !w->indexed)
+		unlink(w->index_path);
+	if (w->index_fd >= 0)
+		close(w->index_fd);
+	if (w->fd >= 0)
+		close(w->fd);
+	str_release(&w->buffer);
+	free(w->index_path);
+	free(w->chunks);
+	free(w->path);
+	free(w);
+}
+
+static int note_chunk(struct writer *w, const struct chunk *c,
+		      struct dsv_err *err)
+{
+	size_t capacity = w->capacity ? 2 * w->capacity : 16;
+	struct chunk *chunks;
+
+	if (w->count == w->capacity) {
+		chunks = realloc(w->chunks, capacity * sizeof(*chunks));
+		if (!chunks)
+			return dsv_fail_nomem(err);
+		w->chunks = chunks;
+		w->capacity = capacity;
+	}
+	w->chunks[w->count++] = *c;
+	return 0;
+}
+
+static void fill_chunk(struct chunk *c, const struct writer *w,
+		       const unsigned char hash[HASH_BYTES], const void *data,
+		       size_t len, int64_t offset)
+{
+	memset(c, 0, sizeof(*c));
+	memcpy(c->hash, hash, HASH_BYTES);
+	memcpy(c->segment, w->name, SEGMENT_NAME_SIZE);
+	c->offset = offset;
+	c->length = (uint32_t)len;
+	c->stored_length = (uint32_t)len;
+	c->crc32c = crc32c(0, data, len);
+	c->encoding = CHUNK_RAW;
+}
+
+/*
+ * Writing is begun at once: what the disk does now, the fsync at the end
+ * need not.  It is a hint; its failure says nothing.
+ */
+static void begin_writeback(const struct store *s, int fd, int64_t offset,
+			    size_t len)
+{
+	if (s->fsync)
+		sync_file_range(fd, offset, (off_t)len,
+				SYNC_FILE_RANGE_WRITE);
+}
+
+int writer_put(struct ingest *in, struct writer *w,
+	       const unsigned char hash[HASH_BYTES], const void *data,
+	       size_t len, int64_t offset, struct dsv_err *err)
+{
+	struct chunk c;
+	int ret;
+
+	fill_chunk(&c, w, hash, data, len, offset);
+	if (pwrite_all(w->fd, data, len, offset) < 0)
+		return dsv_fail_errno(err, "write '%s'", w->path);
+	begin_writeback(in->s, w->fd, offset, len);
+	pthread_mutex_lock(&in->lock);
+	ret = note_chunk(w, &c, err);
+	pthread_mutex_unlock(&in->lock);
+	return ret;
+}
+
+int writer_flush(struct ingest *in, struct writer *w, struct dsv_err *err)
+{
+	size_t len = w->buffer.len;
+
+	if (len == 0)
+		return 0;
+	if (pwrite_all(w->fd, w->buffer.data, len, w->buffer_start) < 0)
+		return dsv_fail_errno(err, "write '%s'", w->path);
+	begin_writeback(in->s, w->fd, w->buffer_start, len);
+	w->buffer_start += (int64_t)len;
+	str_clear(&w->buffer);
+	return 0;
+}
+
+int writer_append(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		  const void *data, size_t len, struct dsv_err *err)
+{
+	struct writer *w = in->packed;
+	struct chunk c;
+	int ret;
+
+	if (!w) {
+		ret = writer_new(in, SEGMENT_PACKED, 0, &w, err);
+		if (ret < 0)
+			return ret;
+		in->packed = w;
+	}
+	fill_chunk(&c, w, hash, data, len, w->end);
+	ret = note_chunk(w, &c, err);
+	if (ret < 0)
+		return ret;
+	w->end += (int64_t)len;
+	if (w->buffer.len + len > PACKED_BUFFER_BYTES) {
+		ret = writer_flush(in, w, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (len <= PACKED_BUFFER_BYTES) {
+		str_add(&w->buffer, data, len);
+		return str_failed(&w->buffer) ? dsv_fail_nomem(err) : 0;
+	}
+	if (pwrite_all(w->fd, data, len, w->buffer_start) < 0)
+		return dsv_fail_errno(err, "write '%s'", w->path);
+	begin_writeback(in->s, w->fd, w->buffer_start, len);
+	w->buffer_start += (int64_t)len;
+	return 0;
+}
+
+int writer_sync(const struct store *s, struct writer *w, struct dsv_err *err)
+{
+	int ret = 0;
+
+	if (w->fd < 0)
+		return 0;
+	if (fchmod(w->fd, s->file_mode & 0440) < 0 ||
+	    (s->fsync && fsync(w->fd) < 0))
+		ret = dsv_fail_errno(err, "sync '%s'", w->path);
+	if (close(w->fd) < 0 && ret == 0)
+		ret = dsv_fail_errno(err, "close '%s'", w->path);
+	w->fd = -1;
+	return ret;
+}
