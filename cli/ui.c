@@ -9,10 +9,17 @@
 
 static bool progress_shown;
 
-/* The second signal of a kind kills, as nothing had been caught. */
+/*
+ * The first asks to stop; the second may be the same one, sent to the group
+ * as well; who sends a third is in earnest.
+ */
 static void on_signal(int number)
 {
+	static volatile sig_atomic_t count;
+
 	cli.interrupted = number;
+	if (++count > 2)
+		_exit(-DSV_EINTERRUPTED);
 }
 
 void signals_catch(void)
@@ -23,7 +30,6 @@ void signals_catch(void)
 	size_t i;
 
 	sigemptyset(&sa.sa_mask);
-	sa.sa_flags = (int)SA_RESETHAND;
 	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
 		/* nohup(1) means it. */
 		if (sigaction(caught[i], NULL, &old) == 0 &&
