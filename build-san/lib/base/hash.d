@@ -1,0 +1,2 @@
+build-san/lib/base/hash.o: lib/base/hash.c lib/base/hash.h
+lib/base/hash.h:

@@ -1,0 +1,2 @@
+build-san/lib/base/human.o: lib/base/human.c lib/base/../dsv.h
+lib/base/../dsv.h:

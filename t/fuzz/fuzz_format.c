@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libFuzzer target for lib/format.  Build all of lib/format, lib/base/err.c
+ * and lib/base/str.c with it:
+ *
+ *	clang -std=c11 -D_GNU_SOURCE -g -O1 \
+ *		-fsanitize=fuzzer,address,undefined \
+ *		-fno-sanitize-recover=undefined -o build/fuzz_format \
+ *		t/fuzz/fuzz_format.c $(FORMAT_SRC) \
+ *		lib/base/err.c lib/base/str.c -ljansson -lcrypto
+ *	build/fuzz_format -max_len=65536 -rss_limit_mb=512 -timeout=5 CORPUS
+ *
+ * "t/unit/format_torch.py seed CORPUS" makes the first files of CORPUS.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "../../lib/format/format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct bytes {
+	const uint8_t *data;
+	size_t len;
+};
+
+static int read_bytes(void *arg, void *buf, size_t len, int64_t offset,
+		      struct dsv_err *err)
+{
+	const struct bytes *b = arg;
+
+	(void)err;
+	assert(offset >= 0 && (size_t)offset <= b->len);
+	assert(len <= b->len - (size_t)offset);
+	memcpy(buf, b->data + offset, len);
+	return 0;
+}
+
+static void check_cuts(const struct format_cuts *cuts, int64_t size_bytes)
+{
+	int64_t start = 0;
+	size_t i;
+
+	for (i = 0; i < cuts->count; i++) {
+		assert(cuts->end[i] > start);
+		assert(cuts->content_defined[i] ||
+		       cuts->end[i] - start <= FORMAT_BLOCK_BYTES);
+		start = cuts->end[i];
+	}
+	assert(start == size_bytes);
+}
+
+static void check_tensors(const struct format_tensors *tensors,
+			  int64_t size_bytes)
+{
+	const struct format_tensor *t;
+	size_t i;
+
+	for (i = 0; i < tensors->count; i++) {
+		t = &tensors->items[i];
+		assert(t->name && t->shape && t->dtype[0]);
+		assert(t->contiguous == !t->stride);
+		assert(t->offset_bytes >= 0 && t->size_bytes >= 0);
+		assert(!t->contiguous || t->size_bytes == 0 ||
+		       t->size_bytes <= size_bytes - t->offset_bytes);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bytes bytes = { data, size };
+	struct format_source src = { (int64_t)size, read_bytes, &bytes };
+	struct format_tensors tensors;
+	struct format_cuts cuts;
+	struct dsv_err err;
+
+	if (format_cut(&src, &cuts, &err) == 0) {
+		check_cuts(&cuts, src.size_bytes);
+		format_cuts_release(&cuts);
+	}
+	if (format_tensors(&src, &tensors, &err) == 0) {
+		check_tensors(&tensors, src.size_bytes);
+		format_tensors_release(&tensors);
+	}
+	return 0;
+}
