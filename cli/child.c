@@ -125,6 +125,7 @@ int child_start(const struct child *child, int *pid, struct dsv_err *err)
 		goto out;
 	}
 	*pid = (int)p;
+	trace("process %d: %s", *pid, child->argv[0]);
 	if (child->stdin_fd) {
 		*child->stdin_fd = in[1];
 		in[1] = -1;
@@ -162,6 +163,9 @@ int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err)
 		ret = dsv_fail_errno(err, "wait for process %d", pid);
 		break;
 	}
+	if (ret == 0)
+		trace("process %d: status %d", pid,
+		      child_status(*wait_status));
 	child_pid = 0;
 	for (i = 0; i < FORWARDED_COUNT; i++)
 		sigaction(forwarded[i], &old[i], NULL);

@@ -64,7 +64,7 @@ struct cli {
 	int64_t lock_wait_ns;	/* < 0: not given */
 	bool quiet, verbose, no_pager;
 	bool json, jsonl;
-	bool help, usage, list_options;
+	bool help, usage, list_options, list_commands;
 	volatile int interrupted;	/* the signal; 0: none */
 	/* Operands before "--"; -1: there was none (CMD_REST only). */
 	int before_rest;
@@ -92,7 +92,7 @@ struct dsv_strings strings_of(int argc, char **argv);
 int cli_open(struct dsv **out, struct dsv_err *err);
 /* Of the table, or NULL. */
 const struct cmd *cli_find(const char *name);
-/* The list of commands. */
+/* The list of commands, for people. */
 void cli_usage(FILE *out);
 /* The manual page, else the usage; cmd NULL: of dsv itself. */
 void cli_help(const struct cmd *cmd);
@@ -101,7 +101,10 @@ bool cli_stopped(void);
 /* DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
 int cli_operands(int argc, int min, int max, struct dsv_err *err);
 
-/* ---- Signals, warnings, progress (ui.c) --------------------------------- */
+/* ---- Signals, warnings, progress, traces (ui.c) ------------------------- */
+
+/* With DSV_TRACE=1 on stderr, with DSV_TRACE=FILE at the end of a file. */
+void trace(const char *fmt, ...) DSV_PRINTF(1, 2);
 
 void signals_catch(void);
 void cli_warn(const char *fmt, ...) DSV_PRINTF(1, 2);
@@ -109,7 +112,6 @@ void cli_warn(const char *fmt, ...) DSV_PRINTF(1, 2);
 void ui_warn(void *arg, const char *msg);
 void ui_progress(void *arg, const char *what, int64_t done_bytes,
 		 int64_t total_bytes);
-/* NULL when no progress is to be shown. */
 bool ui_wants_progress(void);
 void ui_progress_clear(void);
 

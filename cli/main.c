@@ -22,12 +22,10 @@ static const struct cmd *const commands[] = {
 
 static struct dsv_strings dirs;
 static bool version;
-static bool list_commands;
 
 static const struct opt opts[] = {
 	{ 'C', NULL, "DIR", "run as if started in DIR", .strings = &dirs },
 	{ .name = "version", .help = "print the version", .flag = &version },
-	{ .name = "list-commands", .flag = &list_commands },
 	{ 0 },
 };
 
@@ -63,14 +61,11 @@ void cli_usage(FILE *out)
 		"'dsv help COMMAND'\nshows its manual page.\n");
 }
 
-static void print_commands(void)
+static void list_commands(const struct cmd *const *list)
 {
-	size_t i;
-
-	for (i = 0; commands[i]; i++)
-		if (!(commands[i]->flags & CMD_HIDDEN))
-			printf("%s\t%s\n", commands[i]->name,
-			       commands[i]->summary);
+	for (; list && *list; list++)
+		if (!((*list)->flags & CMD_HIDDEN))
+			printf("%s\t%s\n", (*list)->name, (*list)->summary);
 }
 
 /* True if man(1) showed it. */
@@ -139,6 +134,8 @@ static int run(const struct cmd *cmd, int argc, char **argv,
 		ret = cli_open(&d, err);
 	if (ret == DSV_ENOREPO && cmd->flags & CMD_MAYBE_REPO)
 		ret = 0;
+	if (d)
+		trace("repository %s", dsv_path(d));
 	if (ret == 0)
 		ret = cmd->run(d, argc, argv, err);
 	dsv_close(d);
@@ -214,8 +211,11 @@ static int command(int argc, char **argv, struct dsv_err *err)
 	argc = opt_parse(cmd, argc, argv, err);
 	if (argc < 0)
 		return argc;
-	if (cli.list_options) {
-		opt_list(cmd);
+	if (cli.list_options || cli.list_commands) {
+		if (cli.list_options)
+			opt_list(cmd);
+		else
+			list_commands(cmd->subs);
 		return 0;
 	}
 	if (cli.usage || cli.help) {
@@ -241,8 +241,8 @@ static int dispatch(int argc, char **argv, struct dsv_err *err)
 		printf("dsv %s\n", DSV_VERSION);
 		return 0;
 	}
-	if (list_commands) {
-		print_commands();
+	if (cli.list_commands) {
+		list_commands(commands);
 		return 0;
 	}
 	if (cli.list_options) {
@@ -278,6 +278,7 @@ static bool wants_json(int argc, char **argv)
 	return false;
 }
 
+/* The one place that prints an error. */
 static int report(int ret, const struct dsv_err *err, bool json)
 {
 	if (json) {
@@ -298,6 +299,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	signals_catch();
+	trace("start: %s", argc > 1 ? argv[1] : "");
 	ret = dispatch(argc - 1, argv + 1, &err);
 	ui_progress_clear();
 	errno = 0;
@@ -313,5 +315,6 @@ int main(int argc, char **argv)
 	pager_wait();
 	if (cli.interrupted && (ret < 0 || cli_stopped()))
 		ret = dsv_fail(&err, DSV_EINTERRUPTED, "interrupted");
+	trace("end: %d", ret < 0 ? -ret : ret);
 	return ret < 0 ? report(ret, &err, json) : ret;
 }

@@ -34,7 +34,9 @@ static const struct common commons[] = {
 	{ 0, { .letter = 'h', .help = "this text", .flag = &cli.usage } },
 	{ 0, { .name = "help", .help = "the manual page",
 	       .flag = &cli.help } },
+	/* For completions, hence without a help text. */
 	{ 0, { .name = "list-options", .flag = &cli.list_options } },
+	{ 0, { .name = "list-commands", .flag = &cli.list_commands } },
 };
 
 #define COMMON_COUNT (sizeof(commons) / sizeof(commons[0]))
@@ -273,6 +275,11 @@ void opt_usage(const struct cmd *cmd, FILE *out)
 		lead = "      ";
 	}
 	fprintf(out, "\n%s\n\n", cmd->summary);
+	for (i = 0; cmd->subs && cmd->subs[i]; i++)
+		fprintf(out, "  %-16s  %s\n", cmd->subs[i]->name,
+			cmd->subs[i]->summary);
+	if (cmd->subs)
+		putc('\n', out);
 	for (o = cmd->opts; o && !opt_is_end(o); o++)
 		usage_row(o, out);
 	for (i = 0; i < COMMON_COUNT; i++)

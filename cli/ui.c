@@ -83,6 +83,32 @@ void cli_warn(const char *fmt, ...)
 	putc('\n', stderr);
 }
 
+void trace(const char *fmt, ...)
+{
+	const char *where = getenv("DSV_TRACE");
+	int64_t now = time_now_ns();
+	char when[DSV_TIME_SIZE];
+	bool to_stderr;
+	va_list ap;
+	FILE *f;
+
+	if (!where || !*where || !strcmp(where, "0"))
+		return;
+	to_stderr = !strcmp(where, "1") || !strcmp(where, "stderr");
+	f = to_stderr ? stderr : fopen(where, "ae");
+	if (!f)
+		return;
+	dsv_format_time(now, when);
+	fprintf(f, "dsv[%ld] %.19s.%03d ", (long)getpid(), when,
+		(int)(now / 1000000 % 1000));
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	putc('\n', f);
+	if (!to_stderr)
+		fclose(f);
+}
+
 bool ui_wants_progress(void)
 {
 	const char *text = getenv("DSV_PROGRESS");
