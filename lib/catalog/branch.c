@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
-		      struct dsv_err *err)
+int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
+	       struct dsv_err *err)
 {
-	unsigned char id[HASH_BYTES];
 	struct query q = db_query(catalog_db(c),
 		"SELECT id FROM state WHERE seq = :seq");
 	int ret;
@@ -24,8 +23,18 @@ int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
 		return ret;
 	query_get_hash(&q, 0, id);
 	query_end(&q);
-	hash_to_hex(id, hex);
 	return 0;
+}
+
+int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
+		      struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	int ret = catalog_id(c, seq, id, err);
+
+	if (ret == 0)
+		hash_to_hex(id, hex);
+	return ret;
 }
 
 /* 1: sql, given :name, has a row. */

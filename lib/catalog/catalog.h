@@ -111,6 +111,9 @@ int catalog_find_id(struct catalog *c, const char *prefix, int64_t *seq,
 /* -1 in *seq: no such id. */
 int catalog_seq(struct catalog *c, const unsigned char id[HASH_BYTES],
 		int64_t *seq, struct dsv_err *err);
+/* DSV_ENOTFOUND: no such state. */
+int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
+	       struct dsv_err *err);
 /* Each of out[count] is the caller's. */
 int catalog_load(struct catalog *c, const int64_t *seqs, size_t count,
 		 struct dsv_state **out, struct dsv_err *err);

@@ -23,19 +23,6 @@ void line_release(struct line *l)
 	memset(l, 0, sizeof(*l));
 }
 
-int line_state_hash(struct dsv *d, int64_t seq, unsigned char id[HASH_BYTES],
-		    struct dsv_err *err)
-{
-	struct dsv_state *state;
-	int ret = catalog_load(d->catalog, &seq, 1, &state, err);
-
-	if (ret < 0)
-		return ret;
-	hash_from_hex(state->id, id);
-	dsv_state_free(state);
-	return 0;
-}
-
 /* The parents that were asked for; the head must be among them. */
 static int given_parents(struct dsv *d, const struct dsv_strings *revs,
 			 struct line *l, struct dsv_err *err)
@@ -49,8 +36,8 @@ static int given_parents(struct dsv *d, const struct dsv_strings *revs,
 		int ret = rev_resolve(d, revs->items[i], &seq, err);
 
 		if (ret == 0)
-			ret = line_state_hash(d, seq,
-					      r->parents[r->parent_count], err);
+			ret = catalog_id(d->catalog, seq,
+					 r->parents[r->parent_count], err);
 		if (ret < 0)
 			return ret;
 		for (j = 0; j < r->parent_count; j++) {
@@ -93,7 +80,7 @@ int line_place(struct dsv *d, const struct dsv_strings *parents,
 	if (ret == DSV_ENOTFOUND)
 		ret = 0;
 	if (ret == 0 && head > 0) {
-		ret = line_state_hash(d, head, l.head, err);
+		ret = catalog_id(d->catalog, head, l.head, err);
 		l.has_head = true;
 	}
 	if (ret == 0 && parents->count > 0) {

@@ -50,8 +50,4 @@ int line_inherited(struct dsv *d, const struct line *l, struct dsv_kvs *out,
 int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
 		char id[DSV_ID_SIZE], struct dsv_err *err);
 
-/* The id of a state as bytes.  DSV_ENOTFOUND. */
-int line_state_hash(struct dsv *d, int64_t seq, unsigned char id[HASH_BYTES],
-		    struct dsv_err *err);
-
 #endif

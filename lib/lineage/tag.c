@@ -74,6 +74,7 @@ static int capture_tree(struct dsv *d, const struct tree *tree,
 {
 	struct capture c = { .manifest = MANIFEST_INIT };
 	struct str text = STR_INIT;
+	bool known = false;	/* the catalog may know the segments */
 	size_t i;
 	int ret;
 
@@ -88,12 +89,14 @@ static int capture_tree(struct dsv *d, const struct tree *tree,
 		ret = ingest_bytes(c.ingest, text.data, text.len, c.hash, err);
 	if (ret == 0)
 		ret = ingest_finish(c.ingest, &c.result, err);
-	if (ret == 0)
+	if (ret == 0) {
+		known = true;
 		ret = catalog_stage(d->catalog, c.result->segments,
 				    c.result->segment_count, err);
+	}
 	str_release(&text);
 	if (ret < 0)
-		capture_release(&c, false);
+		capture_release(&c, known);
 	else
 		*out = c;
 	return ret;
