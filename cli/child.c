@@ -18,11 +18,13 @@ static const int forwarded[] = {
 
 static volatile sig_atomic_t child_pid;
 
-static void on_forward(int number)
+/* What the terminal sends, it has sent to the child as well. */
+static void on_forward(int number, siginfo_t *info, void *context)
 {
 	int saved_errno = errno;
 
-	if (child_pid > 0)
+	(void)context;
+	if (child_pid > 0 && info->si_code != SI_KERNEL)
 		kill((pid_t)child_pid, number);
 	errno = saved_errno;
 }
@@ -144,13 +146,13 @@ out:
 
 int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err)
 {
-	struct sigaction sa = { .sa_handler = on_forward };
+	struct sigaction sa = { .sa_sigaction = on_forward };
 	struct sigaction old[FORWARDED_COUNT];
 	int ret = 0;
 	size_t i;
 
 	sigfillset(&sa.sa_mask);
-	sa.sa_flags = SA_RESTART;
+	sa.sa_flags = SA_RESTART | SA_SIGINFO;
 	child_pid = forward ? pid : 0;
 	for (i = 0; i < FORWARDED_COUNT; i++)
 		sigaction(forwarded[i], &sa, &old[i]);

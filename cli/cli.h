@@ -12,6 +12,7 @@
 #include "../lib/dsv.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 /* ---- Options and commands (opt.c) -------------------------------------- */
@@ -243,6 +244,28 @@ struct sbatch {
 	int argc;
 	char **argv;		/* [SBATCH ARGS] SCRIPT [ARGS] */
 };
+
+/* What is to be submitted. */
+struct job_script {
+	int options;		/* how many of argv are sbatch's own */
+	int wrap;		/* where --wrap is; -1: there is a script */
+	int wrap_words;		/* 1: --wrap=V, 2: --wrap V */
+	char *text;		/* the script */
+	size_t len;
+	const char *name;
+};
+
+/* Fills options, wrap, wrap_words. */
+int script_find(const struct sbatch *s, struct job_script *script,
+		struct dsv_err *err);
+/* Fills text (the caller's to free()), len and name. */
+int script_load(const struct sbatch *s, struct job_script *script,
+		struct dsv_err *err);
+/* <repo>/jobs/<ticket>/script and .../wrapper, whose path goes to path. */
+int script_wrap(const struct dsv *d, const char *ticket,
+		const struct job_script *script, char path[PATH_MAX],
+		struct dsv_err *err);
+void script_unwrap(const struct dsv *d, const char *ticket);
 
 /* Returns the exit status of sbatch when it refused. */
 int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);
