@@ -50,7 +50,13 @@ MAN        := $(sort $(wildcard doc/*.[157]))
 
 SPANK_H    := $(wildcard /usr/include/slurm/spank.h)
 SPANK_SO   := $(if $(SPANK_H),$(B)/spank_dsv.so)
-spankdir   ?= $(shell $(PKG_CONFIG) --variable=libdir slurm 2>/dev/null)
+SPANK_SRC  := $(sort $(wildcard spank/*.c))
+SPANK_OBJ  := $(SPANK_SRC:%.c=$(B)/%.o)
+# Where the plugins of the installed Slurm are.
+SLURM_SO   := $(firstword $(wildcard $(addsuffix /select_cons_tres.so, \
+		/usr/lib64/slurm /usr/lib/*/slurm-wlm /usr/lib/*/slurm \
+		/usr/lib/slurm /usr/local/lib/slurm)))
+spankdir   ?= $(if $(SLURM_SO),$(patsubst %/,%,$(dir $(SLURM_SO))),$(libdir)/slurm)
 
 all: $(B)/dsv $(B)/libdsv.a $(B)/libdsv.so.$(SOVERSION) $(B)/libdsv.pc $(SPANK_SO)
 
@@ -73,6 +79,22 @@ $(B)/libdsv.pc: lib/libdsv.pc.in Makefile
 	sed -e 's|@prefix@|$(prefix)|;s|@libdir@|$(libdir)|' \
 	    -e 's|@includedir@|$(includedir)|;s|@version@|$(VERSION)|' $< >$@
 
+# libc alone: it is loaded into everybody's Slurm commands and slurmstepd.
+# What it needs of Slurm, the program that loads it has.
+$(SPANK_OBJ): SAN =
+$(SPANK_OBJ): PKG_CFLAGS = -fstack-protector-strong $(SPANK_CFLAGS)
+$(B)/spank_dsv.so: $(SPANK_OBJ) spank/spank_dsv.map
+	$(CC) $(LDFLAGS) -shared -Wl,--version-script=spank/spank_dsv.map \
+		-Wl,-z,relro,-z,now,-z,noexecstack -o $@ $(SPANK_OBJ)
+
+# Beside the plugins of the Slurm that it was built for.  Replaced by rename,
+# since a running slurmd has the old one mapped.
+install-spank: $(B)/spank_dsv.so
+	install -d $(DESTDIR)$(spankdir)
+	install -m 644 $< $(DESTDIR)$(spankdir)/.spank_dsv.so.new
+	mv -f $(DESTDIR)$(spankdir)/.spank_dsv.so.new \
+		$(DESTDIR)$(spankdir)/spank_dsv.so
+
 # Static against libdsv: one file to start, no search path to get wrong.
 $(B)/dsv: $(CLI_OBJ) $(B)/libdsv.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libdsv.a $(PKG_LIBS) -lm
@@ -85,7 +107,7 @@ $(B)/t/unit/%: t/unit/%.c $(B)/libdsv.a
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all clean
+.PHONY: all clean install-spank
 .DELETE_ON_ERROR:

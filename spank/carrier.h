@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a ticket travels: SLURM_SPANK_DSV_* in the environment of the job, since
+ * names that begin with SLURM survive every --export.  A user can set them to
+ * anything, so nothing is believed that does not have the right shape.
+ *
+ * In a task they are replaced by DSV_TICKET (and what dsv exports), which a
+ * nested sbatch has no use for and an srun of the same job turns back.
+ */
+#ifndef DSV_SPANK_CARRIER_H
+#define DSV_SPANK_CARRIER_H
+
+#include <slurm/spank.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CARRIER_PREFIX "SLURM_SPANK_"
+#define PATH_SIZE 4096
+
+struct carrier {
+	char ticket[33];
+	char repo[PATH_SIZE];
+	uint32_t job_id;	/* the only job that may use it, 0: any */
+	bool direct;		/* this step is all there is of the job */
+};
+
+bool ticket_is_valid(const char *s);
+bool repo_is_valid(const char *s);
+bool state_is_valid(const char *s);
+
+/* Take away all of it from our own environment. */
+void carrier_unset(void);
+/* srun in a forked job: pass on what this job's task was given. */
+void carrier_renew(void);
+
+enum carrier_kind { CARRIER_NONE, CARRIER_VALID, CARRIER_BROKEN };
+
+/* In slurmstepd. */
+enum carrier_kind carrier_read(spank_t sp, struct carrier *c);
+/* In the task to be: the ticket stays, as DSV_TICKET. */
+int carrier_hand_over(spank_t sp, const struct carrier *c);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Slurm plugin: a courier between Slurm and dsv(1).
+ *
+ * It is loaded into sbatch, srun, salloc, slurmd and slurmstepd of everybody,
+ * so it links libc only, does nothing for a job that did not ask for dsv, and
+ * leaves every decision to `dsv job`, which it runs as the job's user.
+ *
+ *	dispatch.c	Slurm's callbacks, by context
+ *	config.c	arguments in plugstack.conf
+ *	options.c	--dsv-*, collected as they come
+ *	carrier.c	how a ticket travels from the submission to the tasks
+ *	submit.c	sbatch, salloc, srun
+ *	task.c		slurmstepd
+ *	exec.c		run a helper, whatever it does
+ *
+ * Functions that can fail return 0 or -1 and have told the user why.  Slurm
+ * sees no failure of ours on the remote side but in task_init: anywhere else
+ * it would drain the node.
+ */
+#ifndef DSV_SPANK_PLUGIN_H
+#define DSV_SPANK_PLUGIN_H
+
+#include <slurm/spank.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "options.h"
+
+struct plugin {
+	struct config config;
+	struct options options;
+	bool prepared;		/* a ticket was made by this process */
+	bool in_job;		/* srun: a step of an existing allocation */
+	unsigned exited;	/* local tasks that have ended */
+	int status;		/* wait status of the first that failed */
+};
+
+/* The one global: Slurm's option callbacks carry no pointer. */
+extern struct plugin plugin;
+
+/* In sbatch, salloc, srun. */
+int submit_init(struct plugin *p);
+int submit_post_opt(struct plugin *p, spank_t sp);
+
+/* In slurmstepd: in the child that becomes the task, as the user ... */
+int task_start(struct plugin *p, spank_t sp);
+/* ... and in its parent, as root, when a task has ended. */
+void task_end(struct plugin *p, spank_t sp);
+
+#endif
