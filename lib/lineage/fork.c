@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Splitting the lineage: a branch that starts with a state of the content and
+ * the parameters of another.  Copies and hashes no byte.
+ */
+#include "fork.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/suggest.h"
+#include "../base/value.h"
+#include "line.h"
+#include "rev.h"
+
+enum { MAX_DEFAULT_BRANCHES = 100000 };
+
+static int unknown_key(const char *key, const struct dsv_kvs *params,
+		       struct dsv_err *err)
+{
+	const char **keys = calloc(params->count + 1, sizeof(*keys));
+	const char *nearest = NULL;
+	size_t i;
+
+	for (i = 0; keys && i < params->count; i++)
+		keys[i] = params->items[i].key;
+	if (keys)
+		nearest = suggest(key, keys, params->count);
+	dsv_fail(err, DSV_EREFUSED, "'%s' is no parameter of the state%s%s%s"
+		 " ('+%s=...' adds a new one)", key,
+		 nearest ? "; the nearest is '" : "", nearest ? nearest : "",
+		 nearest ? "'" : "", key);
+	free(keys);
+	return DSV_EREFUSED;
+}
+
+/* "K=V" of a parameter that is there, "+K=V" of a new one. */
+static int set_param(struct dsv_kvs *params, const char *assignment,
+		     bool any_new, struct dsv_err *err)
+{
+	bool is_new = *assignment == '+';
+	char *key;
+	int ret;
+
+	if (is_new)
+		assignment++;
+	ret = kvs_assignment_key(assignment, &key, err);
+	if (ret < 0)
+		return ret;
+	if (!is_new && !any_new && !dsv_kvs_get(params, key))
+		ret = unknown_key(key, params, err);
+	free(key);
+	return ret < 0 ? ret : kvs_assign(params, assignment, err);
+}
+
+int fork_params(const struct dsv_kvs *inherited, const struct dsv_strings *set,
+		const struct dsv_strings *unset, struct dsv_kvs *out,
+		struct dsv_err *err)
+{
+	struct dsv_kvs params;
+	bool any_new = inherited->count == 0;
+	size_t i;
+	int ret;
+
+	ret = kvs_copy(inherited, &params, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < set->count; i++)
+		ret = set_param(&params, set->items[i], any_new, err);
+	for (i = 0; ret == 0 && i < unset->count; i++) {
+		if (!kvs_unset(&params, unset->items[i]))
+			ret = unknown_key(unset->items[i], &params, err);
+	}
+	if (ret < 0)
+		dsv_kvs_free(&params);
+	else
+		*out = params;
+	return ret;
+}
+
+int fork_source(struct dsv *d, int64_t seq, struct dsv_state **out,
+		unsigned char manifest[HASH_BYTES], struct dsv_err *err)
+{
+	struct dsv_state *state;
+	int ret = catalog_load(d->catalog, &seq, 1, &state, err);
+
+	if (ret < 0)
+		return ret;
+	if (state->pending)
+		ret = dsv_fail(err, DSV_EREFUSED, "%.12s is not durable yet"
+			       " ('dsv wait %.12s' waits for it)", state->id,
+			       state->id);
+	else
+		ret = catalog_content(d->catalog, seq, manifest, err);
+	if (ret < 0)
+		dsv_state_free(state);
+	else
+		*out = state;
+	return ret;
+}
+
+/* One try, under one name. */
+static int fork_as(struct dsv *d, const struct fork_request *r,
+		   const struct dsv_state *source,
+		   const unsigned char manifest[HASH_BYTES],
+		   const char *branch, struct dsv_fork *out,
+		   struct dsv_err *err)
+{
+	struct line l = { .branch = strdup(branch) };
+	struct catalog_state s = {
+		.files = source->files,
+		.size_bytes = source->size_bytes,
+		.scopes = r->scopes,
+		.new_branch = true,
+		.fork_ticket = r->ticket,
+	};
+	int ret;
+
+	memcpy(s.manifest, manifest, HASH_BYTES);
+	l.record.kind = "fork";
+	l.record.message = r->message;
+	l.record.parents = malloc(sizeof(*l.record.parents));
+	if (!l.branch || !l.record.parents) {
+		ret = dsv_fail_nomem(err);
+		goto out;
+	}
+	hash_from_hex(source->id, l.record.parents[0]);
+	l.record.parent_count = 1;
+	ret = fork_params(&source->params, &r->set, &r->unset,
+			  &l.record.params, err);
+	if (ret == 0)
+		ret = line_changes(&l, &source->params, err);
+	if (ret == 0)
+		ret = line_stamp(d, &l, err);
+	if (ret == 0)
+		ret = line_commit(d, &l, &s, out->id, err);
+	if (ret == CATALOG_STALE)
+		ret = dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
+			       " already (choose another with -b)", branch);
+	if (ret == CATALOG_MISSING)
+		ret = dsv_fail(err, DSV_ENOTFOUND,
+			       "%.12s was pruned meanwhile", source->id);
+	if (ret == 0)
+		strcpy(out->branch, branch);
+out:
+	line_release(&l);
+	return ret;
+}
+
+/* "<branch>-1", "-2", ...: the first that is free. */
+static int fork_anywhere(struct dsv *d, const struct fork_request *r,
+			 const struct dsv_state *source,
+			 const unsigned char manifest[HASH_BYTES],
+			 struct dsv_fork *out, struct dsv_err *err)
+{
+	char branch[sizeof(out->branch)];
+	int64_t head;
+	int n;
+
+	for (n = 1; n <= MAX_DEFAULT_BRANCHES; n++) {
+		int ret;
+
+		if (snprintf(branch, sizeof(branch), "%s-%d", source->branch,
+			     n) >= (int)sizeof(branch))
+			break;
+		ret = catalog_branch_head(d->catalog, branch, &head, NULL);
+		if (ret == 0)
+			continue;
+		if (catalog_name_get(d->catalog, branch, &head, err) == 0 &&
+		    head >= 0)
+			continue;
+		ret = fork_as(d, r, source, manifest, branch, out, err);
+		/* Somebody else was faster. */
+		if (ret == DSV_EREFUSED &&
+		    catalog_branch_head(d->catalog, branch, &head, NULL) == 0)
+			continue;
+		return ret;
+	}
+	return dsv_fail(err, DSV_EREFUSED, "no free name of the form '%s-N'"
+			" (give one with -b)", source->branch);
+}
+
+int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *r,
+	     struct dsv_fork *out, struct dsv_err *err)
+{
+	unsigned char manifest[HASH_BYTES];
+	struct dsv_state *source;
+	struct dsv_fork fork;
+	size_t i;
+	int ret = 0;
+
+	if (r->branch)
+		ret = name_check(r->branch, "branch", err);
+	for (i = 0; ret == 0 && i < r->scopes.count; i++)
+		ret = name_check(r->scopes.items[i], "scope", err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0)
+		ret = fork_source(d, seq, &source, manifest, err);
+	if (ret < 0)
+		return ret;
+	ret = r->branch ?
+		fork_as(d, r, source, manifest, r->branch, &fork, err) :
+		fork_anywhere(d, r, source, manifest, &fork, err);
+	dsv_state_free(source);
+	if (ret == 0)
+		*out = fork;
+	return ret;
+}
+
+int dsv_fork(struct dsv *d, const struct dsv_fork_options *o,
+	     struct dsv_fork *out, struct dsv_err *err)
+{
+	struct fork_request r = {
+		.branch = o->branch,
+		.set = o->set,
+		.unset = o->unset,
+		.message = o->message,
+		.scopes = o->scopes,
+	};
+	int64_t seq;
+	int ret;
+
+	ret = rev_resolve(d, o->rev ? o->rev : "HEAD", &seq, err);
+	return ret < 0 ? ret : fork_seq(d, seq, &r, out, err);
+}
