@@ -23,7 +23,7 @@ static const char *default_rev(void)
 
 	if (!rev || !*rev)
 		return NULL;
-	if (theirs && *theirs && (!ours || strcmp(ours, theirs)))
+	if (theirs && *theirs && ours && strcmp(ours, theirs))
 		return NULL;
 	return rev;
 }
