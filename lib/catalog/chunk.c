@@ -54,6 +54,40 @@ static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * A bad chunk is about to be replaced by one elsewhere: the recipes that name
+ * it touch the new segment, too, or it would be taken for dead there.
+ */
+static int heal_links(struct catalog *c, int64_t segment,
+		      const struct chunk *chunk, struct dsv_err *err)
+{
+	int64_t old = 0;
+	struct query q = db_query(&c->writer,
+		"SELECT segment FROM chunk WHERE hash = :hash AND status = 2");
+	int ret;
+
+	query_hash(&q, ":hash", chunk->hash);
+	ret = query_one_int(&q, &old, err);
+	if (ret <= 0)
+		return ret;
+	q = db_query(&c->writer,
+		     "INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
+		     " SELECT :segment, recipe FROM recipe_segment"
+		     " WHERE segment = :old");
+	query_int(&q, ":segment", segment);
+	query_int(&q, ":old", old);
+	ret = query_run(&q, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer,
+		     "INSERT OR IGNORE INTO manifest_segment"
+		     " (segment, manifest) SELECT :segment, manifest"
+		     " FROM manifest_segment WHERE segment = :old");
+	query_int(&q, ":segment", segment);
+	query_int(&q, ":old", old);
+	return query_run(&q, err);
+}
+
 static int chunk_row(struct catalog *c, int64_t segment,
 		     const struct chunk *chunk, struct dsv_err *err)
 {
@@ -88,8 +122,11 @@ static int stage_some(struct catalog *c, const struct ingest_segment *segment,
 	if (ret < 0)
 		return ret;
 	ret = segment_row(c, segment, &id, err);
-	for (; ret == 0 && from < to; from++)
-		ret = chunk_row(c, id, &segment->chunks[from], err);
+	for (; ret == 0 && from < to; from++) {
+		ret = heal_links(c, id, &segment->chunks[from], err);
+		if (ret == 0)
+			ret = chunk_row(c, id, &segment->chunks[from], err);
+	}
 	return catalog_end(c, ret, err);
 }
 

@@ -82,6 +82,13 @@ const char *const schema_migrations[] = {
 	") WITHOUT ROWID;"
 	"CREATE INDEX edge_parent ON edge (parent, child);"
 
+	/* The branches that a pruned state headed, for its restore. */
+	"CREATE TABLE pruned_head ("
+	"  state  INTEGER NOT NULL,"
+	"  branch INTEGER NOT NULL,"
+	"  PRIMARY KEY (state, branch)"
+	") WITHOUT ROWID;"
+
 	"CREATE TABLE name ("
 	"  name  TEXT PRIMARY KEY,"
 	"  state INTEGER NOT NULL"
@@ -198,6 +205,11 @@ const char *const schema_migrations[] = {
 	") WITHOUT ROWID;"
 	"CREATE INDEX chunk_segment ON chunk (segment, offset);"
 	"CREATE INDEX chunk_condemned ON chunk (since) WHERE status = 1;"
+	/* References were dropped: which chunks are dead, is to be found. */
+	"CREATE TABLE unswept ("
+	"  segment INTEGER PRIMARY KEY,"
+	"  since   INTEGER NOT NULL"		/* ns, 0: no grace */
+	");"
 	/* Bytes that are being given back to the file system. */
 	"CREATE TABLE freeing ("
 	"  segment TEXT NOT NULL,"

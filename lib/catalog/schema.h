@@ -8,8 +8,16 @@
 extern const char *const schema_migrations[];
 extern const int schema_version;
 
-/* state.status */
-enum state_status { STATE_DURABLE = 0, STATE_PENDING = 1, STATE_LOST = 2 };
+/*
+ * state.status.  Of a forgotten state only id and edges are left: neither log
+ * nor find shows it.
+ */
+enum state_status {
+	STATE_DURABLE = 0,
+	STATE_PENDING = 1,
+	STATE_LOST = 2,
+	STATE_FORGOTTEN = 3
+};
 
 /* chunk.status */
 enum chunk_status { CHUNK_OK = 0, CHUNK_CONDEMNED = 1, CHUNK_BAD = 2 };

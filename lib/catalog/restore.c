@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a pruned state live again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "content.h"
+#include "prune.h"
+
+struct revival {
+	unsigned char manifest[HASH_BYTES];
+	struct manifest files;
+	struct ingest_result known;	/* its recipes, read from the store */
+};
+
+static void revival_release(struct revival *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->known.recipe_count; i++)
+		free(r->known.recipes[i].chunks);
+	free(r->known.recipes);
+	manifest_release(&r->files);
+}
+
+static int read_recipe(struct store *s, struct ingest_recipe *out,
+		       struct dsv_err *err)
+{
+	struct recipe recipe = RECIPE_INIT;
+	size_t i;
+	int ret;
+
+	ret = store_read_recipe(s, out->hash, &recipe, err);
+	if (ret == 0)
+		out->chunks = malloc((recipe.count + 1) *
+				     sizeof(*out->chunks));
+	if (ret == 0 && !out->chunks)
+		ret = dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < recipe.count; i++) {
+		if (recipe.items[i].op == RECIPE_RANGE)
+			memcpy(out->chunks[out->count++],
+			       recipe.items[i].chunk, HASH_BYTES);
+	}
+	recipe_release(&recipe);
+	return ret;
+}
+
+/* Before the lock is taken. */
+static int read_content(struct store *s, struct revival *r,
+			struct dsv_err *err)
+{
+	unsigned char (*recipes)[HASH_BYTES] = NULL;
+	size_t count = 0, i;
+	int ret;
+
+	ret = store_read_manifest(s, r->manifest, &r->files, err);
+	if (ret == 0)
+		ret = content_recipes(&r->files, &recipes, &count, err);
+	if (ret == 0) {
+		r->known.recipes = calloc(count + 1,
+					  sizeof(*r->known.recipes));
+		if (!r->known.recipes)
+			ret = dsv_fail_nomem(err);
+	}
+	for (i = 0; ret == 0 && i < count; i++) {
+		struct ingest_recipe *recipe = &r->known.recipes[i];
+
+		memcpy(recipe->hash, recipes[i], HASH_BYTES);
+		r->known.recipe_count++;
+		ret = read_recipe(s, recipe, err);
+	}
+	free(recipes);
+	return ret;
+}
+
+/* Whether the state's first parents lead to head: nobody has used it since. */
+static int leads_to(struct catalog *c, int64_t seq, int64_t head,
+		    struct dsv_err *err)
+{
+	int ret;
+
+	while (seq > head) {
+		struct query q = db_query(&c->writer,
+			"SELECT parent FROM edge WHERE child = :seq"
+			" AND ordinal = 0");
+
+		query_int(&q, ":seq", seq);
+		ret = query_one_int(&q, &seq, err);
+		if (ret <= 0)
+			return ret < 0 ? ret : head == 0;
+	}
+	return seq == head;
+}
+
+struct headed {
+	int64_t branch;
+	int64_t head;
+	char *name;
+};
+
+static int next_headed(struct catalog *c, int64_t seq, int64_t after,
+		       struct headed *out, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"SELECT b.id, coalesce(b.head, 0), b.name FROM pruned_head p"
+		" JOIN branch b ON b.id = p.branch WHERE p.state = :seq"
+		" AND NOT b.deleted AND b.id > :after ORDER BY b.id LIMIT 1");
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	query_int(&q, ":after", after);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	out->branch = query_get_int(&q, 0);
+	out->head = query_get_int(&q, 1);
+	out->name = strdup(query_get_text(&q, 2));
+	query_end(&q);
+	return out->name ? 1 : dsv_fail_nomem(err);
+}
+
+static int restore_head(struct catalog *c, int64_t seq,
+			const struct headed *headed, json_t *heads,
+			struct dsv_err *err)
+{
+	struct query q;
+	int ret;
+
+	ret = leads_to(c, seq, headed->head, err);
+	if (ret <= 0)
+		return ret;
+	q = db_query(&c->writer, "UPDATE branch SET head = :seq"
+		     " WHERE id = :branch");
+	query_int(&q, ":seq", seq);
+	query_int(&q, ":branch", headed->branch);
+	ret = query_run(&q, err);
+	if (ret == 0 && json_array_append_new(heads,
+					      json_string(headed->name)) < 0)
+		ret = dsv_fail_nomem(err);
+	return ret;
+}
+
+static int restore_heads(struct catalog *c, int64_t seq, json_t *heads,
+			 struct dsv_err *err)
+{
+	struct headed headed = { 0, 0, NULL };
+	struct query q;
+	int ret;
+
+	while ((ret = next_headed(c, seq, headed.branch, &headed, err)) > 0) {
+		ret = restore_head(c, seq, &headed, heads, err);
+		free(headed.name);
+		if (ret < 0)
+			return ret;
+	}
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "DELETE FROM pruned_head WHERE state = :seq");
+	query_int(&q, ":seq", seq);
+	return query_run(&q, err);
+}
+
+static int fail_freed(struct catalog *c, int64_t seq, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	int ret = catalog_state_hex(c, seq, hex, err);
+
+	if (ret < 0)
+		return ret;
+	return dsv_fail(err, DSV_ENOTFOUND, "state %.12s was pruned and its"
+			" bytes are freed; it cannot be restored", hex);
+}
+
+static int revive(struct catalog *c, int64_t seq, const struct revival *r,
+		  struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	json_t *heads = json_array();
+	int64_t manifest = 0;
+	struct query q;
+	int ret;
+
+	ret = content_use(c, r->manifest, &r->files, &r->known, &manifest,
+			  err);
+	if (ret == CATALOG_MISSING)
+		ret = fail_freed(c, seq, err);
+	if (ret < 0)
+		goto out;
+	q = db_query(&c->writer,
+		     "UPDATE state SET pruned = NULL, pruned_by = NULL,"
+		     " manifest = :manifest WHERE seq = :seq");
+	query_int(&q, ":manifest", manifest);
+	query_int(&q, ":seq", seq);
+	ret = query_run(&q, err);
+	if (ret == 0)
+		ret = restore_heads(c, seq, heads, err);
+	if (ret == 0)
+		ret = catalog_state_hex(c, seq, hex, err);
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s, s:O}", "op",
+					      "restore", "id", hex, "heads",
+					      heads), err);
+out:
+	json_decref(heads);
+	return ret;
+}
+
+/* 1: it is pruned, and *r names its manifest; 0: it lives. */
+static int pruned_manifest(struct catalog *c, int64_t seq, struct revival *r,
+			   struct dsv_err *err)
+{
+	bool pruned, known;
+	struct query q = db_query(catalog_db(c),
+		"SELECT s.pruned IS NOT NULL, m.hash FROM state s"
+		" LEFT JOIN manifest m ON m.id = s.manifest"
+		" WHERE s.seq = :seq");
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	ret = query_step(&q, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 0)
+		return dsv_fail(err, DSV_ENOTFOUND, "no such state");
+	pruned = query_get_int(&q, 0);
+	known = query_get_hash(&q, 1, r->manifest);
+	query_end(&q);
+	if (!pruned)
+		return 0;
+	return known ? 1 : fail_freed(c, seq, err);
+}
+
+int catalog_restore(struct catalog *c, struct store *s, int64_t seq,
+		    struct dsv_err *err)
+{
+	struct revival r = { .files = MANIFEST_INIT };
+	int ret;
+
+	ret = pruned_manifest(c, seq, &r, err);
+	if (ret <= 0)
+		return ret;
+	ret = read_content(s, &r, err);
+	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
+		ret = fail_freed(c, seq, err);
+	if (ret == 0)
+		ret = catalog_begin(c, err);
+	if (ret < 0)
+		goto out;
+	/* Somebody may have been faster. */
+	ret = pruned_manifest(c, seq, &r, err);
+	if (ret > 0)
+		ret = revive(c, seq, &r, err);
+	ret = catalog_end(c, ret, err);
+out:
+	revival_release(&r);
+	return ret;
+}
