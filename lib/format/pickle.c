@@ -203,10 +203,10 @@ static bool give(struct pickle *p, size_t count, bool marked,
 	p->stack.count -= count;
 	if (marked)
 		p->marks_count--;
-	items = p->stack.items + p->stack.count;
 	to = pickle_top(p);
 	if (!to)
 		return false;
+	items = p->stack.items + p->stack.count;
 	if (to->type == PICKLE_OBJECT)
 		return true;
 	if (to->type != type || (type == PICKLE_DICT && count % 2))

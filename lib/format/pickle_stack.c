@@ -119,8 +119,10 @@ bool pickle_collect(struct pickle *p, enum pickle_type type, size_t count)
 	if (count > pickle_height(p))
 		return false;
 	v = pickle_new(p, type);
-	if (!v || !pickle_extend(p, v, p->stack.items + p->stack.count - count,
-			  count))
+	if (!v)
+		return false;
+	if (count && !pickle_extend(p, v, p->stack.items + p->stack.count -
+				    count, count))
 		return false;
 	p->stack.count -= count;
 	return pickle_push(p, v);

@@ -15,6 +15,7 @@ import os
 import struct
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 
@@ -193,13 +194,13 @@ def gguf_text(text):
     return struct.pack("<Q", len(text)) + text.encode()
 
 
-def gguf_bytes(version, alignment, tensors):
+def gguf_bytes(version, alignment, tensors, tokens=1000):
     """tensors: name -> (ggml type, dimensions of ggml, bytes)"""
     pairs = gguf_text("general.name") + struct.pack("<I", 8) + gguf_text("x")
-    pairs += (gguf_text("tokens") + struct.pack("<IIQ", 9, 8, 1000) +
-              b"".join(gguf_text(f"token{i}") for i in range(1000)))
-    pairs += (gguf_text("scores") + struct.pack("<IIQ", 9, 6, 20000) +
-              bytes(80000))
+    pairs += (gguf_text("tokens") + struct.pack("<IIQ", 9, 8, tokens) +
+              b"".join(gguf_text(f"token{i}") for i in range(tokens)))
+    pairs += (gguf_text("scores") + struct.pack("<IIQ", 9, 6, 20 * tokens) +
+              bytes(80 * tokens))
     pairs += (gguf_text("general.alignment") +
               struct.pack("<II", 4, alignment))
     infos, data = b"", b""
@@ -236,12 +237,15 @@ def make_seed(d):
     np.savez(npz, a=a, b=a[0])
     seeds = {"npy": npy_bytes(a), "npz": npz.getvalue(),
              "safetensors": safetensors_bytes({"a": a, "b": a}),
-             "gguf": gguf_bytes(3, 32, {"a": (0, (3, 2), a.tobytes())})}
+             "gguf": gguf_bytes(3, 32, {"a": (0, (3, 2), a.tobytes())}, 2)}
     if torch:
         t = torch.from_numpy(a)
         seeds["pt"] = torch_bytes({"a": t, "b": [t.t(), t[0]]})
         seeds["module"] = torch_bytes(torch.nn.Linear(2, 3))
         seeds["pt4"] = torch_bytes({"a": t}, pickle_protocol=4)
+        for name in ("pt", "module", "pt4"):
+            with zipfile.ZipFile(io.BytesIO(seeds[name])) as z:
+                seeds[name + ".pkl"] = z.read("archive/data.pkl")
         seeds["distcp"] = torch_bytes(t) + torch_bytes(t[1])
     for name, data in seeds.items():
         with open(f"{d}/{name}", "wb") as f:
