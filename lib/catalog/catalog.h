@@ -114,7 +114,10 @@ int catalog_seq(struct catalog *c, const unsigned char id[HASH_BYTES],
 /* DSV_ENOTFOUND: no such state. */
 int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
 	       struct dsv_err *err);
-/* Each of out[count] is the caller's. */
+/*
+ * Each of out[count] is the caller's.  DSV_ENOTFOUND: a state has gone (only
+ * prune --forget takes records).
+ */
 int catalog_load(struct catalog *c, const int64_t *seqs, size_t count,
 		 struct dsv_state **out, struct dsv_err *err);
 
@@ -138,6 +141,48 @@ int catalog_extreme(struct catalog *c, const char *key, int sign,
 /* The manifest of a live state.  DSV_ENOTFOUND: pruned; says when, why. */
 int catalog_content(struct catalog *c, int64_t seq,
 		    unsigned char manifest[HASH_BYTES], struct dsv_err *err);
+
+/* ---- Searching ----------------------------------------------------------- */
+
+struct catalog_query {
+	const char *expr;	/* NULL: every state */
+	const char *branch;	/* that the state was made on; NULL: any */
+	const char *scope;	/* NULL: any */
+	int64_t descendants_of;	/* not that state itself; 0: any */
+	int64_t ancestors_of;
+	struct dsv_strings sort;	/* "KEY", "-KEY"; none: newest first */
+	int64_t limit;		/* < 0: none */
+	bool pruned;		/* pruned states too */
+};
+
+/*
+ * The states that satisfy the query, in its order; *out is the caller's.
+ *
+ * DSV_EUSAGE: the expression, with the column.  DSV_ENOTFOUND: the branch or
+ * the scope.
+ */
+int catalog_find(struct catalog *c, const struct catalog_query *query,
+		 int64_t **out, size_t *count, struct dsv_err *err);
+/* Only how many. */
+int catalog_find_count(struct catalog *c, const struct catalog_query *query,
+		       int64_t *count, struct dsv_err *err);
+
+struct catalog_log_query {
+	const int64_t *heads;
+	size_t head_count;
+	const int64_t *hidden;	/* they and their ancestors are left out */
+	size_t hidden_count;
+	bool first_parent;
+	int64_t since_ns, until_ns;	/* 0: none */
+	int64_t limit;			/* < 0: none */
+};
+
+/* The heads and their ancestors, newest first; *out is the caller's. */
+int catalog_log(struct catalog *c, const struct catalog_log_query *query,
+		int64_t **out, size_t *count, struct dsv_err *err);
+/* The nearest common ancestor, which a or b may be; -1: none. */
+int catalog_merge_base(struct catalog *c, int64_t a, int64_t b, int64_t *out,
+		       struct dsv_err *err);
 
 /* ---- Branches, names, scopes, attributes, pins --------------------------- */
 

@@ -60,6 +60,9 @@ int catalog_scope_id(struct catalog *c, const char *name, bool make,
 /* The id of a state as hex, for the journal.  DSV_ENOTFOUND. */
 int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
 		      struct dsv_err *err);
+/* *out stays untouched when there is no such row of job. */
+int catalog_load_job(struct catalog *c, int64_t id, struct dsv_job **out,
+		     struct dsv_err *err);
 /* Add or replace one attribute, with its history.  In a write transaction. */
 int catalog_attr_put(struct catalog *c, int64_t seq, const char *key,
 		     const struct dsv_value *value, const char *author,

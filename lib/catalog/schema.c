@@ -19,6 +19,7 @@ const char *const schema_migrations[] = {
 	"  deleted INTEGER NOT NULL DEFAULT 0"
 	");"
 	"CREATE UNIQUE INDEX branch_name ON branch (name) WHERE NOT deleted;"
+	"CREATE INDEX branch_any ON branch (name);"
 	"CREATE INDEX branch_head ON branch (head) WHERE NOT deleted;"
 
 	/* An effective set of parameters, shared by all states that have it. */
@@ -69,6 +70,7 @@ const char *const schema_migrations[] = {
 	"CREATE INDEX state_params ON state (params, seq);"
 	"CREATE INDEX state_created ON state (created);"
 	"CREATE INDEX state_size ON state (size);"
+	"CREATE INDEX state_kind ON state (kind, seq) WHERE kind <> 'tag';"
 	"CREATE INDEX state_job ON state (job) WHERE job IS NOT NULL;"
 	"CREATE INDEX state_pinned ON state (seq) WHERE pinned;"
 	"CREATE INDEX state_pending ON state (seq) WHERE status <> 0;"

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "suggest.h"
+
+#include <string.h>
+
+enum { MAX_WORD = 63 };
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/*
+ * How many characters must be put in, left out, changed or swapped with
+ * their neighbour to make b of a.
+ */
+static size_t distance(const char *a, size_t a_len, const char *b,
+		       size_t b_len)
+{
+	size_t rows[3][MAX_WORD + 1];
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
+	size_t i, j;
+
+	for (j = 0; j <= b_len; j++)
+		last[j] = j;
+	for (i = 1; i <= a_len; i++) {
+		size_t *spare = before;
+
+		row[0] = i;
+		for (j = 1; j <= b_len; j++) {
+			row[j] = min3(last[j] + 1, row[j - 1] + 1,
+				      last[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
+				row[j] = before[j - 2] + 1;
+		}
+		before = last;
+		last = row;
+		row = spare;
+	}
+	return last[b_len];
+}
+
+const char *suggest(const char *word, const char *const *candidates,
+		    size_t count)
+{
+	size_t len = strlen(word);
+	size_t best = len / 3 + 2;	/* as near, or none */
+	const char *found = NULL;
+	size_t i;
+
+	if (len == 0 || len > MAX_WORD)
+		return NULL;
+	for (i = 0; i < count; i++) {
+		size_t other = strlen(candidates[i]);
+		size_t d;
+
+		if (other > MAX_WORD || other == 0)
+			continue;
+		d = distance(word, len, candidates[i], other);
+		/* Nothing in common is no suggestion. */
+		if (d < best && d < len && d < other) {
+			best = d;
+			found = candidates[i];
+		}
+	}
+	return found;
+}

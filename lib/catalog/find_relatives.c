@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ancestors and descendants as sets of bits.  A parent's seq is below its
+ * child's, so one pass over the edges in order of the child marks them all;
+ * node by node costs more for each but only looks at those there are.
+ */
+#include "find.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Beyond this many relatives a pass over all edges is faster. */
+enum { MAX_STEPS = 20000 };
+
+static const char sql_newest[] = "SELECT coalesce(max(seq), 0) FROM state";
+static const char sql_parents[] =
+	"SELECT parent FROM edge WHERE child = :seq";
+static const char sql_children[] =
+	"SELECT child FROM edge WHERE parent = :seq";
+static const char sql_edges_down[] =
+	"SELECT child, parent FROM edge WHERE child <= :seq"
+	" ORDER BY child DESC";
+static const char sql_edges_up[] =
+	"SELECT child, parent FROM edge WHERE child > :seq ORDER BY child";
+
+void find_set_release(struct find_set *set)
+{
+	free(set->bits);
+	memset(set, 0, sizeof(*set));
+}
+
+bool find_set_has(const struct find_set *set, int64_t seq)
+{
+	return seq >= 0 && seq < set->limit &&
+		(set->bits[seq / 8] >> seq % 8 & 1);
+}
+
+/* False if it was there. */
+static bool set_add(struct find_set *set, int64_t seq)
+{
+	if (seq < 0 || seq >= set->limit || find_set_has(set, seq))
+		return false;
+	set->bits[seq / 8] |= (unsigned char)(1 << seq % 8);
+	set->count++;
+	return true;
+}
+
+void find_set_intersect(struct find_set *set, const struct find_set *other)
+{
+	int64_t i;
+
+	set->count = 0;
+	for (i = 0; i < (set->limit + 7) / 8; i++) {
+		set->bits[i] &= i < (other->limit + 7) / 8 ?
+			other->bits[i] : 0;
+		set->count += __builtin_popcount(set->bits[i]);
+	}
+}
+
+/* 1: more than MAX_STEPS were found. */
+static int by_steps(struct db *db, int64_t seq, const char *sql,
+		    struct find_set *set, struct dsv_err *err)
+{
+	int64_t *todo = malloc((MAX_STEPS + 1) * sizeof(*todo));
+	int64_t relative;
+	size_t count = 0;
+	int ret = 0;
+
+	if (!todo)
+		return dsv_fail_nomem(err);
+	todo[count++] = seq;
+	while (count > 0 && ret == 0) {
+		struct query q = db_query(db, sql);
+
+		query_int(&q, ":seq", todo[--count]);
+		while ((ret = query_step(&q, err)) > 0) {
+			relative = query_get_int(&q, 0);
+			if (!set_add(set, relative))
+				continue;
+			if (set->count > MAX_STEPS) {
+				query_end(&q);
+				break;
+			}
+			todo[count++] = relative;
+		}
+	}
+	free(todo);
+	return ret;
+}
+
+static int by_edges(struct db *db, int64_t seq, bool descendants,
+		    struct find_set *set, struct dsv_err *err)
+{
+	struct query q = db_query(db, descendants ? sql_edges_up :
+				  sql_edges_down);
+	int64_t child, parent;
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	while ((ret = query_step(&q, err)) > 0) {
+		child = query_get_int(&q, 0);
+		parent = query_get_int(&q, 1);
+		if (descendants && (parent == seq ||
+				    find_set_has(set, parent)))
+			set_add(set, child);
+		if (!descendants && (child == seq || find_set_has(set, child)))
+			set_add(set, parent);
+	}
+	return ret;
+}
+
+int find_set_relatives(struct catalog *c, int64_t seq, bool descendants,
+		       struct find_set *out, struct dsv_err *err)
+{
+	struct db *db = catalog_db(c);
+	struct query q = db_query(db, sql_newest);
+	struct find_set set = { 0 };
+	int ret;
+
+	ret = query_one_int(&q, &set.limit, err);
+	if (ret < 0)
+		return ret;
+	set.limit++;
+	set.bits = calloc((size_t)set.limit / 8 + 1, 1);
+	if (!set.bits)
+		return dsv_fail_nomem(err);
+	ret = by_steps(db, seq, descendants ? sql_children : sql_parents,
+		       &set, err);
+	if (ret > 0)
+		ret = by_edges(db, seq, descendants, &set, err);
+	if (ret < 0)
+		find_set_release(&set);
+	else
+		*out = set;
+	return ret;
+}

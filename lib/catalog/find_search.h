@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One search under way: find.c decides, find_run.c carries out.
+ */
+#ifndef DSV_CATALOG_FIND_SEARCH_H
+#define DSV_CATALOG_FIND_SEARCH_H
+
+#include "find.h"
+
+enum {
+	FIND_FEW = 8000,	/* states that are looked at one by one */
+	FIND_WALK = 20000,	/* states to walk before giving up */
+	FIND_MAX_SORT = 16
+};
+
+struct sort {
+	struct find_key key;
+	bool descending;
+};
+
+struct search {
+	struct find_context x;
+	const struct catalog_query *query;
+	struct find_node *tree;		/* NULL: all */
+	const struct find_node *conjuncts[FIND_MAX_COMPARISONS + 2];
+	size_t conjunct_count;
+	struct find_set set;
+	struct sort sorts[FIND_MAX_SORT];
+	size_t sort_count;
+	/* What finds the fewest states: a conjunct, or the set; or neither. */
+	const struct find_node *driver;
+	bool set_drives;
+	int64_t estimate;
+	bool counting;
+	int64_t *seqs;
+	int64_t count;
+	struct dsv_err *err;
+};
+
+/* Have as many states been found as were asked for? */
+static inline bool search_enough(const struct search *f)
+{
+	return f->query->limit >= 0 && f->count >= f->query->limit;
+}
+
+/*
+ * What drives, and what satisfies the query among it, sorted; only states
+ * below a seq (0: all).
+ */
+int search_run_driver(struct search *f, int64_t below);
+/* All states from a seq on (0: all), each looked at, sorted. */
+int search_run_walk(struct search *f, int64_t from);
+/*
+ * In the order of the first sort key's index, which is an attribute's or a
+ * parameter's.
+ */
+int search_run_sorted(struct search *f);
+
+#endif
