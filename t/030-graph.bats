@@ -6,7 +6,8 @@ load helper
 # The ids are of no interest.
 graph() {
 	dsv log --graph --all "$@"
-	output=$(sed -E 's/[0-9a-f]{12}/ID/' <<<"$output")
+	output=$(sed -E 's/[0-9a-f]{12}/ID/g' <<<"$output")
+	mapfile -t lines <<<"$output"
 }
 
 step() {
@@ -31,7 +32,8 @@ step() {
 	graph
 	assert "$output" "* ID (HEAD -> main) two
 | * ID (low) fork of ID
-|/  lr 0.1 -> 0.01
+| | lr 0.1 -> 0.01
+|/
 * ID one
   lr=0.1"
 }
@@ -65,6 +67,7 @@ step() {
 	step two
 	graph -n 2
 	assert "$output" "* ID (HEAD -> main) two
+
 * ID (side) fork of ID"
 }
 
