@@ -1,0 +1,22 @@
+build-san/lib/catalog/free.o: lib/catalog/free.c lib/catalog/liveness.h \
+ lib/catalog/internal.h lib/catalog/catalog.h lib/catalog/../base/hash.h \
+ lib/catalog/../dsv.h lib/catalog/../store/store.h \
+ lib/catalog/../store/../base/hash.h lib/catalog/../store/../base/str.h \
+ lib/catalog/../store/../dsv.h lib/catalog/../store/manifest.h \
+ lib/catalog/../store/recipe.h lib/catalog/db.h lib/catalog/guard.h \
+ lib/catalog/schema.h lib/catalog/prune.h
+lib/catalog/liveness.h:
+lib/catalog/internal.h:
+lib/catalog/catalog.h:
+lib/catalog/../base/hash.h:
+lib/catalog/../dsv.h:
+lib/catalog/../store/store.h:
+lib/catalog/../store/../base/hash.h:
+lib/catalog/../store/../base/str.h:
+lib/catalog/../store/../dsv.h:
+lib/catalog/../store/manifest.h:
+lib/catalog/../store/recipe.h:
+lib/catalog/db.h:
+lib/catalog/guard.h:
+lib/catalog/schema.h:
+lib/catalog/prune.h:
