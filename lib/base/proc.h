@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running another program and reading what it prints.
+ */
+#ifndef DSV_BASE_PROC_H
+#define DSV_BASE_PROC_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../dsv.h"
+#include "str.h"
+
+/*
+ * Run argv (found on PATH) without a shell, its standard error thrown away;
+ * *status as of waitpid(2).  Killed after timeout_ms.
+ *
+ * DSV_ENOTFOUND: there is no such program.
+ */
+int proc_output(char *const argv[], int64_t timeout_ms, struct str *out,
+		int *status, struct dsv_err *err);
+
+/*
+ * When process pid of this host was started, in clock ticks since boot; -1:
+ * there is none.
+ */
+int64_t proc_start_time(pid_t pid);
+
+/* The kernel's boot id, "" when unknown. */
+void proc_boot_id(char out[40]);
+
+#endif

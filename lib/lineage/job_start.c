@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The start of a forked job on its nodes: the fork, the files, the
+ * environment.  Every task of the job may call it, at the same time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/str.h"
+#include "checkout.h"
+#include "fork.h"
+#include "job.h"
+
+/* The strings of a JSON array, borrowed; the caller frees items. */
+static int json_strings(const json_t *array, struct dsv_strings *out,
+			struct dsv_err *err)
+{
+	const char **items = calloc(json_array_size(array) + 1,
+				    sizeof(*items));
+	json_t *item;
+	size_t i;
+
+	if (!items)
+		return dsv_fail_nomem(err);
+	json_array_foreach(array, i, item)
+		items[i] = json_string_value(item);
+	out->items = items;
+	out->count = json_array_size(array);
+	return 0;
+}
+
+/* "<REV's branch>-<job id>[.<task>]" */
+static char *default_branch(struct dsv *d, const json_t *request)
+{
+	const char *from = json_string_value(json_object_get(request, "from"));
+	const struct place *p = &d->place;
+
+	if (p->array_job)
+		return str_format("%s-%s.%s", from ? from : "job",
+				  p->array_job, p->array_task);
+	return str_format("%s-%s", from ? from : "job", p->job_number);
+}
+
+/* An array whose submission names a branch: one for each task. */
+static char *named_branch(struct dsv *d, const char *name)
+{
+	if (d->place.array_task)
+		return str_format("%s.%s", name, d->place.array_task);
+	return strdup(name);
+}
+
+static int make_fork(struct dsv *d, const struct catalog_job *job,
+		     const json_t *request, struct dsv_err *err)
+{
+	const char *name = json_string_value(json_object_get(request,
+							     "branch"));
+	struct fork_request f = {
+		.message = json_string_value(json_object_get(request,
+							     "message")),
+		.ticket = job->ticket,
+	};
+	char *branch = name ? named_branch(d, name) :
+		default_branch(d, request);
+	struct dsv_fork fork;
+	int ret;
+
+	f.branch = branch;
+	ret = branch ? json_strings(json_object_get(request, "set"), &f.set,
+				    err) : dsv_fail_nomem(err);
+	if (ret == 0)
+		ret = json_strings(json_object_get(request, "unset"),
+				   &f.unset, err);
+	if (ret == 0)
+		ret = json_strings(json_object_get(request, "scopes"),
+				   &f.scopes, err);
+	if (ret == 0)
+		ret = fork_seq(d, job->fork, &f, &fork, err);
+	free((void *)f.set.items);
+	free((void *)f.unset.items);
+	free((void *)f.scopes.items);
+	free(branch);
+	return ret;
+}
+
+/* The fork of this job, made by the first that comes. */
+static int ensure_fork(struct dsv *d, struct catalog_job *job,
+		       const json_t *request, struct dsv_err *err)
+{
+	char *ticket;
+	int ret;
+
+	if (job->fork_state)
+		return 0;
+	ret = make_fork(d, job, request, err);
+	if (ret < 0 && ret != DSV_EREFUSED)
+		return ret;
+	/* Refused: perhaps another task of this job was faster. */
+	ticket = job->ticket;
+	job->ticket = NULL;
+	catalog_job_release(job);
+	if (catalog_job_get(d->catalog, ticket, d->place.job_id, job, err) < 0)
+		ret = DSV_ESYS;
+	else
+		ret = job->fork_state ? 0 : ret;
+	free(ticket);
+	return ret;
+}
+
+/* %j job id, %a array task, %N node, %b branch, %%. */
+static char *expand(struct dsv *d, const char *pattern, const char *branch)
+{
+	struct str out = STR_INIT;
+	const char *p;
+
+	for (p = pattern; *p; p++) {
+		if (*p != '%' || !p[1]) {
+			str_putc(&out, *p);
+			continue;
+		}
+		switch (*++p) {
+		case 'j':
+			str_puts(&out, d->place.job_number);
+			break;
+		case 'a':
+			str_puts(&out, d->place.array_task ?
+				 d->place.array_task : "0");
+			break;
+		case 'N':
+			str_puts(&out, d->place.host);
+			break;
+		case 'b':
+			str_puts(&out, branch);
+			break;
+		case '%':
+			str_putc(&out, '%');
+			break;
+		default:
+			str_printf(&out, "%%%c", *p);
+		}
+	}
+	return str_take(&out);
+}
+
+/* Into a temporary directory, then renamed. */
+static int place_new(struct dsv *d, int64_t seq, const char *dir,
+		     struct dsv_err *err)
+{
+	struct dsv_checkout_result result = { .files = 0 };
+	char *tmp = str_format("%s.dsv-tmp", dir);
+	struct dsv_checkout_options o = { .dir = tmp, .rank = -1 };
+	int ret;
+
+	if (!tmp)
+		return dsv_fail_nomem(err);
+	ret = fs_remove_tree(tmp, err);
+	if (ret == 0)
+		ret = checkout_seq(d, seq, &o, &result, err);
+	if (ret == 0 && rename(tmp, dir) < 0)
+		ret = dsv_fail_errno(err, "make '%s'", dir);
+	if (ret < 0)
+		fs_remove_tree(tmp, NULL);
+	free(tmp);
+	return ret;
+}
+
+/* fd: the locked note beside dir, which says what is in it. */
+static int place_locked(struct dsv *d, int64_t seq, const char *dir, int fd,
+			struct dsv_err *err)
+{
+	struct dsv_checkout_result result = { .files = 0 };
+	struct dsv_checkout_options o = { .dir = dir, .rank = -1 };
+	unsigned char id[HASH_BYTES];
+	char want[HASH_HEX_SIZE], have[HASH_HEX_SIZE] = "";
+	struct stat st;
+	bool there = stat(dir, &st) == 0;
+	int ret;
+
+	ret = catalog_id(d->catalog, seq, id, err);
+	if (ret < 0)
+		return ret;
+	hash_to_hex(id, want);
+	if (pread_full(fd, have, sizeof(have) - 1, 0) < 0)
+		have[0] = '\0';
+	if (there && !strcmp(have, want))
+		return 0;
+	/* Ours of an earlier attempt may be overwritten, the user's not. */
+	o.force = there && have[0];
+	ret = there ? checkout_seq(d, seq, &o, &result, err) :
+		place_new(d, seq, dir, err);
+	if (ret == 0 && pwrite_all(fd, want, sizeof(want) - 1, 0) < 0)
+		ret = dsv_fail_errno(err, "write '%s.dsv'", dir);
+	return ret;
+}
+
+int job_place_files(struct dsv *d, int64_t seq, const char *dir,
+		    struct dsv_err *err)
+{
+	char *note = str_format("%s.dsv", dir);
+	const char *slash = strrchr(dir, '/');
+	char *parent = slash && slash > dir ?
+		strndup(dir, (size_t)(slash - dir)) : strdup(".");
+	int fd = -1;
+	int ret;
+
+	ret = note && parent ? fs_make_dirs(parent, 0, err) :
+		dsv_fail_nomem(err);
+	if (ret < 0)
+		goto out;
+	fd = open(note, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		ret = dsv_fail_errno(err, "create '%s'", note);
+		goto out;
+	}
+	/* Where there are no locks the rename still decides. */
+	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+	ret = place_locked(d, seq, dir, fd, err);
+out:
+	if (fd >= 0)
+		close(fd);
+	free(note);
+	free(parent);
+	return ret;
+}
+
+/* The files of the branch head: after a requeue it has moved on. */
+static int place_head(struct dsv *d, const struct dsv_state *fork,
+		      const char *pattern, char **dir, struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	char hex[HASH_HEX_SIZE];
+	int64_t head, live;
+	int ret;
+
+	ret = catalog_branch_head(d->catalog, fork->branch, &head, err);
+	if (ret == 0)
+		ret = nearest_live(d, head, &live, err);
+	if (ret == 0)
+		ret = catalog_id(d->catalog, live, id, err);
+	if (ret < 0)
+		return ret;
+	hash_to_hex(id, hex);
+	if (live != head)
+		repo_warn(d, "the head of '%s' cannot be had: continuing from"
+			  " its nearest durable ancestor %.12s", fork->branch,
+			  hex);
+	*dir = pattern ? expand(d, pattern, fork->branch) :
+		repo_path(d, "jobs/%.16s/files-%.12s", fork->id, hex);
+	return *dir ? job_place_files(d, live, *dir, err) :
+		dsv_fail_nomem(err);
+}
+
+static int add_variable(char ***env, const char *name, const char *value,
+			struct dsv_err *err)
+{
+	size_t count = 0;
+	char **items;
+
+	while ((*env)[count])
+		count++;
+	items = realloc(*env, (count + 2) * sizeof(*items));
+	if (!items)
+		return dsv_fail_nomem(err);
+	*env = items;
+	items[count] = str_format("%s=%s", name, value);
+	items[count + 1] = NULL;
+	return items[count] ? 0 : dsv_fail_nomem(err);
+}
+
+static int job_environment(struct dsv *d, const struct catalog_job *job,
+			   const json_t *request, char ***out,
+			   struct dsv_err *err)
+{
+	const char *to = json_string_value(json_object_get(request, "to"));
+	struct dsv_state *fork;
+	char **env = NULL;
+	char *dir = NULL;
+	char attempt[16];
+	int ret;
+
+	ret = catalog_load(d->catalog, &job->fork_state, 1, &fork, err);
+	if (ret < 0)
+		return ret;
+	ret = place_head(d, fork, to, &dir, err);
+	if (ret == 0)
+		ret = dsv_fork_environment(d, fork->id, dir, &env, err);
+	snprintf(attempt, sizeof(attempt), "%d", job->attempt);
+	if (ret == 0)
+		ret = add_variable(&env, "DSV_ATTEMPT", attempt, err);
+	if (ret == 0)
+		ret = add_variable(&env, "DSV_JOB_ID", d->place.job_number,
+				   err);
+	if (ret == 0)
+		ret = add_variable(&env, "DSV_TICKET", job->ticket, err);
+	dsv_state_free(fork);
+	free(dir);
+	if (ret < 0)
+		dsv_environment_free(env);
+	else
+		*out = env;
+	return ret;
+}
+
+int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
+		  struct dsv_err *err)
+{
+	struct catalog_job_start start = {
+		.ticket = ticket,
+		.job_id = d->place.job_id,
+		.array = d->place.array_task,
+		.cluster = d->place.cluster,
+		.nodes = d->place.nodes,
+		.attempt = d->place.attempt,
+	};
+	struct catalog_job job = { .row = 0 };
+	json_t *request;
+	int ret;
+
+	if (!start.job_id)
+		return dsv_fail(err, DSV_EUSAGE,
+				"not in a Slurm job: SLURM_JOB_ID is not set");
+	ret = catalog_job_start(d->catalog, &start, &job, err);
+	if (ret < 0)
+		return ret;
+	request = json_loads(job.request ? job.request : "{}", 0, NULL);
+	ret = request ? ensure_fork(d, &job, request, err) :
+		dsv_fail(err, DSV_ECORRUPT, "submission '%s' is malformed",
+			 ticket);
+	if (ret == 0)
+		ret = job_environment(d, &job, request, env, err);
+	json_decref(request);
+	catalog_job_release(&job);
+	return ret;
+}
