@@ -47,48 +47,80 @@ bool chunk_is_same(const struct chunk *a, const struct chunk *b)
 	       a->encoding == b->encoding;
 }
 
-static int read_once(struct store *s, const struct chunk *row, void *buf,
-		     struct dsv_err *err)
+/* Where the bytes go: all into buf, or block by block through it to fn. */
+struct sink {
+	char *buf;
+	chunk_block *fn;
+	void *arg;
+};
+
+static int read_blocks(const struct open_segment *o, const struct chunk *row,
+		       const struct sink *sink, struct hash *h,
+		       struct dsv_err *err)
+{
+	uint32_t done = 0;
+	char *to;
+	size_t len;
+	ssize_t n;
+	int ret = 0;
+
+	for (; ret == 0 && done < row->length; done += (uint32_t)len) {
+		len = row->length - done;
+		if (len > BLOCK_BYTES)
+			len = BLOCK_BYTES;
+		to = sink->fn ? sink->buf : sink->buf + done;
+		n = pread_full(o->fd, to, len, row->offset + done);
+		if (n < 0)
+			return dsv_fail_errno(err, "read segment '%s'",
+					      row->segment);
+		if ((size_t)n != len)
+			return fail(row->hash, "is cut short", err);
+		if (!hash_add(h, to, len))
+			return dsv_fail_nomem(err);
+		if (sink->fn)
+			ret = sink->fn(sink->arg, to, len, done, err);
+	}
+	return ret;
+}
+
+static int read_once(struct store *s, const struct chunk *row,
+		     const struct sink *sink, struct dsv_err *err)
 {
 	unsigned char hash[HASH_BYTES];
 	struct open_segment *o;
-	ssize_t n;
+	struct hash *h;
 	int ret;
 
 	ret = segment_get(s, row->segment, &o, err);
 	if (ret < 0)
 		return ret;
-	if (row->encoding != CHUNK_RAW)
+	h = hash_new();
+	if (!h)
+		ret = dsv_fail_nomem(err);
+	else if (row->encoding != CHUNK_RAW)
 		ret = fail(row->hash, "is encoded as a newer dsv does", err);
 	else if (!chunk_is_sane(row, o->size_bytes))
 		ret = fail(row->hash, "lies outside of its segment", err);
-	if (ret == 0) {
-		n = pread_full(o->fd, buf, row->length, row->offset);
-		if (n < 0)
-			ret = dsv_fail_errno(err, "read segment '%s'",
-					     row->segment);
-		else if ((uint32_t)n != row->length)
-			ret = fail(row->hash, "is cut short", err);
-	}
+	else
+		ret = read_blocks(o, row, sink, h, err);
 	segment_put(s, o);
-	if (ret < 0)
-		return ret;
-	if (!hash_bytes(buf, row->length, hash))
-		return dsv_fail_nomem(err);
-	if (memcmp(hash, row->hash, HASH_BYTES))
-		return fail(row->hash, "has wrong bytes", err);
-	return 0;
+	if (ret == 0 && !hash_finish(h, hash))
+		ret = dsv_fail_nomem(err);
+	if (ret == 0 && memcmp(hash, row->hash, HASH_BYTES))
+		ret = fail(row->hash, "has wrong bytes", err);
+	hash_free(h);
+	return ret;
 }
 
-int chunk_read(struct store *s, struct chunk *row, void *buf,
-	       struct dsv_err *err)
+static int read_anywhere(struct store *s, struct chunk *row,
+			 const struct sink *sink, struct dsv_err *err)
 {
 	struct chunk now;
 	int tries;
 	int ret;
 
 	for (tries = 1;; tries++) {
-		ret = read_once(s, row, buf, err);
+		ret = read_once(s, row, sink, err);
 		if (ret != DSV_ECORRUPT || tries == TRIES)
 			return ret;
 		/* Freed under our hands, and stored again elsewhere? */
@@ -98,6 +130,27 @@ int chunk_read(struct store *s, struct chunk *row, void *buf,
 			return ret;
 		*row = now;
 	}
+}
+
+int chunk_read(struct store *s, struct chunk *row, void *buf,
+	       struct dsv_err *err)
+{
+	struct sink sink = { .buf = buf };
+
+	return read_anywhere(s, row, &sink, err);
+}
+
+int chunk_pass(struct store *s, struct chunk *row, chunk_block *fn, void *arg,
+	       struct dsv_err *err)
+{
+	struct sink sink = { store_buffer_get(s), fn, arg };
+	int ret;
+
+	if (!sink.buf)
+		return dsv_fail_nomem(err);
+	ret = read_anywhere(s, row, &sink, err);
+	store_buffer_put(s, sink.buf);
+	return ret;
 }
 
 /* Memory only for what the segment may really hold. */

@@ -65,14 +65,32 @@ static void release(struct copying *c)
 
 /* ---- Spans ------------------------------------------------------------- */
 
-static int write_span(struct copying *c, const struct span *span,
-		      const char *data, struct dsv_err *err)
-{
-	int64_t from = c->r->items[span->item].chunk_offset + span->skip;
+struct span_copy {
+	const struct copying *c;
+	const struct span *span;
+};
 
-	if (!span->only_verify &&
-	    pwrite_all(c->fd, data + from, (size_t)span->length,
-		       c->start[span->item] + span->skip) < 0)
+/*
+ * Write what of the block belongs to the span: at once, while the processor
+ * has it in its cache.  Whether it was right shows at the end of the chunk;
+ * wrong bytes in fd come with an error.
+ */
+static int write_block(void *arg, const char *data, size_t len, int64_t offset,
+		       struct dsv_err *err)
+{
+	const struct span_copy *w = arg;
+	const struct span *span = w->span;
+	int64_t first = w->c->r->items[span->item].chunk_offset + span->skip;
+	int64_t from = offset > first ? offset : first;
+	int64_t to = offset + (int64_t)len;
+
+	if (to > first + span->length)
+		to = first + span->length;
+	if (span->only_verify || from >= to)
+		return 0;
+	if (pwrite_all(w->c->fd, data + (from - offset), (size_t)(to - from),
+		       w->c->start[span->item] + span->skip +
+		       (from - first)) < 0)
 		return dsv_fail_errno(err, "write");
 	return 0;
 }
@@ -80,23 +98,11 @@ static int write_span(struct copying *c, const struct span *span,
 static int copy_span(struct copying *c, const struct span *span,
 		     struct dsv_err *err)
 {
+	struct span_copy w = { c, span };
 	struct chunk row = c->rows[span->item];
-	void *buffer, *big = NULL;
 	int ret;
 
-	if (row.length > CHUNK_LIMIT_BYTES)
-		buffer = big = malloc(row.length);
-	else
-		buffer = store_buffer_get(c->s);
-	if (!buffer)
-		return dsv_fail_nomem(err);
-	ret = chunk_read(c->s, &row, buffer, err);
-	if (ret == 0)
-		ret = write_span(c, span, buffer, err);
-	if (big)
-		free(big);
-	else
-		store_buffer_put(c->s, buffer);
+	ret = chunk_pass(c->s, &row, write_block, &w, err);
 	store_count(c->s, span->length);
 	return ret;
 }

@@ -61,24 +61,60 @@ static int place(struct taking *t, const struct job *job,
 	return 0;
 }
 
+/* Block by block: hashed while it is in the processor's cache. */
+static int read_blocks(struct taking *t, struct job *job, bool read,
+		       struct piece *piece, struct hash *h,
+		       struct dsv_err *err)
+{
+	char *data = job->data;
+	size_t done, len;
+	int ret = 0;
+
+	piece->is_zero = true;
+	for (done = 0; ret == 0 && done < job->len; done += len) {
+		len = job->len - done;
+		if (len > BLOCK_BYTES)
+			len = BLOCK_BYTES;
+		if (read)
+			ret = taking_read(t, data + done, len,
+					  job->offset + (int64_t)done, err);
+		if (ret == 0 && !hash_add(h, data + done, len))
+			ret = dsv_fail_nomem(err);
+		piece->is_zero = piece->is_zero && ret == 0 &&
+				 is_zero(data + done, len);
+	}
+	return ret;
+}
+
+static int read_piece(struct taking *t, struct job *job, struct piece *piece,
+		      struct dsv_err *err)
+{
+	bool read = !job->data;
+	struct hash *h = hash_new();
+	int ret;
+
+	if (read)
+		job->data = store_buffer_get(t->in->s);
+	if (!job->data || !h)
+		ret = dsv_fail_nomem(err);
+	else
+		ret = read_blocks(t, job, read, piece, h, err);
+	if (ret == 0 && !hash_finish(h, piece->hash))
+		ret = dsv_fail_nomem(err);
+	hash_free(h);
+	return ret;
+}
+
 static int take(struct taking *t, struct job *job, struct dsv_err *err)
 {
 	struct ingest *in = t->in;
 	struct piece piece = { .length = (uint32_t)job->len };
 	struct writer *w = NULL;
-	int ret = 0;
+	int ret;
 
-	if (!job->data) {
-		job->data = store_buffer_get(in->s);
-		if (!job->data)
-			return dsv_fail_nomem(err);
-		ret = taking_read(t, job->data, job->len, job->offset, err);
-		if (ret < 0)
-			return ret;
-	}
-	piece.is_zero = is_zero(job->data, job->len);
-	if (!piece.is_zero && !hash_bytes(job->data, job->len, piece.hash))
-		return dsv_fail_nomem(err);
+	ret = read_piece(t, job, &piece, err);
+	if (ret < 0)
+		return ret;
 	pthread_mutex_lock(&in->lock);
 	t->pieces[job->number] = piece;
 	if (!piece.is_zero)

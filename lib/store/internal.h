@@ -15,6 +15,8 @@
  */
 #define CHUNK_LIMIT_BYTES (8 << 20)
 #define OPEN_SEGMENTS 64
+/* Read and hashed at a time: what fits the second-level cache. */
+#define BLOCK_BYTES (256 << 10)
 
 struct open_segment {
 	char name[SEGMENT_NAME_SIZE];	/* "": free */
@@ -114,6 +116,16 @@ bool chunk_is_same(const struct chunk *a, const struct chunk *b);
  * the chunk has moved meanwhile, reads it where it is now and updates row.
  */
 int chunk_read(struct store *s, struct chunk *row, void *buf,
+	       struct dsv_err *err);
+
+/* Called with the bytes at offset of the chunk, before they are verified. */
+typedef int chunk_block(void *arg, const char *data, size_t len,
+			int64_t offset, struct dsv_err *err);
+/*
+ * The same, block by block.  When it succeeds, the last calls for each offset
+ * were with the right bytes.
+ */
+int chunk_pass(struct store *s, struct chunk *row, chunk_block *fn, void *arg,
 	       struct dsv_err *err);
 
 /* ---- manifest.c -------------------------------------------------------- */
