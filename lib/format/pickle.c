@@ -180,7 +180,8 @@ static bool op_dup(struct pickle *p, int arg)
 static bool op_collect(struct pickle *p, int arg)
 {
 	/* The type above, the count below. */
-	return pickle_collect(p, (enum pickle_type)(arg >> 4), (size_t)(arg & 15));
+	return pickle_collect(p, (enum pickle_type)(arg >> 4),
+			      (size_t)(arg & 15));
 }
 
 static bool op_collect_mark(struct pickle *p, int type)
@@ -189,7 +190,8 @@ static bool op_collect_mark(struct pickle *p, int type)
 
 	if (!p->marks_count || (type == PICKLE_DICT && count % 2))
 		return false;
-	return pickle_collect(p, (enum pickle_type)type, count) && p->marks_count--;
+	return pickle_collect(p, (enum pickle_type)type, count) &&
+		p->marks_count--;
 }
 
 /* Give the last count values to the one below them, and the mark with them. */
@@ -234,7 +236,8 @@ static bool op_give_mark(struct pickle *p, int type)
 static bool op_global(struct pickle *p, int arg)
 {
 	(void)arg;
-	return push_line(p) && push_line(p) && pickle_collect(p, PICKLE_GLOBAL, 2);
+	return push_line(p) && push_line(p) &&
+		pickle_collect(p, PICKLE_GLOBAL, 2);
 }
 
 static bool op_stack_global(struct pickle *p, int arg)
@@ -256,7 +259,8 @@ static bool op_persistent_id(struct pickle *p, int arg)
 	if (!id || id->type != PICKLE_TUPLE)
 		return false;
 	v = pickle_new(p, PICKLE_STORAGE);
-	return v && pickle_extend(p, v, id->u.items, id->len) && pickle_push(p, v);
+	return v && pickle_extend(p, v, id->u.items, id->len) &&
+		pickle_push(p, v);
 }
 
 bool pickle_is_text(const struct pickle_value *v, const char *text)

@@ -9,6 +9,7 @@ struct archives {
 	struct torch_archive *items;	/* the last of the file first */
 	size_t count, capacity;
 	size_t members;
+	size_t directory_bytes;		/* all are kept until the end */
 };
 
 const struct zip_entry *torch_member(const struct torch_archive *a,
@@ -97,7 +98,9 @@ static int read_archives(const struct format_source *src, struct archives *as,
 			return ret;
 		as->count++;
 		as->members += a->zip.count;
-		if (!identify(a) || as->members > FORMAT_TENSORS_MAX)
+		as->directory_bytes += a->zip.directory_bytes;
+		if (!identify(a) || as->members > FORMAT_TENSORS_MAX ||
+		    as->directory_bytes > FORMAT_HEADER_MAX)
 			return FORMAT_NO;
 		end = a->zip.start;
 	}

@@ -245,6 +245,7 @@ static int read_directory(const struct format_source *src,
 	if (!zip->entries)
 		return dsv_fail_nomem(err);
 	zip->count = e->count;
+	zip->directory_bytes = e->size;
 	for (i = 0; i < zip->count; i++) {
 		used = read_central(zip->directory + at, e->size - at, zip,
 				    e->position - (int64_t)e->size,

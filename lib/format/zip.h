@@ -26,6 +26,7 @@ struct zip {
 	struct zip_entry *entries;	/* in the order of their bytes */
 	struct zip_entry **by_name;	/* sorted; no name is there twice */
 	unsigned char *directory;
+	size_t directory_bytes;
 };
 
 /*

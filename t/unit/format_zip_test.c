@@ -172,6 +172,43 @@ static void test_pickles(void)
 		     "", "a call of something else is just a value");
 }
 
+/* What releases newer than the one at hand write. */
+static void test_new_pickles(void)
+{
+	check_pickle(PICKLE("\x80\2ctorch._utils\n_rebuild_tensor_v3\n("
+			    STORAGE("UntypedStorage", "0") "K\3K\2\x85K\1\x85"
+			    "\x89}ctorch\nfloat8_e4m3fn\ntR."),
+		     "data F8_E4M3 3", "a type of 8 bits, by the third call");
+	check_pickle(PICKLE("\x80\2ctorch._utils\n_rebuild_tensor_v2\n("
+			    STORAGE("FloatStorage", "0") "K\1K\2\x85K\1\x85"
+			    "\x89}}tR."), "data F32 4",
+		     "metadata after the arguments");
+	check_pickle(PICKLE("\x80\2ctorch._tensor\n_rebuild_from_type_v2\n("
+			    "ctorch._utils\n_rebuild_tensor_v2\nctorch\nX\n("
+			    STORAGE("FloatStorage", "0") "K\1K\2\x85K\1\x85"
+			    "\x89}t}tR."), "data F32 4",
+		     "a subclass of Tensor");
+}
+
+static void test_byteorder(const char *order, int64_t want)
+{
+	const struct member members[] = {
+		{ .name = "m/data.pkl", .data = PICKLE("\x80\2" GOOD ".") },
+		{ .name = "m/byteorder", .data = order, .len = strlen(order) },
+		{ .name = "m/data/0", .data = "0123456789abcdef", .len = 16 },
+		{ .name = "m/version", .data = "3\n", .len = 2 },
+	};
+	struct format_tensors tensors;
+	struct file f = { 0 };
+
+	zip_add(&f, members, 4, 0);
+	tensors = tensors_of(&f, -1);
+	must(tensors.kind == FORMAT_TORCH_ZIP);
+	is_int(tensors.count, want, "tensors of a %s-endian archive", order);
+	format_tensors_release(&tensors);
+	file_release(&f);
+}
+
 static void test_bad_pickles(void)
 {
 	check_pickle(PICKLE("\x80\2" TENSOR(STORAGE("FloatStorage", "0"),
@@ -357,6 +394,9 @@ static void test_members(void)
 int main(void)
 {
 	test_pickles();
+	test_new_pickles();
+	test_byteorder("little", 1);
+	test_byteorder("big", 0);
 	test_bad_pickles();
 	test_large_pickles();
 	test_cuts();

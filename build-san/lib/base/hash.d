@@ -1,2 +1,0 @@
-build-san/lib/base/hash.o: lib/base/hash.c lib/base/hash.h
-lib/base/hash.h:
