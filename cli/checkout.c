@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static struct dsv_checkout_options options = { .rank = -1 };
+static struct dsv_checkout_options options = { .rank = NOT_GIVEN };
 static const char *link_mode;
 
 static const struct opt opts[] = {
@@ -75,6 +75,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 	if (ret == 0)
 		ret = parse_link(err);
+	if (ret == 0)
+		ret = cli_not_negative(options.rank, "--rank", err);
 	if (ret < 0)
 		return ret;
 	options.rev = argv[0];

@@ -99,6 +99,11 @@ void cli_usage(FILE *out);
 void cli_help(const struct cmd *cmd);
 /* The signal handler has run, or stdout is gone: stop printing. */
 bool cli_stopped(void);
+/* What a number is that was not given: negative, so "none" to the library. */
+#define NOT_GIVEN INT64_MIN
+
+/* DSV_EUSAGE when a number was given and is negative. */
+int cli_not_negative(int64_t number, const char *option, struct dsv_err *err);
 /* DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
 int cli_operands(int argc, int min, int max, struct dsv_err *err);
 

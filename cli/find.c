@@ -2,7 +2,7 @@
 /* dsv find - states that satisfy an expression */
 #include "cli.h"
 
-static struct dsv_find_options options = { .limit = -1 };
+static struct dsv_find_options options = { .limit = NOT_GIVEN };
 static bool count;
 static bool exit_code;
 
@@ -81,6 +81,9 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	if (argc > 1)
 		return dsv_fail(err, DSV_EUSAGE, "one expression, in quotes");
 	options.expr = argc ? argv[0] : NULL;
+	ret = cli_not_negative(options.limit, "-n", err);
+	if (ret < 0)
+		return ret;
 	if (count) {
 		ret = dsv_find_count(d, &options, &n, err);
 		if (ret == 0)

@@ -8,7 +8,7 @@
 /* Up to here --graph knows all states before it draws the first. */
 #define GRAPH_MAX 10000
 
-static struct dsv_log_options options = { .limit = -1 };
+static struct dsv_log_options options = { .limit = NOT_GIVEN };
 static bool oneline;
 static bool graphical;
 static bool dot;
@@ -329,7 +329,9 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	int ret;
 
 	options.revs = strings_of(argc, argv);
-	ret = split_columns(err);
+	ret = cli_not_negative(options.limit, "-n", err);
+	if (ret == 0)
+		ret = split_columns(err);
 	if (ret == 0)
 		ret = refs_load(d, &refs, err);
 	if (ret == 0)

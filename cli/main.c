@@ -108,6 +108,14 @@ int cli_operands(int argc, int min, int max, struct dsv_err *err)
 	return 0;
 }
 
+int cli_not_negative(int64_t number, const char *option, struct dsv_err *err)
+{
+	if (number >= 0 || number == NOT_GIVEN)
+		return 0;
+	return dsv_fail(err, DSV_EUSAGE, "%s: %" PRId64 " is negative", option,
+			number);
+}
+
 int cli_open(struct dsv **out, struct dsv_err *err)
 {
 	struct dsv_options options = {

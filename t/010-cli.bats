@@ -58,6 +58,25 @@ load helper
 	assert "$stderr" "dsv log: --limit: 'many' is not a number"
 }
 
+@test "a negative number of states or rank exits 2" {
+	repo
+	dsv -2 log -n -1
+	assert "$stderr" "dsv log: -n: -1 is negative"
+	dsv -2 find --limit=-5
+	dsv -2 checkout HEAD x --rank -1
+}
+
+@test "warnings are on stderr, as JSON with --json" {
+	repo
+	mkdir d
+	ln -s /etc d/l
+	dsv tag d
+	[[ $stderr == "dsv tag: warning: the link 'd/l' leads outside"* ]]
+	dsv tag d --json
+	output=$stderr json 'list(j)'
+	assert "$result" "['warning']"
+}
+
 @test "options are taken as --opt=V, --opt V, -oV, bundled, after operands" {
 	repo
 	put f
