@@ -224,7 +224,8 @@ static void finish(struct plugin *p, spank_t sp, struct carrier *c)
 	}
 	h.envp = env.list;
 	helper_run(&h, &r);
-	if (!helper_succeeded(&r))
+	/* That it cannot be run, the start has told. */
+	if (!helper_succeeded(&r) && r.outcome != HELPER_NOT_RUN)
 		report_failure(&h, &r);
 	helper_result_release(&r);
 	free(env.list);

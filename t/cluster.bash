@@ -12,12 +12,15 @@
 #   cluster_wait_state ID STATE [SECONDS]   until the job is in that state
 #   cluster_job_state ID          its state, one line per array task
 #   cluster_job_exit ID           its exit status as CODE:SIGNAL
+#   cluster_requeue ID            requeue, without the two minutes' delay
 #   cluster_assert_healthy        no node is drained, down or has a reason
 #
 # LINE is a line of plugstack.conf in which @DIR@ stands for DIR; without one
 # the plugin of this build is loaded if there is one, with LINE "#" none is.
 # What was built is copied to DIR/bin and DIR/lib, so that a job's user can
 # reach it wherever the source tree lies, and DIR/bin comes first in PATH.
+#
+# Lines of $CLUSTER_CONF are added to slurm.conf.
 #
 # Two clusters can run at once.  DIR must be reachable by any user; when root,
 # jobs belong to the user dsvtest, who is made if need be.  Each node has a
@@ -131,6 +134,7 @@ cluster_conf() {
 	done
 	echo "PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE" \
 		"State=UP OverSubscribe=NO"
+	echo "${CLUSTER_CONF:-}"
 }
 
 # Start a daemon and note its pid: what is in pids is what cluster_stop ends.
@@ -296,6 +300,17 @@ cluster_wait_state() {
 			"$(cluster_job_state "$1")" >&2
 		return 1
 	fi
+}
+
+# Slurm lets the credential of the first attempt expire, 121 s, before the next.
+cluster_requeue() {
+	cluster_as scontrol requeue "$1" || return
+	cluster_until 10 cluster_can_start_now "$1" || return
+}
+
+cluster_can_start_now() {
+	cluster_job_is "$1" PENDING &&
+		cluster_as scontrol update JobId="$1" StartTime=now
 }
 
 cluster_assert_healthy() {
