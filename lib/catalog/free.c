@@ -403,19 +403,15 @@ int catalog_free_expired(struct catalog *c, struct store *s, int64_t before_ns,
 	return ret;
 }
 
-int catalog_condemned(struct catalog *c, int64_t *bytes, int64_t *since_ns,
+int catalog_condemned(struct catalog *c, int64_t before_ns, int64_t *bytes,
 		      struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
-		"SELECT coalesce(sum(stored), 0), coalesce(max(since), 0)"
-		" FROM chunk WHERE status = 1");
+		"SELECT coalesce(sum(stored), 0) FROM chunk"
+		" WHERE status = 1 AND since <= :before");
 	int ret;
 
-	ret = query_step(&q, err);
-	if (ret <= 0)
-		return ret;
-	*bytes = query_get_int(&q, 0);
-	*since_ns = query_get_int(&q, 1);
-	query_end(&q);
-	return 0;
+	query_int(&q, ":before", before_ns);
+	ret = query_one_int(&q, bytes, err);
+	return ret < 0 ? ret : 0;
 }

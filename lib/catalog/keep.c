@@ -35,17 +35,8 @@ int64_t catalog_candidate(const struct catalog_candidates *list, int64_t seq)
 		(int64_t)low : -1;
 }
 
-static int add_candidate(struct catalog_candidates *out, struct query *q,
-			 struct dsv_err *err)
+static void get_candidate(struct query *q, struct catalog_candidate *item)
 {
-	struct catalog_candidate *item;
-	int ret;
-
-	ret = list_grow((void **)&out->items, out->count, sizeof(*out->items),
-			err);
-	if (ret < 0)
-		return ret;
-	item = &out->items[out->count++];
 	item->seq = query_get_int(q, 0);
 	item->created_ns = query_get_int(q, 1);
 	item->size_bytes = query_get_int(q, 2);
@@ -53,7 +44,18 @@ static int add_candidate(struct catalog_candidates *out, struct query *q,
 	item->branch = (int32_t)query_get_int(q, 4);
 	item->kept = query_get_int(q, 5) ? CATALOG_PINNED : 0;
 	query_get_hash(q, 6, item->id);
-	return 0;
+}
+
+static int add_candidate(struct catalog_candidates *out, struct query *q,
+			 struct dsv_err *err)
+{
+	int ret;
+
+	ret = list_grow((void **)&out->items, out->count, sizeof(*out->items),
+			err);
+	if (ret == 0)
+		get_candidate(q, &out->items[out->count++]);
+	return ret;
 }
 
 /* 1: there may be more after *after. */
@@ -124,6 +126,9 @@ static int mark_all(struct catalog *c, struct catalog_candidates *out,
 		"SELECT ss.state FROM scope s JOIN scope_state ss"
 		" ON ss.scope = s.id WHERE s.closed IS NULL"
 		" AND s.name IS NOT :scope";
+	static const char in_open[] =
+		"SELECT ss.state FROM scope s JOIN scope_state ss"
+		" ON ss.scope = s.id WHERE s.closed IS NULL";
 	static const char scoped[] = "SELECT state FROM scope_state";
 	static const char head[] =
 		"SELECT head FROM branch WHERE NOT deleted"
@@ -142,6 +147,8 @@ static int mark_all(struct catalog *c, struct catalog_candidates *out,
 	if (ret == 0)
 		ret = mark_kept(c, out, open_scope, scope, CATALOG_OPEN_SCOPE,
 				err);
+	if (ret == 0)
+		ret = mark_kept(c, out, in_open, NULL, CATALOG_IN_OPEN, err);
 	if (ret == 0)
 		ret = mark_kept(c, out, scoped, NULL, CATALOG_SCOPED, err);
 	if (ret == 0)
@@ -250,22 +257,56 @@ int catalog_memberships(struct catalog *c,
 	return 0;
 }
 
+static int row_name(struct query *q, int64_t id, char **out,
+		    struct dsv_err *err)
+{
+	const char *name;
+	int ret;
+
+	query_int(q, ":id", id);
+	ret = query_step(q, err);
+	if (ret < 0)
+		return ret;
+	name = ret > 0 ? query_get_text(q, 0) : "";
+	*out = strdup(name ? name : "");
+	query_end(q);
+	return *out ? 0 : dsv_fail_nomem(err);
+}
+
 int catalog_branch_name(struct catalog *c, int64_t id, char **out,
 			struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
 		"SELECT name FROM branch WHERE id = :id");
-	const char *name;
+
+	return row_name(&q, id, out, err);
+}
+
+int catalog_scope_name(struct catalog *c, int64_t id, char **out,
+		       struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT name FROM scope WHERE id = :id");
+
+	return row_name(&q, id, out, err);
+}
+
+int catalog_candidate_load(struct catalog *c, int64_t seq,
+			   struct catalog_candidate *out, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT seq, created, size, stored, branch, pinned, id"
+		" FROM state WHERE seq = :seq");
 	int ret;
 
-	query_int(&q, ":id", id);
+	query_int(&q, ":seq", seq);
 	ret = query_step(&q, err);
-	if (ret < 0)
-		return ret;
-	name = ret > 0 ? query_get_text(&q, 0) : "";
-	*out = strdup(name ? name : "");
+	if (ret <= 0)
+		return ret < 0 ? ret : dsv_fail(err, DSV_ENOTFOUND,
+						"no such state");
+	get_candidate(&q, out);
 	query_end(&q);
-	return *out ? 0 : dsv_fail_nomem(err);
+	return 0;
 }
 
 int catalog_state_kept(struct catalog *c, int64_t seq, uint32_t *out,

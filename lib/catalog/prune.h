@@ -56,8 +56,8 @@ int catalog_prune_estimate(struct catalog *c, struct store *s,
 int catalog_free_expired(struct catalog *c, struct store *s, int64_t before_ns,
 			 int64_t *bytes, struct dsv_err *err);
 
-/* Condemned bytes and since when the latest is; 0 and 0: none. */
-int catalog_condemned(struct catalog *c, int64_t *bytes, int64_t *since_ns,
+/* Bytes that were condemned before before_ns. */
+int catalog_condemned(struct catalog *c, int64_t before_ns, int64_t *bytes,
 		      struct dsv_err *err);
 
 /* Write a segment's .idx from its rows; inside of a write transaction. */
@@ -100,7 +100,8 @@ enum catalog_kept {
 	CATALOG_OPEN_SCOPE = 8,
 	CATALOG_LIVE_HEAD = 16,		/* of a branch with a live job */
 	CATALOG_HEAD = 32,		/* of any branch */
-	CATALOG_SCOPED = 64		/* in some scope, open or closed */
+	CATALOG_SCOPED = 64,		/* in some scope, open or closed */
+	CATALOG_IN_OPEN = 128		/* in any open one */
 };
 
 struct catalog_candidate {
@@ -153,7 +154,12 @@ int catalog_memberships(struct catalog *c,
 			const struct catalog_candidates *list,
 			struct catalog_membership **out, size_t *count,
 			struct dsv_err *err);
-/* The name of a branch by its row; the caller's to free(). */
+/* Of any state, however it is. */
+int catalog_candidate_load(struct catalog *c, int64_t seq,
+			   struct catalog_candidate *out, struct dsv_err *err);
+/* The name of a branch or scope by its row; the caller's to free(). */
+int catalog_scope_name(struct catalog *c, int64_t id, char **out,
+		       struct dsv_err *err);
 int catalog_branch_name(struct catalog *c, int64_t id, char **out,
 			struct dsv_err *err);
 /* enum catalog_kept of one state, whatever it is. */
