@@ -45,6 +45,8 @@ CLI_SRC    := $(sort $(wildcard cli/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
 LIB_OBJ    := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(B)/%.o)
+FUZZ_SRC   := $(sort $(wildcard t/fuzz/*.c))
+FUZZ_BIN   := $(FUZZ_SRC:%.c=$(B)/%)
 UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%)
 MAN        := $(sort $(wildcard doc/*.[157]))
 
@@ -104,10 +106,38 @@ $(B)/t/unit/%: t/unit/%.c $(B)/libdsv.a
 	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libdsv.a $(PKG_LIBS) -lm
 
+# Each works on a machine that has nothing but make: the packages first, then
+# make again, which now finds them.
+deps:
+	t/deps.sh
+
+demo:
+	t/deps.sh
+	$(MAKE) all
+	t/demo.bash
+
+check:
+	t/deps.sh
+	$(MAKE) DEVELOPER=1 all tests
+	t/check.sh $(T)
+
+tests: $(UNIT_BIN)
+
+# t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
+fuzz: $(FUZZ_BIN)
+
+$(B)/t/fuzz/%: t/fuzz/%.c $(LIB_SRC)
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,address,undefined -g -O1 $(filter-out \
+		-fsanitize=%,$(ALL_CFLAGS)) -o $@ $< $(LIB_SRC) $(PKG_LIBS) -lm
+
+style:
+	shellcheck -x t/*.sh t/*.bash .ci/run share/examples/*.sh
+
 clean:
 	rm -rf $(B)
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all clean install-spank
+.PHONY: all check clean demo deps fuzz style tests install-spank
 .DELETE_ON_ERROR:
