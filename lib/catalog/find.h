@@ -18,6 +18,7 @@
 enum {
 	FIND_MAX_LENGTH = 1 << 20,	/* bytes of an expression */
 	FIND_MAX_DEPTH = 100,		/* of parentheses and not */
+	FIND_MAX_LEVELS = 32,		/* of the tree, not counting those */
 	FIND_MAX_COMPARISONS = 500,
 	FIND_MAX_VALUES = 10000
 };
@@ -97,7 +98,7 @@ struct find_key {
 struct find_node {
 	enum find_kind kind;
 	size_t column;
-	/* FIND_AND, FIND_OR: two or more; FIND_NOT: one. */
+	/* FIND_AND, FIND_OR: two or more; FIND_NOT: one comparison. */
 	size_t child_count;
 	struct find_node **children;
 	/* FIND_COMPARE */

@@ -61,6 +61,109 @@ static bool node_add(struct find_node *node, struct find_node *child)
 	return true;
 }
 
+/* Operands of the same operator become operands of one node. */
+static bool node_join(struct find_node *node, struct find_node *child)
+{
+	size_t i;
+
+	if (child->kind != node->kind)
+		return node_add(node, child);
+	for (i = 0; i < child->child_count; i++) {
+		if (!node_add(node, child->children[i]))
+			break;
+	}
+	/* What was not moved is still the child's. */
+	child->child_count -= i;
+	memmove(child->children, child->children + i,
+		child->child_count * sizeof(*child->children));
+	if (child->child_count > 0)
+		return false;
+	find_free(child);
+	return true;
+}
+
+/*
+ * The opposite, with not only at comparisons: SQLite's parser has a short
+ * stack.  Tests are true or false, never unknown, so De Morgan's laws hold.
+ * Takes the node over; NULL when out of memory.
+ */
+static struct find_node *negate(struct find_node *node)
+{
+	struct find_node *child, *wrapper;
+	size_t i;
+
+	switch (node->kind) {
+	case FIND_NOT:
+		child = node->children[0];
+		node->child_count = 0;
+		find_free(node);
+		return child;
+	case FIND_AND:
+	case FIND_OR:
+		for (i = 0; i < node->child_count; i++) {
+			child = negate(node->children[i]);
+			if (!child) {
+				node->children[i] = node->children
+					[--node->child_count];
+				find_free(node);
+				return NULL;
+			}
+			node->children[i] = child;
+		}
+		node->kind = node->kind == FIND_AND ? FIND_OR : FIND_AND;
+		return node;
+	case FIND_COMPARE:
+		break;
+	}
+	if (node->op == FIND_SET || node->op == FIND_UNSET) {
+		node->op = node->op == FIND_SET ? FIND_UNSET : FIND_SET;
+		return node;
+	}
+	wrapper = node_new(FIND_NOT, node->column);
+	if (wrapper && node_add(wrapper, node))
+		return wrapper;
+	find_free(wrapper);
+	find_free(node);
+	return NULL;
+}
+
+static int node_depth(const struct find_node *node)
+{
+	int depth, deepest = 0;
+	size_t i;
+
+	for (i = 0; i < node->child_count; i++) {
+		depth = node_depth(node->children[i]);
+		if (depth > deepest)
+			deepest = depth;
+	}
+	return deepest + 1;
+}
+
+/* The deepest first: then SQLite's stack grows least. */
+static void sort_children(struct find_node *node)
+{
+	size_t i, deepest = 0;
+	struct find_node *child;
+	int depth = 0;
+
+	for (i = 0; i < node->child_count; i++) {
+		int d = node_depth(node->children[i]);
+
+		if (d > depth) {
+			depth = d;
+			deepest = i;
+		}
+	}
+	for (i = 0; i < node->child_count; i++)
+		sort_children(node->children[i]);
+	if (deepest > 0) {
+		child = node->children[deepest];
+		node->children[deepest] = node->children[0];
+		node->children[0] = child;
+	}
+}
+
 static bool value_add(struct find_node *node, const char *text, bool quoted,
 		      size_t column)
 {
@@ -87,9 +190,9 @@ struct find_node *find_and(struct find_node *a, struct find_node *b)
 	if (!a || !b)
 		return a ? a : b;
 	node = node_new(FIND_AND, a->column);
-	if (node && node_add(node, a)) {
-		a = NULL;
-		if (node_add(node, b))
+	if (node && node_join(node, b)) {
+		b = NULL;
+		if (node_join(node, a))
 			return node;
 	}
 	find_free(node);
@@ -284,16 +387,14 @@ static int parse_parentheses(struct parser *p, struct find_node **out)
 
 static int parse_not(struct parser *p, struct find_node **out)
 {
-	struct find_token *token = &p->lexer.token;
-	struct find_node *child = NULL, *node;
-	size_t column = token->column;
+	struct find_node *child = NULL;
 	int ret;
 
 	if (p->depth >= FIND_MAX_DEPTH)
-		return find_fail(p->err, column, "nested more than %d deep",
-				 FIND_MAX_DEPTH);
+		return find_fail(p->err, p->lexer.token.column,
+				 "nested more than %d deep", FIND_MAX_DEPTH);
 	p->depth++;
-	if (token->type == FIND_OPEN) {
+	if (p->lexer.token.type == FIND_OPEN) {
 		ret = parse_parentheses(p, out);
 	} else if (at_keyword(p, "not")) {
 		ret = next(p);
@@ -301,13 +402,10 @@ static int parse_not(struct parser *p, struct find_node **out)
 			ret = parse_not(p, &child);
 		if (ret < 0)
 			return ret;
-		node = node_new(FIND_NOT, column);
-		if (!node || !node_add(node, child)) {
-			find_free(node);
-			find_free(child);
+		child = negate(child);
+		if (!child)
 			return dsv_fail_nomem(p->err);
-		}
-		*out = node;
+		*out = child;
 	} else {
 		ret = parse_compare(p, out);
 	}
@@ -315,7 +413,6 @@ static int parse_not(struct parser *p, struct find_node **out)
 	return ret;
 }
 
-/* Operands of one operator become the children of one node. */
 static int parse_chain(struct parser *p, enum find_kind kind,
 		       struct find_node **out)
 {
@@ -335,7 +432,7 @@ static int parse_chain(struct parser *p, enum find_kind kind,
 		}
 		if (!node)
 			node = node_new(kind, column);
-		if (!node || !node_add(node, child)) {
+		if (!node || !node_join(node, child)) {
 			ret = dsv_fail_nomem(p->err);
 			goto fail;
 		}
@@ -374,10 +471,15 @@ int find_parse(const char *text, struct find_node **out, struct dsv_err *err)
 		ret = parse_or(&p, &node);
 	if (ret == 0 && p.lexer.token.type != FIND_END)
 		ret = expected(&p, "'and', 'or' or the end");
+	if (ret == 0 && node_depth(node) > FIND_MAX_LEVELS)
+		ret = find_fail(err, node->column, "'and' and 'or' alternate"
+				" more than %d deep", FIND_MAX_LEVELS - 2);
 	find_lexer_release(&p.lexer);
-	if (ret < 0)
+	if (ret < 0) {
 		find_free(node);
-	else
-		*out = node;
-	return ret;
+		return ret;
+	}
+	sort_children(node);
+	*out = node;
+	return 0;
 }

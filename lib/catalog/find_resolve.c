@@ -125,7 +125,7 @@ static void resolve_free_value(struct find_value *value)
 	typed = value_from_text(value->text);
 	value->type = typed.type;
 	value->number = typed.number;
-	if (typed.type == DSV_STRING && typed.text != value->text)
+	if (typed.text != value->text)
 		strcpy(value->text, typed.text);	/* "NaN": "nan" */
 }
 

@@ -33,28 +33,8 @@ static bool field_has_set(const struct find_node *node)
 	return false;
 }
 
-bool find_has_set(const struct find_node *node)
+static bool compare_has_set(const struct find_node *node)
 {
-	size_t i;
-
-	switch (node->kind) {
-	case FIND_AND:
-		for (i = 0; i < node->child_count; i++) {
-			if (find_has_set(node->children[i]))
-				return true;
-		}
-		return false;
-	case FIND_OR:
-		for (i = 0; i < node->child_count; i++) {
-			if (!find_has_set(node->children[i]))
-				return false;
-		}
-		return node->child_count <= MAX_SETS;
-	case FIND_NOT:
-		return false;
-	case FIND_COMPARE:
-		break;
-	}
 	if (node->key.source == FIND_BUILTIN)
 		return field_has_set(node);
 	switch (node->op) {
@@ -69,16 +49,50 @@ bool find_has_set(const struct find_node *node)
 	}
 }
 
-bool find_set_is_exact(const struct find_node *node)
+/*
+ * The comparison with a set that node implies: itself, or one of an and;
+ * NULL: none.
+ */
+static const struct find_node *implied(const struct find_node *node)
 {
 	size_t i;
 
 	if (node->kind == FIND_COMPARE)
-		return node->key.source != FIND_EITHER;
+		return compare_has_set(node) ? node : NULL;
+	for (i = 0; node->kind == FIND_AND && i < node->child_count; i++) {
+		if (node->children[i]->kind == FIND_COMPARE &&
+		    compare_has_set(node->children[i]))
+			return node->children[i];
+	}
+	return NULL;
+}
+
+bool find_has_set(const struct find_node *node)
+{
+	size_t i;
+
 	if (node->kind != FIND_OR)
-		return false;
+		return implied(node);
 	for (i = 0; i < node->child_count; i++) {
-		if (!find_set_is_exact(node->children[i]))
+		if (!implied(node->children[i]))
+			return false;
+	}
+	return node->child_count <= MAX_SETS;
+}
+
+static bool compare_is_exact(const struct find_node *node)
+{
+	return node->kind == FIND_COMPARE && node->key.source != FIND_EITHER;
+}
+
+bool find_set_is_exact(const struct find_node *node)
+{
+	size_t i;
+
+	if (node->kind != FIND_OR)
+		return compare_is_exact(node);
+	for (i = 0; i < node->child_count; i++) {
+		if (!compare_is_exact(node->children[i]))
 			return false;
 	}
 	return true;
@@ -202,21 +216,15 @@ void find_sql_set(struct find_sql *sql, const struct find_node *node)
 {
 	size_t i;
 
-	if (node->kind == FIND_COMPARE) {
-		compare_set(sql, node);
+	if (node->kind != FIND_OR) {
+		compare_set(sql, implied(node));
 		return;
 	}
 	for (i = 0; i < node->child_count; i++) {
-		if (node->kind == FIND_AND) {
-			if (!find_has_set(node->children[i]))
-				continue;
-			find_sql_set(sql, node->children[i]);
-			return;
-		}
 		find_sql_puts(sql, i == 0 ? "SELECT * FROM (" : sql->rough ?
 			      " UNION ALL SELECT * FROM (" :
 			      " UNION SELECT * FROM (");
-		find_sql_set(sql, node->children[i]);
+		compare_set(sql, implied(node->children[i]));
 		find_sql_puts(sql, ")");
 	}
 }

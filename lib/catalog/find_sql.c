@@ -364,20 +364,15 @@ static void compare_test(struct find_sql *sql, const struct find_node *node)
 	}
 }
 
-/* As a balanced tree: SQLite limits the depth, not the number. */
-static void chain_test(struct find_sql *sql, const struct find_node *node,
-		       size_t first, size_t count)
+static void chain_test(struct find_sql *sql, const struct find_node *node)
 {
-	size_t half = count / 2;
+	size_t i;
 
-	if (count == 1) {
-		find_sql_test(sql, node->children[first]);
-		return;
+	for (i = 0; i < node->child_count; i++) {
+		find_sql_puts(sql, i == 0 ? "(" :
+			      node->kind == FIND_AND ? " AND " : " OR ");
+		find_sql_test(sql, node->children[i]);
 	}
-	find_sql_puts(sql, "(");
-	chain_test(sql, node, first, half);
-	find_sql_puts(sql, node->kind == FIND_AND ? " AND " : " OR ");
-	chain_test(sql, node, first + half, count - half);
 	find_sql_puts(sql, ")");
 }
 
@@ -390,17 +385,14 @@ void find_sql_test(struct find_sql *sql, const struct find_node *node)
 	switch (node->kind) {
 	case FIND_AND:
 	case FIND_OR:
-		chain_test(sql, node, 0, node->child_count);
+		chain_test(sql, node);
 		break;
 	case FIND_NOT:
-		find_sql_puts(sql, "NOT (");
+		find_sql_puts(sql, "NOT ");
 		find_sql_test(sql, node->children[0]);
-		find_sql_puts(sql, ")");
 		break;
 	case FIND_COMPARE:
-		find_sql_puts(sql, "(");
 		compare_test(sql, node);
-		find_sql_puts(sql, ")");
 		break;
 	}
 }
