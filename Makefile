@@ -4,6 +4,7 @@
 #   make demo       the main job, for real, on a throwaway Slurm cluster
 #   make check      build with -Werror and run every test
 #   make install    DESTDIR= PREFIX= respected
+#   V=1             show the commands
 #
 # DEVELOPER=1 adds -Werror, SANITIZE=address,undefined instruments.
 
@@ -24,6 +25,7 @@ zshcompdir  = $(datadir)/zsh/site-functions
 fishcompdir = $(datadir)/fish/vendor_completions.d
 
 B          = build
+Q          = $(if $(V),,@)
 PKG_CONFIG = pkg-config
 PKGS       = sqlite3 jansson libcrypto libxxhash
 CFLAGS     = -O2 -g
@@ -64,17 +66,20 @@ all: $(B)/dsv $(B)/libdsv.a $(B)/libdsv.so.$(SOVERSION) $(B)/libdsv.pc $(SPANK_S
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo "  CC $@")
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/libdsv.a: $(LIB_OBJ)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)rm -f $@
+	$(if $(V),,@echo "  AR $@")
+	$(Q)$(AR) rcs $@ $^
 
 $(B)/libdsv.so.$(SOVERSION): $(LIB_OBJ) lib/libdsv.map
-	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) \
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) \
 		-Wl,--version-script=lib/libdsv.map -o $@ $(LIB_OBJ) \
 		$(PKG_LIBS) -lm
-	ln -sf $(@F) $(B)/libdsv.so
+	$(Q)ln -sf $(@F) $(B)/libdsv.so
 
 $(B)/libdsv.pc: lib/libdsv.pc.in Makefile
 	@mkdir -p $(@D)
@@ -99,11 +104,13 @@ install-spank: $(B)/spank_dsv.so
 
 # Static against libdsv: one file to start, no search path to get wrong.
 $(B)/dsv: $(CLI_OBJ) $(B)/libdsv.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libdsv.a $(PKG_LIBS) -lm
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libdsv.a $(PKG_LIBS) -lm
 
 $(B)/t/unit/%: t/unit/%.c $(B)/libdsv.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libdsv.a $(PKG_LIBS) -lm
 
 # Each works on a machine that has nothing but make: the packages first, then

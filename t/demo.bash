@@ -45,9 +45,8 @@ wait_job() {
 }
 
 say "A throwaway Slurm: munge, slurmctld, four slurmd, all in $dir"
-cluster_start "$dir/cluster"
-cluster_as mkdir -p "$CLUSTER_HOME" 2>/dev/null || :
 chmod 755 "$dir"
+cluster_start "$dir/cluster"
 work=$dir/digits
 install -d "$work"
 cp "$top"/share/examples/{train.py,train.sh,evaluate.py} "$work"

@@ -197,14 +197,14 @@ static int open_temporary(struct store *s, const char *name, char **path,
 	*path = str_format("%s/tmp/%s.idx-%s", s->dir, name, suffix);
 	if (!*path)
 		return dsv_fail_nomem(err);
-	*fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, s->file_mode);
+	*fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (*fd < 0 && errno == ENOENT) {
 		dir = str_format("%s/tmp", s->dir);
 		if (dir)
-			mkdir(dir, s->dir_mode);
+			fs_make_dirs(dir, s->dir_mode, NULL);
 		free(dir);
 		*fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-			   s->file_mode);
+			   0666);
 	}
 	if (*fd < 0)
 		return dsv_fail_errno(err, "create '%s'", *path);
@@ -226,7 +226,7 @@ int segment_index_stage(struct store *s, const char *name,
 	if (ret < 0)
 		goto out;
 	if (write_all(new_fd, text.data, text.len) < 0 ||
-	    fchmod(new_fd, s->file_mode & 0440) < 0) {
+	    store_seal(s, new_fd) < 0) {
 		ret = dsv_fail_errno(err, "write '%s'", new_path);
 		goto out;
 	}

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define THREADS_BY_DEFAULT 8
 #define THREADS_AT_MOST 32	/* each has a segment of OPEN_SEGMENTS */
@@ -140,4 +141,17 @@ bool is_zero(const void *data, size_t len)
 	const unsigned char *p = data;
 
 	return len == 0 || (p[0] == 0 && !memcmp(p, p + 1, len - 1));
+}
+
+int store_seal(const struct store *s, int fd)
+{
+	mode_t mode = s->file_mode;
+	struct stat st;
+
+	if (!mode) {
+		if (fstat(fd, &st) < 0)
+			return -1;
+		mode = st.st_mode;
+	}
+	return fchmod(fd, mode & 0444);
 }

@@ -47,7 +47,7 @@ typedef int chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 
 struct store_options {
 	const char *dir;	/* the .dsv directory; copied */
-	mode_t file_mode;	/* 0600, shared: 0660; made read-only: & 0440 */
+	mode_t file_mode;	/* 0: by the umask; segments get & 0444 */
 	mode_t dir_mode;
 	bool fsync;		/* core.fsync */
 	int threads;		/* <= 0: the processors, at most 8 */

@@ -42,10 +42,8 @@ static int make_dir(struct ingest *in, struct dsv_err *err)
 
 	if (!top || !dir)
 		ret = dsv_fail_nomem(err);
-	else if (mkdir(dir, s->dir_mode) < 0 && errno == ENOENT &&
-		 (mkdir(top, s->dir_mode) < 0 || mkdir(dir, s->dir_mode) < 0))
-		ret = dsv_fail_errno(err, "make directory '%s'", dir);
-	/* Other errors show when the segment is made. */
+	else
+		ret = fs_make_dirs(dir, s->dir_mode, err);
 	if (ret == 0 && s->fsync)
 		ret = fs_sync_dir(top, err);
 	free(dir);
@@ -58,12 +56,12 @@ static int open_new(struct ingest *in, struct writer *w, struct dsv_err *err)
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
 	int ret;
 
-	w->fd = open(w->path, flags, in->s->file_mode);
+	w->fd = open(w->path, flags, 0666);
 	if (w->fd < 0 && errno == ENOENT) {
 		ret = make_dir(in, err);
 		if (ret < 0)
 			return ret;
-		w->fd = open(w->path, flags, in->s->file_mode);
+		w->fd = open(w->path, flags, 0666);
 	}
 	if (w->fd < 0)
 		return dsv_fail_errno(err, "create '%s'", w->path);
@@ -276,7 +274,7 @@ int writer_sync(const struct store *s, struct writer *w, struct dsv_err *err)
 
 	if (w->fd < 0)
 		return 0;
-	if (fchmod(w->fd, s->file_mode & 0440) < 0 ||
+	if (store_seal(s, w->fd) < 0 ||
 	    (s->fsync && fsync(w->fd) < 0))
 		ret = dsv_fail_errno(err, "sync '%s'", w->path);
 	if (close(w->fd) < 0 && ret == 0)
