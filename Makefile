@@ -88,11 +88,17 @@ $(B)/libdsv.pc: lib/libdsv.pc.in Makefile
 
 # libc alone: it is loaded into everybody's Slurm commands and slurmstepd.
 # What it needs of Slurm, the program that loads it has.
-$(SPANK_OBJ): SAN =
-$(SPANK_OBJ): PKG_CFLAGS = -fstack-protector-strong $(SPANK_CFLAGS)
+$(SPANK_OBJ) $(B)/t/spank_faults.so: SAN =
+$(SPANK_OBJ) $(B)/t/spank_faults.so: PKG_CFLAGS = -fstack-protector-strong $(SPANK_CFLAGS)
 $(B)/spank_dsv.so: $(SPANK_OBJ) spank/spank_dsv.map
 	$(CC) $(LDFLAGS) -shared -Wl,--version-script=spank/spank_dsv.map \
 		-Wl,-z,relro,-z,now,-z,noexecstack -o $@ $(SPANK_OBJ)
+
+# For tests: its callbacks fail, hang or die on request.
+$(B)/t/spank_faults.so: $(SPANK_SRC) $(wildcard spank/*.h) spank/spank_dsv.map
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DDSV_SPANK_FAULTS $(LDFLAGS) -shared \
+		-Wl,--version-script=spank/spank_dsv.map -o $@ $(SPANK_SRC)
 
 # Beside the plugins of the Slurm that it was built for.  Replaced by rename,
 # since a running slurmd has the old one mapped.

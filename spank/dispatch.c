@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <slurm/slurm_version.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plugin.h"
 
@@ -35,8 +37,40 @@ static bool is_submission(void)
 	       spank_context() == S_CTX_LOCAL;
 }
 
+/*
+ * For tests: a job can ask that a callback fail, hang or die on its nodes, by
+ * DSV_SPANK_FAULT=init:die.  true: fail.
+ */
+#ifdef DSV_SPANK_FAULTS
+static bool fault(spank_t sp, const char *callback)
+{
+	size_t len = strlen(callback);
+	char text[64];
+
+	if (spank_context() != S_CTX_REMOTE ||
+	    spank_getenv(sp, "DSV_SPANK_FAULT", text, sizeof(text)) !=
+	    ESPANK_SUCCESS ||
+	    strncmp(text, callback, len) || text[len] != ':')
+		return false;
+	if (!strcmp(text + len, ":die"))
+		abort();
+	if (!strcmp(text + len, ":hang"))
+		sleep(5);
+	return !strcmp(text + len, ":fail");
+}
+#else
+static bool fault(spank_t sp, const char *callback)
+{
+	(void)sp;
+	(void)callback;
+	return false;
+}
+#endif
+
 int slurm_spank_init(spank_t sp, int argc, char **argv)
 {
+	if (fault(sp, "init"))
+		return -1;
 	if (!is_submission() && spank_context() != S_CTX_REMOTE)
 		return 0;
 	config_parse(&plugin.config, argc, argv);
@@ -49,6 +83,8 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
+	if (fault(sp, "init_post_opt"))
+		return -1;
 	/*
 	 * Where the plugin is `optional`, Slurm would ignore a failure and
 	 * submit a job that starts from nothing.
@@ -63,7 +99,8 @@ int slurm_spank_task_init(spank_t sp, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	/* For the same reason; this process is the task and nothing else. */
-	if (spank_context() == S_CTX_REMOTE && task_start(&plugin, sp) < 0)
+	if (spank_context() == S_CTX_REMOTE &&
+	    (fault(sp, "task_init") || task_start(&plugin, sp) < 0))
 		_Exit(1);
 	return 0;
 }
@@ -72,6 +109,8 @@ int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
+	if (fault(sp, "task_exit"))
+		return -1;
 	if (spank_context() == S_CTX_REMOTE)
 		task_end(&plugin, sp);
 	return 0;
@@ -80,9 +119,10 @@ int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
 /* Also called where init was not. */
 int slurm_spank_exit(spank_t sp, int argc, char **argv)
 {
-	(void)sp;
 	(void)argc;
 	(void)argv;
+	if (fault(sp, "exit"))
+		return -1;
 	options_release(&plugin.options);
 	memset(&plugin, 0, sizeof(plugin));
 	return 0;

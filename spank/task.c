@@ -173,7 +173,9 @@ int task_start(struct plugin *p, spank_t sp)
 		slurm_error("dsv: the job's ticket is damaged");
 		break;
 	case CARRIER_VALID:
-		if (p->config.error[0])
+		if (!p->config.dsv)
+			slurm_error("dsv: the plugin was not set up");
+		else if (p->config.error[0])
 			slurm_error("dsv: %s", p->config.error);
 		else
 			ret = start(p, sp, c);
@@ -256,7 +258,7 @@ void task_end(struct plugin *p, spank_t sp)
 	    ESPANK_SUCCESS && status && !p->status)
 		p->status = status;
 	c = malloc(sizeof(*c));
-	if (c && carrier_read(sp, c) == CARRIER_VALID && is_last(p, sp, c) &&
+	if (c && p->config.dsv && carrier_read(sp, c) == CARRIER_VALID && is_last(p, sp, c) &&
 	    !p->config.error[0])
 		finish(p, sp, c);
 	free(c);

@@ -69,13 +69,13 @@ forked"
 }
 
 @test "it forks from #SBATCH lines, and under every --export" {
-	local jobs=() export
+	local jobs=() mode
 
 	printf 'PATH=%s\0' "$PATH" >env-file
 	printf '#!/bin/sh\n#SBATCH --dsv-fork=HEAD\n./forked\nsrun ./forked\n' >job
-	for export in --export=ALL --export=NONE --export=PATH \
+	for mode in --export=ALL --export=NONE --export=PATH \
 	    --export-file="$PWD/env-file"; do
-		submit "$export" job
+		submit "$mode" job
 		jobs+=("$job")
 	done
 	for job in "${jobs[@]}"; do
