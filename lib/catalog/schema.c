@@ -118,7 +118,7 @@ const char *const schema_migrations[] = {
 	"  text   TEXT NOT NULL,"
 	"  PRIMARY KEY (state, key)"
 	") WITHOUT ROWID;"
-	"CREATE INDEX attr_number ON attr (key, number, state)"
+	"CREATE INDEX attr_number ON attr (key, type, number, state)"
 	"  WHERE type = 1;"
 	"CREATE INDEX attr_text ON attr (key, type, text, state)"
 	"  WHERE type <> 1;"
