@@ -3,10 +3,10 @@
  * How a search is carried out.  SQLite keeps no statistics here (they would
  * go stale, and are written by nobody), so the choice is made by counting,
  * up to a bound: the conjunct with an index that has the fewest states
- * drives; if all have many, the states are walked in the order asked for,
- * which ends early when there is a limit.  When the first FIND_WALK of them
- * do not give enough, the index drives after all: no search is much slower
- * than it must be.
+ * drives.  If even that has many, the states are walked in the order asked
+ * for, which ends early when there is a limit; when the first FIND_WALK of
+ * them do not give enough, the driver's states become a set of bits and the
+ * walk goes on among them.
  */
 #include "find_search.h"
 
@@ -97,29 +97,17 @@ static int make_sorts(struct search *f)
 	return 0;
 }
 
-static int make_set(struct search *f)
+static int limit_to_relatives(struct search *f, int64_t of, bool descendants)
 {
-	const struct catalog_query *query = f->query;
-	struct find_set ancestors = { 0 };
-	int ret = 0;
+	struct find_set relatives;
+	int ret;
 
-	if (query->descendants_of > 0)
-		ret = find_set_relatives(f->x.c, query->descendants_of, true,
-					 &f->set, f->err);
-	if (ret == 0 && query->ancestors_of > 0)
-		ret = find_set_relatives(f->x.c, query->ancestors_of, false,
-					 &ancestors, f->err);
-	if (ret < 0)
-		return ret;
-	if (f->set.bits && ancestors.bits) {
-		find_set_intersect(&f->set, &ancestors);
-		find_set_release(&ancestors);
-	} else if (ancestors.bits) {
-		f->set = ancestors;
-	}
-	if (f->set.bits)
-		f->x.set = &f->set;
-	return 0;
+	if (of <= 0)
+		return 0;
+	ret = find_set_relatives(f->x.c, of, descendants, &relatives, f->err);
+	if (ret == 0)
+		find_set_intersect(&f->set, &relatives);
+	return ret;
 }
 
 /* ---- Deciding ------------------------------------------------------------ */
@@ -171,27 +159,79 @@ static int choose_driver(struct search *f)
 	return 0;
 }
 
+/*
+ * The driver's states become bits: a test of one is cheaper than any probe,
+ * and states are then visited in an order that the disk likes.
+ */
+static int drive_by_set(struct search *f)
+{
+	struct find_sql sql = FIND_SQL_INIT;
+	struct find_set set;
+	struct query q;
+	int ret;
+
+	ret = find_set_init(f->x.c, &set, f->err);
+	if (ret < 0)
+		return ret;
+	sql.rough = true;
+	find_sql_set(&sql, f->driver);
+	q = find_sql_query(&sql, f->x.db);
+	while ((ret = query_step(&q, f->err)) > 0)
+		find_set_add(&set, query_get_int(&q, 0));
+	find_sql_release(&sql);
+	if (ret < 0) {
+		find_set_release(&set);
+		return ret;
+	}
+	find_set_intersect(&f->set, &set);
+	if (find_set_is_exact(f->driver))
+		f->given = f->driver;
+	f->driver = NULL;
+	return 0;
+}
+
 static const char sql_newest[] = "SELECT coalesce(max(seq), 0) FROM state";
 
 static int run_newest(struct search *f)
 {
 	struct query q;
-	int64_t newest, from;
+	int64_t newest;
 	int ret;
 
-	if (!f->driver)
-		return search_run_walk(f, 0);
-	if (f->query->limit < 0)
-		return search_run_driver(f, 0);
-	q = db_query(f->x.db, sql_newest);
-	ret = query_one_int(&q, &newest, f->err);
+	if (f->driver && f->query->limit >= 0) {
+		q = db_query(f->x.db, sql_newest);
+		ret = query_one_int(&q, &newest, f->err);
+		if (ret < 0)
+			return ret;
+		ret = search_run_walk(f, newest - FIND_WALK, INT64_MAX);
+		if (ret < 0 || search_enough(f))
+			return ret;
+		ret = drive_by_set(f);
+		return ret < 0 ? ret :
+			search_run_walk(f, 0, newest - FIND_WALK);
+	}
+	ret = f->driver ? drive_by_set(f) : 0;
+	return ret < 0 ? ret : search_run_walk(f, 0, INT64_MAX);
+}
+
+static int run_sorted(struct search *f)
+{
+	int ret;
+
+	if (search_sort_is_bounded(f) || !f->driver)
+		return search_run_sorted(f);
+	if (f->query->limit >= 0) {
+		ret = search_try_sorted(f);
+		if (ret < 0 || search_enough(f))
+			return ret;
+	}
+	f->count = 0;
+	ret = drive_by_set(f);
 	if (ret < 0)
 		return ret;
-	from = newest - FIND_WALK;
-	ret = search_run_walk(f, from > 0 ? from : 0);
-	if (ret < 0 || search_enough(f) || from <= 0)
-		return ret;
-	return search_run_driver(f, from);
+	/* Sorting a few costs less than going through the whole index. */
+	return f->set.count < f->set.limit / 4 ?
+		search_run_walk(f, 0, INT64_MAX) : search_run_sorted(f);
 }
 
 static const char sql_count_all[] = "SELECT count(*) FROM state";
@@ -219,15 +259,18 @@ static int decide(struct search *f)
 	if (ret < 0)
 		return ret;
 	if (f->estimate <= FIND_FEW)
-		return search_run_driver(f, 0);
+		return search_run_driver(f);
 	if (f->sort_count == 0)
 		return run_newest(f);
 	source = f->sorts[0].key.source;
 	if (source == FIND_ATTR || source == FIND_PARAM)
-		return search_run_sorted(f);
-	if (f->driver && f->query->limit < 0)
-		return search_run_driver(f, 0);
-	return search_run_walk(f, 0);
+		return run_sorted(f);
+	if (f->driver) {
+		ret = drive_by_set(f);
+		if (ret < 0)
+			return ret;
+	}
+	return search_run_walk(f, 0, INT64_MAX);
 }
 
 static int search(struct search *f)
@@ -238,7 +281,9 @@ static int search(struct search *f)
 	if (ret == 0)
 		ret = make_tree(f);
 	if (ret == 0)
-		ret = make_set(f);
+		ret = limit_to_relatives(f, f->query->descendants_of, true);
+	if (ret == 0)
+		ret = limit_to_relatives(f, f->query->ancestors_of, false);
 	if (ret == 0 && !f->counting)
 		ret = make_sorts(f);
 	if (ret == 0 && !search_enough(f))
@@ -260,6 +305,7 @@ static int find(struct catalog *c, const struct catalog_query *query,
 	clock_gettime(CLOCK_REALTIME, &now);
 	f->x.c = c;
 	f->x.db = catalog_db(c);
+	f->x.set = &f->set;
 	f->x.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	f->query = query;
 	f->counting = counting;

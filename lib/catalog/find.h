@@ -157,14 +157,21 @@ struct find_set {
 	unsigned char *bits;	/* by seq */
 	int64_t limit;		/* seqs are below */
 	int64_t count;
+	int64_t least, most;	/* members are between, if there are any */
 };
 
+/* An empty set with room for all states; in a read transaction. */
+int find_set_init(struct catalog *c, struct find_set *out,
+		  struct dsv_err *err);
 void find_set_release(struct find_set *set);
+/* False if it was there. */
+bool find_set_add(struct find_set *set, int64_t seq);
 bool find_set_has(const struct find_set *set, int64_t seq);
 /* All descendants (or ancestors) of seq; in a read transaction. */
 int find_set_relatives(struct catalog *c, int64_t seq, bool descendants,
 		       struct find_set *out, struct dsv_err *err);
-void find_set_intersect(struct find_set *set, const struct find_set *other);
+/* Takes other over. */
+void find_set_intersect(struct find_set *set, struct find_set *other);
 
 /* What the SQL functions of one search work on. */
 struct find_context {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Beyond this many relatives a pass over all edges is faster. */
-enum { MAX_STEPS = 20000 };
+enum { MAX_STEPS = 8000 };
 
 static const char sql_newest[] = "SELECT coalesce(max(seq), 0) FROM state";
 static const char sql_parents[] =
@@ -22,6 +22,23 @@ static const char sql_edges_down[] =
 	" ORDER BY child DESC";
 static const char sql_edges_up[] =
 	"SELECT child, parent FROM edge WHERE child > :seq ORDER BY child";
+
+int find_set_init(struct catalog *c, struct find_set *out, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c), sql_newest);
+	struct find_set set = { .least = INT64_MAX };
+	int ret;
+
+	ret = query_one_int(&q, &set.limit, err);
+	if (ret < 0)
+		return ret;
+	set.limit++;
+	set.bits = calloc((size_t)set.limit / 8 + 1, 1);
+	if (!set.bits)
+		return dsv_fail_nomem(err);
+	*out = set;
+	return 0;
+}
 
 void find_set_release(struct find_set *set)
 {
@@ -35,26 +52,38 @@ bool find_set_has(const struct find_set *set, int64_t seq)
 		(set->bits[seq / 8] >> seq % 8 & 1);
 }
 
-/* False if it was there. */
-static bool set_add(struct find_set *set, int64_t seq)
+bool find_set_add(struct find_set *set, int64_t seq)
 {
 	if (seq < 0 || seq >= set->limit || find_set_has(set, seq))
 		return false;
 	set->bits[seq / 8] |= (unsigned char)(1 << seq % 8);
 	set->count++;
+	if (seq < set->least)
+		set->least = seq;
+	if (seq > set->most)
+		set->most = seq;
 	return true;
 }
 
-void find_set_intersect(struct find_set *set, const struct find_set *other)
+void find_set_intersect(struct find_set *set, struct find_set *other)
 {
 	int64_t i;
 
+	if (!set->bits) {
+		*set = *other;
+		memset(other, 0, sizeof(*other));
+		return;
+	}
 	set->count = 0;
-	for (i = 0; i < (set->limit + 7) / 8; i++) {
-		set->bits[i] &= i < (other->limit + 7) / 8 ?
-			other->bits[i] : 0;
+	for (i = 0; i < set->limit / 8 + 1; i++) {
+		set->bits[i] &= i < other->limit / 8 + 1 ? other->bits[i] : 0;
 		set->count += __builtin_popcount(set->bits[i]);
 	}
+	if (other->least > set->least)
+		set->least = other->least;
+	if (other->most < set->most)
+		set->most = other->most;
+	find_set_release(other);
 }
 
 /* 1: more than MAX_STEPS were found. */
@@ -75,7 +104,7 @@ static int by_steps(struct db *db, int64_t seq, const char *sql,
 		query_int(&q, ":seq", todo[--count]);
 		while ((ret = query_step(&q, err)) > 0) {
 			relative = query_get_int(&q, 0);
-			if (!set_add(set, relative))
+			if (!find_set_add(set, relative))
 				continue;
 			if (set->count > MAX_STEPS) {
 				query_end(&q);
@@ -102,9 +131,9 @@ static int by_edges(struct db *db, int64_t seq, bool descendants,
 		parent = query_get_int(&q, 1);
 		if (descendants && (parent == seq ||
 				    find_set_has(set, parent)))
-			set_add(set, child);
+			find_set_add(set, child);
 		if (!descendants && (child == seq || find_set_has(set, child)))
-			set_add(set, parent);
+			find_set_add(set, parent);
 	}
 	return ret;
 }
@@ -113,17 +142,12 @@ int find_set_relatives(struct catalog *c, int64_t seq, bool descendants,
 		       struct find_set *out, struct dsv_err *err)
 {
 	struct db *db = catalog_db(c);
-	struct query q = db_query(db, sql_newest);
-	struct find_set set = { 0 };
+	struct find_set set;
 	int ret;
 
-	ret = query_one_int(&q, &set.limit, err);
+	ret = find_set_init(c, &set, err);
 	if (ret < 0)
 		return ret;
-	set.limit++;
-	set.bits = calloc((size_t)set.limit / 8 + 1, 1);
-	if (!set.bits)
-		return dsv_fail_nomem(err);
 	ret = by_steps(db, seq, descendants ? sql_children : sql_parents,
 		       &set, err);
 	if (ret > 0)

@@ -8,28 +8,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What every answer satisfies; given is known to hold. */
-static void where(struct search *f, struct find_sql *sql,
-		  const struct find_node *given)
+/* What every answer satisfies.  seq is a column, the first to be had. */
+static void where(struct search *f, struct find_sql *sql, const char *seq)
 {
-	sql->given = given;
+	if (!sql->given)
+		sql->given = f->given;
 	find_sql_puts(sql, " WHERE ");
+	if (f->set.bits) {
+		str_printf(&sql->text, "%s >= ", seq);
+		find_sql_int(sql, f->set.least);
+		str_printf(&sql->text, " AND %s <= ", seq);
+		find_sql_int(sql, f->set.most);
+		str_printf(&sql->text, " AND dsv_in_set(%s) AND ", seq);
+	}
+	if (!f->query->pruned)
+		find_sql_puts(sql, "s.pruned IS NULL AND ");
 	if (f->tree)
 		find_sql_test(sql, f->tree);
 	else
 		find_sql_puts(sql, "1");
-	if (!f->query->pruned)
-		find_sql_puts(sql, " AND s.pruned IS NULL");
-	if (f->query->ancestors_of > 0) {
-		find_sql_puts(sql, " AND s.seq < ");
-		find_sql_int(sql, f->query->ancestors_of);
-	}
-	if (f->query->descendants_of > 0) {
-		find_sql_puts(sql, " AND s.seq > ");
-		find_sql_int(sql, f->query->descendants_of);
-	}
-	if (f->set.bits)
-		find_sql_puts(sql, " AND dsv_in_set(s.seq)");
 }
 
 static void limit(struct search *f, struct find_sql *sql)
@@ -182,10 +179,9 @@ static void set_select(const struct find_set *set, struct find_sql *sql)
 		      "SELECT seq FROM state WHERE 0");
 }
 
-int search_run_driver(struct search *f, int64_t below)
+int search_run_driver(struct search *f)
 {
 	struct find_sql sql = FIND_SQL_INIT;
-	const struct find_node *given = NULL;
 
 	find_sql_puts(&sql, "WITH d(seq) AS (");
 	if (f->set_drives) {
@@ -193,31 +189,31 @@ int search_run_driver(struct search *f, int64_t below)
 	} else {
 		find_sql_set(&sql, f->driver);
 		if (find_set_is_exact(f->driver))
-			given = f->driver;
+			sql.given = f->driver;
 	}
 	find_sql_puts(&sql, ") SELECT s.seq FROM d CROSS JOIN state AS s"
 		      " ON s.seq = d.seq");
 	sort_joins(f, &sql, 0);
-	where(f, &sql, given);
-	if (below > 0) {
-		find_sql_puts(&sql, " AND s.seq < ");
-		find_sql_int(&sql, below);
-	}
+	where(f, &sql, "d.seq");
 	order_by(f, &sql);
 	limit(f, &sql);
 	return run(f, &sql);
 }
 
-int search_run_walk(struct search *f, int64_t from)
+int search_run_walk(struct search *f, int64_t from, int64_t below)
 {
 	struct find_sql sql = FIND_SQL_INIT;
 
 	find_sql_puts(&sql, "SELECT s.seq FROM state AS s");
 	sort_joins(f, &sql, 0);
-	where(f, &sql, NULL);
+	where(f, &sql, "s.seq");
 	if (from > 0) {
 		find_sql_puts(&sql, " AND s.seq >= ");
 		find_sql_int(&sql, from);
+	}
+	if (below < INT64_MAX) {
+		find_sql_puts(&sql, " AND s.seq < ");
+		find_sql_int(&sql, below);
 	}
 	order_by(f, &sql);
 	limit(f, &sql);
@@ -263,7 +259,8 @@ static int run_numbers(struct search *f, const struct find_node *range,
 	struct find_sql sql = FIND_SQL_INIT;
 
 	sorted_from(f, &sql);
-	where(f, &sql, range);
+	sql.given = range;
+	where(f, &sql, attr ? "k.state" : "s.seq");
 	find_sql_puts(&sql, " AND k.key = ");
 	find_sql_int(&sql, f->sorts[0].key.id);
 	find_sql_puts(&sql, " AND k.type = 1");
@@ -292,7 +289,7 @@ static int run_not_numbers(struct search *f)
 	struct find_sql sql = FIND_SQL_INIT;
 
 	sorted_from(f, &sql);
-	where(f, &sql, NULL);
+	where(f, &sql, "s.seq");
 	find_sql_puts(&sql, " AND k.type <> 1 AND k.key = ");
 	find_sql_int(&sql, f->sorts[0].key.id);
 	find_sql_puts(&sql, f->sorts[0].descending ?
@@ -309,7 +306,7 @@ static int run_unset(struct search *f)
 
 	find_sql_puts(&sql, "SELECT s.seq FROM state AS s");
 	sort_joins(f, &sql, 1);
-	where(f, &sql, NULL);
+	where(f, &sql, "s.seq");
 	find_sql_puts(&sql, f->sorts[0].key.source == FIND_ATTR ?
 		      " AND NOT EXISTS (SELECT 1 FROM attr AS k"
 		      " WHERE k.state = s.seq AND k.key = " :
@@ -347,27 +344,28 @@ static int find_bound(struct search *f, double *bound)
 	return ret;
 }
 
+bool search_sort_is_bounded(const struct search *f)
+{
+	return range_of_sort(f);
+}
+
+int search_try_sorted(struct search *f)
+{
+	double bound;
+	int ret = find_bound(f, &bound);
+
+	return ret > 0 ? run_numbers(f, NULL, &bound) : ret;
+}
+
 int search_run_sorted(struct search *f)
 {
 	const struct find_node *range = range_of_sort(f);
-	double bound;
 	int ret;
 
-	if (range)
-		return run_numbers(f, range, NULL);
-	if (f->driver || f->set_drives) {
-		ret = find_bound(f, &bound);
-		if (ret > 0)
-			ret = run_numbers(f, NULL, &bound);
-		if (ret < 0 || search_enough(f))
-			return ret;
-		f->count = 0;
-		return search_run_driver(f, 0);
-	}
-	ret = run_numbers(f, NULL, NULL);
-	if (ret == 0 && !search_enough(f))
+	ret = run_numbers(f, range, NULL);
+	if (ret == 0 && !range && !search_enough(f))
 		ret = run_not_numbers(f);
-	if (ret == 0 && !search_enough(f))
+	if (ret == 0 && !range && !search_enough(f))
 		ret = run_unset(f);
 	return ret;
 }

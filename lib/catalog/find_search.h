@@ -24,13 +24,14 @@ struct search {
 	struct find_node *tree;		/* NULL: all */
 	const struct find_node *conjuncts[FIND_MAX_COMPARISONS + 2];
 	size_t conjunct_count;
-	struct find_set set;
+	struct find_set set;		/* only these, when it has bits */
 	struct sort sorts[FIND_MAX_SORT];
 	size_t sort_count;
 	/* What finds the fewest states: a conjunct, or the set; or neither. */
 	const struct find_node *driver;
 	bool set_drives;
 	int64_t estimate;
+	const struct find_node *given;	/* holds for all of the set */
 	bool counting;
 	int64_t *seqs;
 	int64_t count;
@@ -43,17 +44,18 @@ static inline bool search_enough(const struct search *f)
 	return f->query->limit >= 0 && f->count >= f->query->limit;
 }
 
-/*
- * What drives, and what satisfies the query among it, sorted; only states
- * below a seq (0: all).
- */
-int search_run_driver(struct search *f, int64_t below);
-/* All states from a seq on (0: all), each looked at, sorted. */
-int search_run_walk(struct search *f, int64_t from);
+/* What the driver finds and the query is satisfied by, sorted. */
+int search_run_driver(struct search *f);
+/* All states from one seq to below another, each looked at, sorted. */
+int search_run_walk(struct search *f, int64_t from, int64_t below);
 /*
  * In the order of the first sort key's index, which is an attribute's or a
  * parameter's.
  */
 int search_run_sorted(struct search *f);
+/* The same, but gives up after FIND_WALK rows: not enough may be found. */
+int search_try_sorted(struct search *f);
+/* Does the query limit the numbers of the first sort key? */
+bool search_sort_is_bounded(const struct search *f);
 
 #endif
