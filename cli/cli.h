@@ -123,7 +123,7 @@ void ui_progress_clear(void);
 
 /* ---- Text for people (out.c) ------------------------------------------- */
 
-/* Control bytes and what is not UTF-8 as \xNN; a newline becomes \n. */
+/* Control bytes and what is not UTF-8 as \xnn; a newline becomes \n. */
 void out_text(FILE *out, const char *text);
 /* The same, but newline and tab stay. */
 void out_block(FILE *out, const char *text);

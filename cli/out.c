@@ -52,7 +52,7 @@ static void escape(FILE *out, const char *text, const char *kept, bool line)
 		else if (*p == '\n')
 			fputs("\\n", out);
 		else
-			fprintf(out, "\\x%02X", *p);
+			fprintf(out, "\\x%02x", *p);
 		p += len ? len : 1;
 	}
 }

@@ -177,7 +177,7 @@ load helper
 	put f
 	tag f -m $'red \e[31m\nsecond'
 	dsv log
-	[[ $output == *'red \x1B[31m'* ]]
+	[[ $output == *'red \x1b[31m'* ]]
 	dsv log --oneline
 	assert "${#lines[@]}" 1
 	run ! grep -q $'\e' <<<"$output"

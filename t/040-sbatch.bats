@@ -92,8 +92,6 @@ EOF
 }
 
 @test "a refused submission leaves no fork, and its status is ours" {
-	dsv log --all --json
-	local before=$output
 	FAKE_FAIL=3 dsv -3 fork HEAD -b b1 --sbatch -- "my script.sh"
 	assert "$stderr" "sbatch: error: no"
 	assert "$output" ""
