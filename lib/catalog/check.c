@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "liveness.h"
+#include "prune.h"
+
+void check_release(struct check *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->count; i++) {
+		free(k->problems[i].kind);
+		free(k->problems[i].object);
+		free(k->problems[i].message);
+		free(k->problems[i].states);
+		free(k->problems[i].files);
+	}
+	free(k->problems);
+	free(k->bad);
+	k->problems = NULL;
+	k->bad = NULL;
+	k->count = k->bad_count = 0;
+}
+
+int check_problem(struct check *k, const char *kind, const char *object,
+		  bool repaired, struct dsv_err *err, const char *fmt, ...)
+{
+	struct check_problem p = { .repaired = repaired };
+	va_list ap;
+	int ret, len;
+
+	ret = list_grow((void **)&k->problems, k->count, sizeof(p), err);
+	if (ret < 0)
+		return ret;
+	va_start(ap, fmt);
+	len = vasprintf(&p.message, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		p.message = NULL;
+	p.kind = strdup(kind);
+	p.object = strdup(object);
+	k->problems[k->count++] = p;
+	return p.kind && p.object && p.message ? 0 : dsv_fail_nomem(err);
+}
+
+int check_concerns(struct check *k, size_t problem, int64_t seq,
+		   struct dsv_err *err)
+{
+	struct check_problem *p = &k->problems[problem];
+	int ret;
+
+	ret = list_grow((void **)&p->states, p->state_count, sizeof(seq), err);
+	if (ret == 0)
+		p->states[p->state_count++] = seq;
+	return ret;
+}
+
+int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
+		  size_t problem, struct dsv_err *err)
+{
+	int ret = list_grow((void **)&k->bad, k->bad_count, sizeof(*k->bad),
+			    err);
+
+	if (ret < 0)
+		return ret;
+	memcpy(k->bad[k->bad_count].hash, hash, HASH_BYTES);
+	k->bad[k->bad_count++].problem = problem;
+	return 0;
+}
+
+int check_interrupted(struct check *k, struct dsv_err *err)
+{
+	if (k->interrupted && *k->interrupted)
+		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+	return 0;
+}
+
+int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
+{
+	char *dir = str_format("%s/quarantine", k->c->dir);
+	char *to = str_format("%s/quarantine/%s-%lld", k->c->dir,
+			      fs_basename(path), (long long)now_ns());
+	int ret = 0;
+
+	if (!dir || !to)
+		ret = dsv_fail_nomem(err);
+	if (ret == 0)
+		ret = fs_make_dirs(dir, k->c->options.dir_mode, err);
+	if (ret == 0 && rename(path, to) < 0)
+		ret = dsv_fail_errno(err, "move '%s' aside", path);
+	free(dir);
+	free(to);
+	return ret;
+}
+
+static int check_database(struct check *k, struct dsv_err *err)
+{
+	struct query q = db_query_once(catalog_db(k->c),
+				       "PRAGMA integrity_check(20)");
+	int ret, bad = 0;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		const char *text = query_get_text(&q, 0);
+
+		if (text && !strcmp(text, "ok"))
+			continue;
+		bad++;
+		ret = check_problem(k, "database", "catalog.db", false, err,
+				    "%s", text ? text : "damaged");
+		if (ret < 0) {
+			query_end(&q);
+			return ret;
+		}
+	}
+	if (ret == DSV_ECORRUPT && bad == 0)
+		ret = check_problem(k, "database", "catalog.db", false, err,
+				    "it cannot be read");
+	return ret == DSV_ECORRUPT ? 0 : ret;
+}
+
+/* Rows that refer to nothing, or contradict each other. */
+struct row_check {
+	const char *kind;
+	const char *sql;	/* object, seq of the state or NULL, message */
+	const char *repair;	/* removes exactly these, or NULL */
+};
+
+static const struct row_check row_checks[] = {
+	{ "branch",
+	  "SELECT name, NULL, 'its head is no state' FROM branch"
+	  " WHERE NOT deleted AND head IS NOT NULL"
+	  " AND head NOT IN (SELECT seq FROM state)",
+	  "UPDATE branch SET head = (SELECT max(seq) FROM state s"
+	  " WHERE s.branch = branch.id AND s.pruned IS NULL)"
+	  " WHERE NOT deleted AND head IS NOT NULL"
+	  " AND head NOT IN (SELECT seq FROM state)" },
+	{ "branch",
+	  "SELECT b.name, s.seq, 'its head is a pruned state' FROM branch b"
+	  " JOIN state s ON s.seq = b.head WHERE NOT b.deleted"
+	  " AND s.pruned IS NOT NULL",
+	  "UPDATE branch SET head = (SELECT max(seq) FROM state s"
+	  " WHERE s.branch = branch.id AND s.pruned IS NULL)"
+	  " WHERE NOT deleted AND head IN"
+	  " (SELECT seq FROM state WHERE pruned IS NOT NULL)" },
+	{ "branch",
+	  "SELECT 'row ' || branch, seq, 'the state''s branch is missing'"
+	  " FROM state WHERE branch NOT IN (SELECT id FROM branch)", NULL },
+	{ "edge",
+	  "SELECT 'row ' || e.child, e.child, 'a parent is missing'"
+	  " FROM edge e WHERE e.parent NOT IN (SELECT seq FROM state)", NULL },
+	{ "edge",
+	  "SELECT 'row ' || e.child, NULL, 'parents of a state that is"
+	  " missing' FROM edge e WHERE e.child NOT IN"
+	  " (SELECT seq FROM state)",
+	  "DELETE FROM edge WHERE child NOT IN (SELECT seq FROM state)" },
+	{ "edge",
+	  "SELECT 'row ' || e.child, e.child, 'a parent is newer than its"
+	  " child' FROM edge e WHERE e.parent >= e.child", NULL },
+	{ "edge",
+	  "SELECT 'row ' || e.child, e.child, 'its generation is not above"
+	  " its parent''s' FROM edge e JOIN state c ON c.seq = e.child"
+	  " JOIN state p ON p.seq = e.parent"
+	  " WHERE c.generation <= p.generation", NULL },
+	{ "state",
+	  "SELECT lower(hex(id)), seq, 'its parameters are missing' FROM state"
+	  " WHERE status <> 3 AND params NOT IN (SELECT id FROM params)",
+	  NULL },
+	{ "state",
+	  "SELECT lower(hex(id)), seq, 'its manifest is missing' FROM state"
+	  " WHERE pruned IS NULL AND status = 0 AND (manifest IS NULL OR"
+	  " manifest NOT IN (SELECT id FROM manifest))", NULL },
+	{ "name",
+	  "SELECT name, NULL, 'it names no state' FROM name"
+	  " WHERE state NOT IN (SELECT seq FROM state)",
+	  "DELETE FROM name WHERE state NOT IN (SELECT seq FROM state)" },
+	{ "scope",
+	  "SELECT 'row ' || scope, NULL, 'it holds what is no state' FROM"
+	  " scope_state WHERE state NOT IN (SELECT seq FROM state)"
+	  " OR scope NOT IN (SELECT id FROM scope)",
+	  "DELETE FROM scope_state WHERE state NOT IN (SELECT seq FROM state)"
+	  " OR scope NOT IN (SELECT id FROM scope)" },
+	{ "attribute",
+	  "SELECT 'row ' || state, NULL, 'of no state or no key' FROM attr"
+	  " WHERE state NOT IN (SELECT seq FROM state)"
+	  " OR key NOT IN (SELECT id FROM key)",
+	  "DELETE FROM attr WHERE state NOT IN (SELECT seq FROM state)"
+	  " OR key NOT IN (SELECT id FROM key)" },
+	{ "outbox",
+	  "SELECT lower(hex(state)), NULL, 'a record that was never committed'"
+	  " FROM outbox WHERE state IS NOT NULL"
+	  " AND state NOT IN (SELECT id FROM state)", NULL },
+	{ "sequence",
+	  "SELECT 'meta', NULL, 'a state is newer than the last transaction'"
+	  " FROM state WHERE seq > (SELECT value FROM meta WHERE key = 'seq')"
+	  " LIMIT 1",
+	  "UPDATE meta SET value = (SELECT max(seq) FROM state)"
+	  " WHERE key = 'seq'" },
+	{ "chunk",
+	  "SELECT lower(hex(hash)), NULL, 'its segment is missing in the"
+	  " catalog' FROM chunk"
+	  " WHERE segment NOT IN (SELECT id FROM segment)", NULL },
+	{ "chunk",
+	  "SELECT lower(hex(a.hash)), NULL, 'it overlaps another' FROM chunk a"
+	  " JOIN chunk b ON b.segment = a.segment AND b.offset > a.offset"
+	  " AND b.offset < a.offset + a.stored"
+	  " WHERE b.offset = (SELECT min(offset) FROM chunk n"
+	  "  WHERE n.segment = a.segment AND n.offset > a.offset)", NULL },
+};
+
+static int check_one(struct check *k, const struct row_check *r, bool repaired,
+		     size_t *found, struct dsv_err *err)
+{
+	struct query q = db_query_once(catalog_db(k->c), r->sql);
+	int ret;
+
+	*found = 0;
+	while ((ret = query_step(&q, err)) > 0) {
+		const char *object = query_get_text(&q, 0);
+		const char *message = query_get_text(&q, 2);
+
+		ret = check_problem(k, r->kind, object ? object : "",
+				    repaired, err, "%s", message);
+		if (ret == 0 && !query_is_null(&q, 1))
+			ret = check_concerns(k, k->count - 1,
+					     query_get_int(&q, 1), err);
+		(*found)++;
+		if (ret < 0) {
+			query_end(&q);
+			break;
+		}
+	}
+	return ret;
+}
+
+static int repair_one(struct check *k, const struct row_check *r,
+		      size_t first, struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	ret = catalog_begin(k->c, err);
+	if (ret < 0)
+		return ret;
+	ret = db_exec(&k->c->writer, r->repair, err);
+	ret = catalog_end(k->c, ret, err);
+	for (i = first; ret == 0 && i < k->count; i++)
+		k->problems[i].repaired = true;
+	return ret;
+}
+
+int check_rows(struct check *k, struct dsv_err *err)
+{
+	size_t i, found;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < sizeof(row_checks) / sizeof(row_checks[0]);
+	     i++) {
+		size_t first = k->count;
+
+		ret = check_one(k, &row_checks[i], false, &found, err);
+		if (ret == 0 && found > 0 && k->repair && row_checks[i].repair)
+			ret = repair_one(k, &row_checks[i], first, err);
+		if (ret == 0)
+			ret = check_interrupted(k, err);
+	}
+	return ret;
+}
+
+/* Finish what crashes interrupted, so that it is not taken for damage. */
+static int finish_others(struct check *k, struct dsv_err *err)
+{
+	struct catalog_swept swept;
+	int64_t bytes, left;
+	int ret;
+
+	ret = catalog_begin(k->c, err);
+	if (ret == 0)
+		ret = catalog_end(k->c, 0, err);
+	if (ret == 0)
+		ret = catalog_condemn(k->c, k->s, &bytes, &left, err);
+	if (ret == 0)
+		ret = catalog_free_expired(k->c, k->s, 0, &bytes, err);
+	if (ret == 0)
+		ret = catalog_sweep(k->c, k->s, now_ns() - INT64_C(86400) *
+				    1000000000, &swept, err);
+	return ret;
+}
+
+static int count_all(struct check *k, struct dsv_err *err)
+{
+	struct catalog_totals totals;
+	int ret;
+
+	ret = catalog_totals(k->c, &totals, err);
+	if (ret < 0)
+		return ret;
+	k->states = totals.states;
+	k->segments = totals.segments;
+	k->chunks = totals.chunks;
+	return 0;
+}
+
+int catalog_check(struct check *k, struct dsv_err *err)
+{
+	static int (*const parts[])(struct check *k, struct dsv_err *err) = {
+		check_rows, check_records, check_journal, check_segments,
+		check_data, check_content, count_all,
+	};
+	size_t i;
+	int ret;
+
+	ret = check_database(k, err);
+	/* On a broken tree every other answer would be wrong. */
+	if (ret < 0 || k->count > 0)
+		return ret;
+	if (k->repair)
+		ret = finish_others(k, err);
+	for (i = 0; ret == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+		ret = parts[i](k, err);
+	return ret;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checking that catalog, records, journal and segments are whole and agree.
+ * Nothing takes a lock but to look again at what seems wrong (somebody may
+ * have been changing it), and to repair.
+ */
+#ifndef DSV_CATALOG_CHECK_H
+#define DSV_CATALOG_CHECK_H
+
+#include "catalog.h"
+
+struct check_problem {
+	char *kind;
+	char *object;
+	char *message;
+	bool repaired;
+	size_t state_count;
+	int64_t *states;	/* seqs; may be there twice */
+	int64_t manifest;	/* whose states were noted last */
+	size_t file_count;
+	char *files;		/* the first of them, or NULL */
+};
+
+/* A chunk that cannot be had, and the problem that says why. */
+struct check_bad {
+	unsigned char hash[HASH_BYTES];
+	size_t problem;
+};
+
+struct check {
+	struct catalog *c;
+	struct store *s;
+	bool repair;
+	bool shared;
+	double data_percent;
+	const volatile int *interrupted;
+	void (*progress)(void *arg, int64_t done_bytes, int64_t total_bytes);
+	void *progress_arg;
+
+	size_t count;
+	struct check_problem *problems;
+	size_t bad_count;
+	struct check_bad *bad;
+	int64_t states, segments, chunks, data_bytes;
+};
+
+/* Everything; the problems are in k. */
+int catalog_check(struct check *k, struct dsv_err *err);
+void check_release(struct check *k);
+
+/* ---- The parts ------------------------------------------------------------ */
+
+/* Note a problem; its index is count - 1. */
+int check_problem(struct check *k, const char *kind, const char *object,
+		  bool repaired, struct dsv_err *err, const char *fmt, ...)
+	__attribute__((format(printf, 6, 7)));
+/* A state is concerned. */
+int check_concerns(struct check *k, size_t problem, int64_t seq,
+		   struct dsv_err *err);
+/* problem makes a chunk unreadable. */
+int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
+		  size_t problem, struct dsv_err *err);
+int check_interrupted(struct check *k, struct dsv_err *err);
+
+int check_rows(struct check *k, struct dsv_err *err);
+int check_segments(struct check *k, struct dsv_err *err);
+int check_data(struct check *k, struct dsv_err *err);
+int check_content(struct check *k, struct dsv_err *err);
+int check_records(struct check *k, struct dsv_err *err);
+int check_journal(struct check *k, struct dsv_err *err);
+
+/* Move a file aside, to quarantine/: nothing is deleted. */
+int check_quarantine(struct check *k, const char *path, struct dsv_err *err);
+
+#endif

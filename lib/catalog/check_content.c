@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the states down: manifests, recipes, chunks; and up again: what each
+ * of them counts, and which states and files a defect concerns.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "content.h"
+#include "liveness.h"
+
+enum { FILES_NAMED = 5 };
+
+/* What is known of a recipe, by its row. */
+struct known {
+	int32_t uses;		/* manifests in use that name it */
+	int32_t manifest;	/* that was counted last */
+	bool seen;
+	size_t problem_count;
+	size_t *problems;
+};
+
+struct pass {
+	struct check *k;
+	bool repair;
+	bool unreadable;	/* a manifest: recipes cannot be counted */
+	int64_t limit;		/* rows of recipes are below */
+	struct known *known;
+	size_t sorted_bad;
+	int64_t manifest;	/* row */
+	unsigned char hash[HASH_BYTES];
+	int64_t refs, expected;
+};
+
+static int compare_bad(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_BYTES);
+}
+
+static const struct check_bad *find_bad(const struct pass *p,
+					const unsigned char *hash)
+{
+	const struct check *k = p->k;
+	const struct check_bad *found = NULL;
+	size_t i;
+
+	if (p->sorted_bad > 0)
+		found = bsearch(hash, k->bad, p->sorted_bad, sizeof(*k->bad),
+				compare_bad);
+	for (i = p->sorted_bad; !found && i < k->bad_count; i++)
+		if (!memcmp(k->bad[i].hash, hash, HASH_BYTES))
+			found = &k->bad[i];
+	return found;
+}
+
+static int run_on(struct check *k, const char *sql,
+		  const unsigned char hash[HASH_BYTES], int64_t id,
+		  struct dsv_err *err)
+{
+	struct query q = db_query(&k->c->writer, sql);
+
+	query_hash(&q, ":hash", hash);
+	query_int(&q, ":id", id);
+	return query_run(&q, err);
+}
+
+static const char link_recipe[] =
+	"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
+	" SELECT segment, :id FROM chunk WHERE hash = :hash";
+static const char link_manifest[] =
+	"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
+	" SELECT segment, :id FROM chunk WHERE hash = :hash";
+
+/* Does the segment know who needs the chunk?  Else it would be freed. */
+static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
+		      int64_t id, bool manifest, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	int64_t n;
+	struct query q = db_query(catalog_db(p->k->c), manifest ?
+		"SELECT 1 FROM chunk c JOIN manifest_segment t"
+		" ON t.segment = c.segment WHERE c.hash = :hash"
+		" AND t.manifest = :id" :
+		"SELECT 1 FROM chunk c JOIN recipe_segment t"
+		" ON t.segment = c.segment WHERE c.hash = :hash"
+		" AND t.recipe = :id");
+	int ret;
+
+	query_hash(&q, ":hash", hash);
+	query_int(&q, ":id", id);
+	ret = query_one_int(&q, &n, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	hash_to_hex(hash, hex);
+	ret = check_problem(p->k, "link", hex, p->repair, err, "its segment"
+			    " does not know that the chunk is needed");
+	if (ret == 0 && p->repair)
+		ret = run_on(p->k, manifest ? link_manifest : link_recipe,
+			     hash, id, err);
+	return ret;
+}
+
+/*
+ * The chunk of something in use: 1: *problem says why it cannot be had; 0:
+ * it is there.
+ */
+static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
+		       int64_t id, bool manifest, size_t *problem,
+		       struct dsv_err *err)
+{
+	const struct check_bad *bad = find_bad(p, hash);
+	char hex[HASH_HEX_SIZE];
+	int64_t status = 0;
+	struct query q;
+	int ret;
+
+	if (bad) {
+		*problem = bad->problem;
+		return 1;
+	}
+	q = db_query(catalog_db(p->k->c),
+		     "SELECT status FROM chunk WHERE hash = :hash");
+	query_hash(&q, ":hash", hash);
+	ret = query_one_int(&q, &status, err);
+	if (ret < 0)
+		return ret;
+	hash_to_hex(hash, hex);
+	if (ret == 0 || status == CHUNK_BAD) {
+		ret = check_problem(p->k, "chunk", hex, false, err, "%s",
+				    ret ? "its bytes are wrong; tag the right"
+				    " ones again to heal it" :
+				    "it is needed, and not stored");
+		*problem = p->k->count - 1;
+		if (ret == 0)
+			ret = check_add_bad(p->k, hash, *problem, err);
+		return ret < 0 ? ret : 1;
+	}
+	if (status == CHUNK_CONDEMNED) {
+		ret = check_problem(p->k, "chunk", hex, p->repair, err,
+				    "it is needed, and condemned");
+		if (ret == 0 && p->repair)
+			ret = run_on(p->k, "UPDATE chunk SET status = 0,"
+				     " since = NULL WHERE hash = :hash"
+				     " AND :id", hash, 1, err);
+		if (ret < 0)
+			return ret;
+	}
+	return check_link(p, hash, id, manifest, err);
+}
+
+static int add_problem(struct known *r, size_t problem, struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < r->problem_count; i++)
+		if (r->problems[i] == problem)
+			return 0;
+	ret = list_grow((void **)&r->problems, r->problem_count,
+			sizeof(problem), err);
+	if (ret == 0)
+		r->problems[r->problem_count++] = problem;
+	return ret;
+}
+
+static int check_recipe(struct pass *p, int64_t id,
+			const unsigned char hash[HASH_BYTES],
+			struct dsv_err *err)
+{
+	struct known *r = &p->known[id];
+	struct recipe recipe = RECIPE_INIT;
+	struct dsv_err why = { DSV_OK, "" };
+	char hex[HASH_HEX_SIZE];
+	size_t problem = 0, i;
+	int ret;
+
+	r->seen = true;
+	ret = check_chunk(p, hash, id, false, &problem, err);
+	if (ret != 0)
+		return ret < 0 ? ret : add_problem(r, problem, err);
+	ret = store_read_recipe(p->k->s, hash, &recipe, &why);
+	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND) {
+		hash_to_hex(hash, hex);
+		ret = check_problem(p->k, "recipe", hex, false, err, "%s",
+				    why.msg);
+		return ret < 0 ? ret : add_problem(r, p->k->count - 1, err);
+	}
+	if (ret < 0)
+		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+	for (i = 0; ret >= 0 && i < recipe.count; i++) {
+		if (recipe.items[i].op != RECIPE_RANGE)
+			continue;
+		ret = check_chunk(p, recipe.items[i].chunk, id, false,
+				  &problem, err);
+		if (ret > 0)
+			ret = add_problem(r, problem, err);
+	}
+	recipe_release(&recipe);
+	return ret;
+}
+
+/* The states of the manifest, once for each problem. */
+static int concern_states(struct pass *p, size_t problem, const char *file,
+			  struct dsv_err *err)
+{
+	struct check_problem *x = &p->k->problems[problem];
+	struct query q;
+	int ret = 0;
+
+	if (file && x->file_count++ < FILES_NAMED) {
+		char *more = str_format("%s%s%s", x->files ? x->files : "",
+					x->files ? ", " : "", file);
+
+		if (!more)
+			return dsv_fail_nomem(err);
+		free(x->files);
+		x->files = more;
+	}
+	if (x->manifest == p->manifest)
+		return 0;
+	x->manifest = p->manifest;
+	q = db_query(catalog_db(p->k->c),
+		     "SELECT seq FROM state WHERE manifest = :manifest"
+		     " AND pruned IS NULL ORDER BY seq");
+	query_int(&q, ":manifest", p->manifest);
+	while ((ret = query_step(&q, err)) > 0) {
+		ret = check_concerns(p->k, problem, query_get_int(&q, 0), err);
+		if (ret < 0) {
+			query_end(&q);
+			break;
+		}
+	}
+	return ret;
+}
+
+static int check_entry(struct pass *p, const struct manifest_entry *e,
+		       struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	int64_t id = 0;
+	struct known *r;
+	size_t i;
+	struct query q = db_query(catalog_db(p->k->c),
+		"SELECT id FROM recipe WHERE hash = :hash");
+	int ret;
+
+	query_hash(&q, ":hash", e->recipe);
+	ret = query_one_int(&q, &id, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 0) {
+		hash_to_hex(e->recipe, hex);
+		ret = check_problem(p->k, "recipe", hex, false, err,
+				    "the catalog does not know it");
+		return ret < 0 ? ret : concern_states(p, p->k->count - 1,
+						      e->path, err);
+	}
+	if (id >= p->limit)
+		return 0;
+	r = &p->known[id];
+	ret = r->seen ? 0 : check_recipe(p, id, e->recipe, err);
+	if (r->manifest != (int32_t)p->manifest) {
+		r->manifest = (int32_t)p->manifest;
+		r->uses++;
+	}
+	for (i = 0; ret >= 0 && i < r->problem_count; i++)
+		ret = concern_states(p, r->problems[i], e->path, err);
+	return ret < 0 ? ret : 0;
+}
+
+static int check_count(struct pass *p, const char *what, const char *sql,
+		       const unsigned char hash[HASH_BYTES], int64_t id,
+		       int64_t is, int64_t should, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	struct query q;
+	int ret;
+
+	if (is == should)
+		return 0;
+	hash_to_hex(hash, hex);
+	ret = check_problem(p->k, "count", hex, p->repair, err, "the %s counts"
+			    " %lld uses and has %lld", what, (long long)is,
+			    (long long)should);
+	if (ret < 0 || !p->repair)
+		return ret;
+	q = db_query(&p->k->c->writer, sql);
+	query_int(&q, ":refs", should);
+	query_int(&q, ":id", id);
+	return query_run(&q, err);
+}
+
+static int check_manifest(struct pass *p, struct dsv_err *err)
+{
+	struct manifest files = MANIFEST_INIT;
+	struct dsv_err why = { DSV_OK, "" };
+	char hex[HASH_HEX_SIZE];
+	size_t problem = 0, i;
+	int ret;
+
+	ret = check_count(p, "manifest", "UPDATE manifest SET refs = :refs"
+			  " WHERE id = :id", p->hash, p->manifest, p->refs,
+			  p->expected, err);
+	if (ret < 0 || p->expected == 0)
+		return ret;
+	ret = check_chunk(p, p->hash, p->manifest, true, &problem, err);
+	if (ret > 0) {
+		p->unreadable = true;
+		return concern_states(p, problem, NULL, err);
+	}
+	if (ret == 0)
+		ret = store_read_manifest(p->k->s, p->hash, &files, &why);
+	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND) {
+		p->unreadable = true;
+		hash_to_hex(p->hash, hex);
+		ret = check_problem(p->k, "manifest", hex, false, err, "%s",
+				    why.msg);
+		return ret < 0 ? ret : concern_states(p, p->k->count - 1,
+						      NULL, err);
+	}
+	if (ret < 0 && why.msg[0])
+		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+	for (i = 0; ret == 0 && i < files.count; i++)
+		if (files.entries[i].type == DSV_FILE)
+			ret = check_entry(p, &files.entries[i], err);
+	manifest_release(&files);
+	return ret;
+}
+
+/* 1: the next manifest after p->manifest. */
+static int next_manifest(struct pass *p, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(p->k->c),
+		"SELECT m.id, m.hash, m.refs, (SELECT count(*) FROM state s"
+		" WHERE s.manifest = m.id AND s.pruned IS NULL) FROM manifest m"
+		" WHERE m.id > :after ORDER BY m.id LIMIT 1");
+	int ret;
+
+	query_int(&q, ":after", p->manifest);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	p->manifest = query_get_int(&q, 0);
+	query_get_hash(&q, 1, p->hash);
+	p->refs = query_get_int(&q, 2);
+	p->expected = query_get_int(&q, 3);
+	query_end(&q);
+	return 1;
+}
+
+static int next_recipe(struct pass *p, int64_t *id,
+		       unsigned char hash[HASH_BYTES], int64_t *refs,
+		       struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(p->k->c),
+		"SELECT id, hash, refs FROM recipe WHERE id > :after"
+		" ORDER BY id LIMIT 1");
+	int ret;
+
+	query_int(&q, ":after", *id);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	*id = query_get_int(&q, 0);
+	query_get_hash(&q, 1, hash);
+	*refs = query_get_int(&q, 2);
+	query_end(&q);
+	return *id < p->limit;
+}
+
+static int count_recipes(struct pass *p, struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	int64_t id = 0, refs;
+	int ret;
+
+	/* What an unreadable manifest names is in use, and unknown. */
+	if (p->unreadable)
+		return 0;
+	while ((ret = next_recipe(p, &id, hash, &refs, err)) > 0) {
+		ret = check_count(p, "recipe", "UPDATE recipe SET refs = :refs"
+				  " WHERE id = :id", hash, id, refs,
+				  p->known[id].uses, err);
+		if (ret < 0)
+			break;
+	}
+	return ret;
+}
+
+static int run_pass(struct check *k, bool repair, struct dsv_err *err)
+{
+	struct pass p = { .k = k, .repair = repair };
+	struct query q;
+	int64_t i;
+	int ret;
+
+	if (k->bad_count > 0)
+		qsort(k->bad, k->bad_count, sizeof(*k->bad), compare_bad);
+	p.sorted_bad = k->bad_count;
+	q = db_query(catalog_db(k->c),
+		     "SELECT coalesce(max(id), 0) + 1 FROM recipe");
+	ret = query_one_int(&q, &p.limit, err);
+	if (ret < 0)
+		return ret;
+	p.known = calloc((size_t)p.limit, sizeof(*p.known));
+	if (!p.known)
+		return dsv_fail_nomem(err);
+	while ((ret = next_manifest(&p, err)) > 0) {
+		ret = check_manifest(&p, err);
+		if (ret == 0)
+			ret = check_interrupted(k, err);
+		if (ret < 0)
+			break;
+	}
+	if (ret == 0)
+		ret = count_recipes(&p, err);
+	for (i = 0; i < p.limit; i++)
+		free(p.known[i].problems);
+	free(p.known);
+	return ret;
+}
+
+/* Forget what a pass has found. */
+static void undo(struct check *k, size_t problems, size_t bad)
+{
+	size_t i;
+
+	for (i = problems; i < k->count; i++) {
+		free(k->problems[i].kind);
+		free(k->problems[i].object);
+		free(k->problems[i].message);
+		free(k->problems[i].states);
+		free(k->problems[i].files);
+	}
+	k->count = problems;
+	for (i = 0; i < bad; i++) {
+		struct check_problem *p = &k->problems[k->bad[i].problem];
+
+		p->state_count = 0;
+		p->manifest = 0;
+		p->file_count = 0;
+		free(p->files);
+		p->files = NULL;
+	}
+}
+
+/* Keep only what was there before the pass, which has sorted it. */
+static void undo_bad(struct check *k, size_t problems, size_t *bad)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < k->bad_count; i++)
+		if (k->bad[i].problem < problems)
+			k->bad[n++] = k->bad[i];
+	k->bad_count = *bad = n;
+}
+
+int check_content(struct check *k, struct dsv_err *err)
+{
+	size_t problems = k->count;
+	size_t bad = k->bad_count;
+	int ret;
+
+	ret = run_pass(k, false, err);
+	if (ret < 0 || k->count == problems || access(k->c->path, W_OK) < 0)
+		return ret;
+	/* Others may have committed between two looks: once more, alone. */
+	undo_bad(k, problems, &bad);
+	undo(k, problems, bad);
+	ret = catalog_begin(k->c, err);
+	if (ret < 0)
+		return ret;
+	ret = run_pass(k, k->repair, err);
+	return catalog_end(k->c, ret, err);
+}

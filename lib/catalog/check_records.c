@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records and journal against the catalog.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "check.h"
+#include "journal.h"
+#include "liveness.h"
+#include "schema.h"
+
+#define RECORD_LIMIT_BYTES (64u << 20)
+
+struct state {
+	int64_t seq;
+	unsigned char id[HASH_BYTES];
+	unsigned char manifest[HASH_BYTES];
+	bool has_manifest;
+	char kind[16];
+};
+
+static int next_state(struct check *k, int64_t after, struct state *out,
+		      struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT s.seq, s.id, m.hash, s.kind FROM state s"
+		" LEFT JOIN manifest m ON m.id = s.manifest"
+		" AND s.capture IS NULL WHERE s.seq > :after"
+		" AND s.status <> 3 ORDER BY s.seq LIMIT 1");
+	int ret;
+
+	query_int(&q, ":after", after);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	out->seq = query_get_int(&q, 0);
+	query_get_hash(&q, 1, out->id);
+	out->has_manifest = query_get_hash(&q, 2, out->manifest);
+	snprintf(out->kind, sizeof(out->kind), "%s", query_get_text(&q, 3));
+	query_end(&q);
+	return 1;
+}
+
+/* 1: its record is in the outbox: *record (may be NULL) gets it. */
+static int in_outbox(struct check *k, const struct state *s,
+		     struct str *record, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT record FROM outbox WHERE state = :id");
+	const void *data;
+	size_t len;
+	int ret;
+
+	query_hash(&q, ":id", s->id);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	data = query_get_blob(&q, 0, &len);
+	if (record)
+		str_add(record, data, len);
+	query_end(&q);
+	return 1;
+}
+
+static int check_parents(struct check *k, const struct state *s,
+			 const json_t *parents, bool *agree,
+			 struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	char hex[HASH_HEX_SIZE];
+	size_t n = 0;
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT p.id FROM edge e JOIN state p ON p.seq = e.parent"
+		" WHERE e.child = :seq ORDER BY e.ordinal");
+	int ret;
+
+	query_int(&q, ":seq", s->seq);
+	while ((ret = query_step(&q, err)) > 0) {
+		const char *parent =
+			json_string_value(json_array_get(parents, n++));
+
+		query_get_hash(&q, 0, id);
+		hash_to_hex(id, hex);
+		if (!parent || strcmp(parent, hex) != 0)
+			*agree = false;
+	}
+	if (n != json_array_size(parents))
+		*agree = false;
+	return ret;
+}
+
+/* Does the record say what the catalog says? */
+static int agrees(struct check *k, const struct state *s,
+		  const struct str *text, bool *agree, struct dsv_err *err)
+{
+	json_t *record = json_loadb(text->data, text->len, 0, NULL);
+	const char *kind = json_string_value(json_object_get(record, "kind"));
+	const char *content = json_string_value(json_object_get(record,
+								"content"));
+	char hex[HASH_HEX_SIZE];
+	int ret;
+
+	*agree = kind && !strcmp(kind, s->kind);
+	hash_to_hex(s->manifest, hex);
+	if (s->has_manifest && (!content || strcmp(content, hex) != 0))
+		*agree = false;
+	ret = check_parents(k, s, json_object_get(record, "parents"), agree,
+			    err);
+	json_decref(record);
+	return ret;
+}
+
+static int rewrite(struct check *k, const char *path, const struct state *s,
+		   bool *done, struct dsv_err *err)
+{
+	struct str record = STR_INIT;
+	int ret;
+
+	*done = false;
+	ret = in_outbox(k, s, &record, err);
+	if (ret > 0) {
+		ret = access(path, F_OK) == 0 ? check_quarantine(k, path, err)
+			: 0;
+		if (ret == 0)
+			ret = fs_replace(path, record.data, record.len,
+					 k->c->options.file_mode, err);
+		*done = ret == 0;
+	}
+	str_release(&record);
+	return ret;
+}
+
+static int note(struct check *k, const struct state *s, const char *path,
+		const char *what, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	bool done = false;
+	int ret = 0;
+
+	hash_to_hex(s->id, hex);
+	if (k->repair)
+		ret = rewrite(k, path, s, &done, err);
+	if (ret == 0)
+		ret = check_problem(k, "record", hex, done, err, "%s", what);
+	if (ret == 0)
+		ret = check_concerns(k, k->count - 1, s->seq, err);
+	return ret;
+}
+
+static int check_record(struct check *k, const struct state *s,
+			struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	struct str text = STR_INIT;
+	char hex[HASH_HEX_SIZE];
+	char *path;
+	bool agree = true;
+	int ret;
+
+	hash_to_hex(s->id, hex);
+	path = str_format("%s/states/%.2s/%s", k->c->dir, hex, hex);
+	if (!path)
+		return dsv_fail_nomem(err);
+	ret = fs_read(path, RECORD_LIMIT_BYTES, &text, err);
+	if (ret == DSV_ENOTFOUND) {
+		/* The next writer will write it. */
+		ret = in_outbox(k, s, NULL, err);
+		if (ret == 0)
+			ret = note(k, s, path, "the state's record is missing",
+				   err);
+		else if (ret > 0)
+			ret = 0;
+	} else if (ret == 0 && !hash_bytes(text.data ? text.data : "",
+					   text.len, hash)) {
+		ret = dsv_fail_nomem(err);
+	} else if (ret == DSV_ECORRUPT ||
+		   (ret == 0 && memcmp(hash, s->id, HASH_BYTES) != 0)) {
+		ret = note(k, s, path, "the state's record does not have its"
+			   " hash", err);
+	} else if (ret == 0) {
+		ret = agrees(k, s, &text, &agree, err);
+		if (ret == 0 && !agree)
+			ret = note(k, s, path, "record and catalog differ",
+				   err);
+	}
+	str_release(&text);
+	free(path);
+	return ret;
+}
+
+/* A file of states/ that the catalog has no state for. */
+static int check_name(struct check *k, const char *dir, const char *name,
+		      struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	int64_t status = 0;
+	char *path;
+	struct query q;
+	int ret;
+
+	if (!hash_from_hex(name, id))
+		return 0;
+	q = db_query(catalog_db(k->c), "SELECT status FROM state"
+		     " WHERE id = :id");
+	query_hash(&q, ":id", id);
+	ret = query_one_int(&q, &status, err);
+	if (ret < 0 || (ret > 0 && status != STATE_FORGOTTEN))
+		return ret < 0 ? ret : 0;
+	if (ret == 0)
+		return check_problem(k, "record", name, false, err,
+				     "a record of a state that the catalog"
+				     " does not know");
+	path = str_format("%s/%s", dir, name);
+	ret = path && k->repair && unlink(path) == 0;
+	free(path);
+	return check_problem(k, "record", name, ret > 0, err, "the record of a"
+			     " state that was forgotten");
+}
+
+static int check_dir(struct check *k, int number, struct dsv_err *err)
+{
+	char *dir = str_format("%s/states/%02x", k->c->dir, number);
+	struct dirent *e;
+	DIR *d;
+	int ret = 0;
+
+	if (!dir)
+		return dsv_fail_nomem(err);
+	d = opendir(dir);
+	if (!d && errno != ENOENT)
+		ret = dsv_fail_errno(err, "open directory '%s'", dir);
+	while (ret == 0 && d && (e = readdir(d)) != NULL)
+		ret = check_name(k, dir, e->d_name, err);
+	if (d)
+		closedir(d);
+	free(dir);
+	return ret;
+}
+
+int check_records(struct check *k, struct dsv_err *err)
+{
+	struct state s = { .seq = -1 };
+	int i, ret;
+
+	while ((ret = next_state(k, s.seq, &s, err)) > 0) {
+		ret = check_record(k, &s, err);
+		if (ret == 0)
+			ret = check_interrupted(k, err);
+		if (ret < 0)
+			return ret;
+	}
+	for (i = 0; ret == 0 && i < 256; i++)
+		ret = check_dir(k, i, err);
+	return ret;
+}
+
+/* ---- Journal --------------------------------------------------------------- */
+
+/* The numbers of the lines that were read. */
+struct seen {
+	size_t count;
+	int64_t *seqs;
+	int64_t torn;	/* number of the first line that is, 0: none */
+};
+
+static int check_line(struct seen *seen, const char *line, size_t len,
+		      int64_t number, struct dsv_err *err)
+{
+	const char *json;
+	int64_t seq;
+	int ret;
+
+	if (len == 0)
+		return 0;
+	/* A crash tears a line, and it is written again: no defect. */
+	if (!journal_parse(line, len, &seq, &json)) {
+		if (seen->torn == 0)
+			seen->torn = number;
+		return 0;
+	}
+	ret = list_grow((void **)&seen->seqs, seen->count, sizeof(seq), err);
+	if (ret == 0)
+		seen->seqs[seen->count++] = seq;
+	return ret;
+}
+
+/*
+ * Every transaction has its line; the outbox holds what is not written yet.
+ */
+static int check_gaps(struct check *k, struct seen *seen, int64_t last,
+		      struct dsv_err *err)
+{
+	char object[48];
+	int64_t next = 1;
+	size_t i;
+	int ret = 0;
+
+	if (seen->count > 0)
+		qsort(seen->seqs, seen->count, sizeof(*seen->seqs),
+		      compare_ids);
+	for (i = 0; ret == 0 && i <= seen->count; i++) {
+		int64_t seq = i < seen->count ? seen->seqs[i] : last + 1;
+
+		if (seq > last + 1)
+			break;
+		if (seq > next) {
+			snprintf(object, sizeof(object), "transaction %lld",
+				 (long long)next);
+			ret = seen->torn ?
+				check_problem(k, "journal", object, false, err,
+					      "%lld lines are missing; line"
+					      " %lld is torn or changed",
+					      (long long)(seq - next),
+					      (long long)seen->torn) :
+				check_problem(k, "journal", object, false, err,
+					      "%lld lines are missing",
+					      (long long)(seq - next));
+		}
+		if (seq >= next)
+			next = seq + 1;
+	}
+	return ret;
+}
+
+/* What is published at least: transactions before those of the outbox. */
+static int published(struct check *k, int64_t *last, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT coalesce((SELECT min(seq) - 1 FROM outbox),"
+		" (SELECT value FROM meta WHERE key = 'seq'))");
+	int ret = query_one_int(&q, last, err);
+
+	return ret < 0 ? ret : 0;
+}
+
+/* Or is somebody writing it just now? */
+static int check_tail(struct check *k, FILE *file, struct dsv_err *err)
+{
+	struct stat before, after;
+
+	if (fstat(fileno(file), &before) < 0)
+		return dsv_fail_errno(err, "stat the journal");
+	usleep(100000);
+	if (fstat(fileno(file), &after) < 0)
+		return dsv_fail_errno(err, "stat the journal");
+	if (before.st_size != after.st_size)
+		return 0;
+	return check_problem(k, "journal", "last line", false, err,
+			     "the line is torn");
+}
+
+int check_journal(struct check *k, struct dsv_err *err)
+{
+	char *path = str_format("%s/journal", k->c->dir);
+	struct seen seen = { 0, NULL, 0 };
+	int64_t last = 0, number = 0;
+	size_t size = 0;
+	char *line = NULL;
+	FILE *file = NULL;
+	ssize_t len;
+	int ret;
+
+	ret = path ? published(k, &last, err) : dsv_fail_nomem(err);
+	if (ret == 0 && !(file = fopen(path, "re")) && errno != ENOENT)
+		ret = dsv_fail_errno(err, "open '%s'", path);
+	while (ret == 0 && file && (len = getline(&line, &size, file)) > 0) {
+		if (line[len - 1] == '\n')
+			ret = check_line(&seen, line, (size_t)len - 1,
+					 ++number, err);
+		else
+			ret = check_tail(k, file, err);
+	}
+	if (ret == 0)
+		ret = check_gaps(k, &seen, last, err);
+	if (file)
+		fclose(file);
+	free(seen.seqs);
+	free(line);
+	free(path);
+	return ret;
+}

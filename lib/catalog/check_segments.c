@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segments on disk against their rows.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/pool.h"
+#include "check.h"
+#include "liveness.h"
+#include "prune.h"
+
+/* A segment that no row knows may be that of a tag that goes on. */
+#define ORPHAN_AGE_NS (INT64_C(3600) * 1000000000)
+
+enum { BATCH = 512 };
+
+struct segment {
+	int64_t id;
+	char name[SEGMENT_NAME_SIZE];
+	bool staged;
+	size_t count;
+	struct chunk *chunks;	/* by offset, not the bad ones */
+};
+
+static char *path_of(struct check *k, const char *name, const char *suffix)
+{
+	return str_format("%s/segments/%.2s/%s%s", k->c->dir, name, name,
+			  suffix);
+}
+
+/* 1: the next segment after id. */
+static int next_segment(struct check *k, int64_t after, struct segment *out,
+			struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT id, name, staged IS NOT NULL FROM segment"
+		" WHERE id > :after ORDER BY id LIMIT 1");
+	int ret;
+
+	query_int(&q, ":after", after);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	out->id = query_get_int(&q, 0);
+	snprintf(out->name, sizeof(out->name), "%s", query_get_text(&q, 1));
+	out->staged = query_get_int(&q, 2);
+	query_end(&q);
+	return 1;
+}
+
+static int load_chunks(struct check *k, struct segment *g, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT hash, offset, length, stored, crc, encoding FROM chunk"
+		" WHERE segment = :segment AND status <> 2 ORDER BY offset");
+	int ret;
+
+	g->count = 0;
+	query_int(&q, ":segment", g->id);
+	while ((ret = query_step(&q, err)) > 0) {
+		struct chunk *chunk;
+
+		ret = list_grow((void **)&g->chunks, g->count,
+				sizeof(*g->chunks), err);
+		if (ret < 0) {
+			query_end(&q);
+			break;
+		}
+		chunk = &g->chunks[g->count++];
+		memset(chunk, 0, sizeof(*chunk));
+		query_get_hash(&q, 0, chunk->hash);
+		memcpy(chunk->segment, g->name, sizeof(g->name));
+		chunk->offset = query_get_int(&q, 1);
+		chunk->length = (uint32_t)query_get_int(&q, 2);
+		chunk->stored_length = (uint32_t)query_get_int(&q, 3);
+		chunk->crc32c = (uint32_t)query_get_int(&q, 4);
+		chunk->encoding = (uint8_t)query_get_int(&q, 5);
+	}
+	return ret;
+}
+
+/* NULL: the index says what the rows say. */
+static const char *compare_index(const struct segment *g,
+				 const struct segment_index *index)
+{
+	size_t i, at = 0;
+
+	for (i = 0; i < g->count; i++) {
+		const struct chunk *row = &g->chunks[i];
+		const struct chunk *entry;
+
+		while (at < index->count &&
+		       index->chunks[at].offset < row->offset)
+			at++;
+		if (at == index->count)
+			return "it lacks chunks";
+		entry = &index->chunks[at];
+		if (entry->offset != row->offset ||
+		    memcmp(entry->hash, row->hash, HASH_BYTES) != 0 ||
+		    entry->stored_length != row->stored_length ||
+		    entry->crc32c != row->crc32c)
+			return "it does not say what the catalog says";
+	}
+	return NULL;
+}
+
+/* What is wrong with the index, or NULL. */
+static int index_defect(struct check *k, struct segment *g,
+			const char **defect, struct dsv_err *err)
+{
+	struct segment_index index = { .count = 0 };
+	int ret;
+
+	*defect = NULL;
+	ret = load_chunks(k, g, err);
+	if (ret < 0 || g->count == 0)
+		return ret;
+	ret = segment_index_read(k->s, g->name, &index, NULL);
+	if (ret == DSV_ENOTFOUND)
+		*defect = "it is missing";
+	else if (ret == DSV_ECORRUPT)
+		*defect = "it is damaged";
+	else if (ret < 0)
+		return dsv_fail(err, (enum dsv_code)ret, "read the index of"
+				" segment '%s'", g->name);
+	else
+		*defect = compare_index(g, &index);
+	segment_index_release(&index);
+	return 0;
+}
+
+static int repair_index(struct check *k, struct segment *g,
+			struct dsv_err *err)
+{
+	char *path = path_of(k, g->name, ".idx");
+	int ret = path ? 0 : dsv_fail_nomem(err);
+
+	if (ret == 0 && access(path, F_OK) == 0)
+		ret = check_quarantine(k, path, err);
+	if (ret == 0)
+		ret = catalog_write_index(k->c, k->s, g->name, err);
+	free(path);
+	return ret;
+}
+
+static int check_index(struct check *k, struct segment *g,
+		       struct dsv_err *err)
+{
+	const char *defect;
+	bool locked = false;
+	int ret;
+
+	ret = index_defect(k, g, &defect, err);
+	if (ret < 0 || !defect)
+		return ret;
+	/* Somebody may have been freeing: look again when nobody is. */
+	if (access(k->c->path, W_OK) == 0) {
+		ret = catalog_begin(k->c, err);
+		if (ret < 0)
+			return ret;
+		locked = true;
+		ret = index_defect(k, g, &defect, err);
+	}
+	if (ret == 0 && defect && k->repair && locked)
+		ret = repair_index(k, g, err);
+	if (ret == 0 && defect)
+		ret = check_problem(k, "index", g->name, k->repair && locked,
+				    err, "the index of the segment: %s",
+				    defect);
+	return locked ? catalog_end(k->c, ret, err) : ret;
+}
+
+/* A row that is still there makes a missing file a defect. */
+static int is_still_there(struct check *k, const struct segment *g,
+			  struct dsv_err *err)
+{
+	int64_t n;
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT 1 FROM segment WHERE id = :id");
+
+	query_int(&q, ":id", g->id);
+	return query_one_int(&q, &n, err);
+}
+
+static int add_bad_from(struct check *k, const struct segment *g,
+			int64_t size_bytes, struct dsv_err *err)
+{
+	size_t problem = k->count - 1;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < g->count; i++) {
+		const struct chunk *chunk = &g->chunks[i];
+
+		if (chunk->offset + chunk->stored_length > size_bytes)
+			ret = check_add_bad(k, chunk->hash, problem, err);
+	}
+	return ret;
+}
+
+static int check_mode(struct check *k, const char *path, const char *object,
+		      mode_t wrong, struct dsv_err *err)
+{
+	bool repaired = false;
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !(st.st_mode & wrong))
+		return 0;
+	/* Nobody's files are changed by another. */
+	if (k->repair && st.st_uid == geteuid())
+		repaired = chmod(path, st.st_mode & 07777 & ~wrong) == 0;
+	return check_problem(k, "mode", object, repaired, err, "mode %04o lets"
+			     " others write", (unsigned)st.st_mode & 07777);
+}
+
+static int check_file(struct check *k, struct segment *g, const char *path,
+		      struct dsv_err *err)
+{
+	int64_t end = 0;
+	struct stat st;
+	int ret;
+
+	ret = load_chunks(k, g, err);
+	if (ret < 0 || g->count == 0)
+		return ret;
+	end = g->chunks[g->count - 1].offset +
+		g->chunks[g->count - 1].stored_length;
+	if (lstat(path, &st) < 0 && errno != ENOENT)
+		return dsv_fail_errno(err, "'%s'", path);
+	if (lstat(path, &st) < 0) {
+		ret = is_still_there(k, g, err);
+		if (ret <= 0)
+			return ret;
+		ret = check_problem(k, "segment", g->name, false, err,
+				    "the segment is missing");
+		return ret < 0 ? ret : add_bad_from(k, g, 0, err);
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size < end) {
+		int64_t size = S_ISREG(st.st_mode) ? st.st_size : 0;
+
+		ret = check_problem(k, "segment", g->name, false, err,
+				    "the segment has %lld bytes of %lld",
+				    (long long)size, (long long)end);
+		return ret < 0 ? ret : add_bad_from(k, g, size, err);
+	}
+	return check_mode(k, path, g->name, 0222, err);
+}
+
+static int check_segment(struct check *k, struct segment *g,
+			 struct dsv_err *err)
+{
+	char *path = path_of(k, g->name, "");
+	size_t problems = k->count;
+	int ret;
+
+	if (!path)
+		return dsv_fail_nomem(err);
+	ret = check_file(k, g, path, err);
+	free(path);
+	if (ret == 0 && !g->staged && k->count == problems)
+		ret = check_index(k, g, err);
+	return ret;
+}
+
+static int check_orphan(void *arg, const char *name, struct dsv_err *err)
+{
+	struct check *k = arg;
+	int64_t n, bytes, mtime_ns;
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT 1 FROM segment WHERE name = :name UNION ALL"
+		" SELECT 1 FROM freeing WHERE segment = :name");
+	int ret;
+
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, &n, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	ret = segment_stat(k->s, name, &bytes, &mtime_ns, NULL);
+	if (ret == DSV_ENOTFOUND)
+		return check_problem(k, "orphan", name, false, err,
+				     "an index without a segment");
+	if (ret < 0 || mtime_ns > now_ns() - ORPHAN_AGE_NS)
+		return 0;
+	return check_problem(k, "orphan", name, false, err, "a segment that"
+			     " the catalog does not know (%lld bytes); prune"
+			     " removes it when it is a day old",
+			     (long long)bytes);
+}
+
+int check_segments(struct check *k, struct dsv_err *err)
+{
+	struct segment g = { .id = 0 };
+	int ret;
+
+	while ((ret = next_segment(k, g.id, &g, err)) > 0) {
+		ret = check_segment(k, &g, err);
+		if (ret == 0)
+			ret = check_interrupted(k, err);
+		if (ret < 0)
+			break;
+	}
+	free(g.chunks);
+	if (ret == 0)
+		ret = segment_each(k->s, check_orphan, k, err);
+	if (ret == 0)
+		ret = check_mode(k, k->c->path, "catalog.db",
+				 k->shared ? 0002 : 0022, err);
+	if (ret == 0)
+		ret = check_mode(k, k->c->dir, ".dsv", k->shared ? 0002 : 0022,
+				 err);
+	return ret;
+}
+
+/* ---- Data ------------------------------------------------------------------ */
+
+struct verify {
+	struct check *k;
+	struct chunk chunk;
+	int ret;
+	struct dsv_err err;
+};
+
+static int verify_chunk(void *arg, bool cancelled, struct dsv_err *err)
+{
+	struct verify *v = arg;
+
+	(void)err;
+	if (!cancelled)
+		v->ret = segment_verify(v->k->s, &v->chunk, &v->err);
+	return 0;
+}
+
+/* Its row may have gone, and its bytes with it, while they were read. */
+static int is_same_row(struct check *k, const struct chunk *chunk,
+		       struct dsv_err *err)
+{
+	struct chunk now;
+	int ret = catalog_chunk_lookup(k->c, chunk->hash, &now, err);
+
+	return ret <= 0 ? ret : !strcmp(now.segment, chunk->segment) &&
+		now.offset == chunk->offset;
+}
+
+static int mark_bad(struct check *k, const struct chunk *chunk,
+		    struct dsv_err *err)
+{
+	struct query q;
+	int ret;
+
+	ret = catalog_begin(k->c, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&k->c->writer, "UPDATE chunk SET status = 2, since = NULL"
+		     " WHERE hash = :hash AND offset = :offset");
+	query_hash(&q, ":hash", chunk->hash);
+	query_int(&q, ":offset", chunk->offset);
+	ret = query_run(&q, err);
+	return catalog_end(k->c, ret, err);
+}
+
+static bool is_bad_already(const struct check *k,
+			   const unsigned char hash[HASH_BYTES])
+{
+	size_t i;
+
+	for (i = 0; i < k->bad_count; i++)
+		if (!memcmp(k->bad[i].hash, hash, HASH_BYTES))
+			return true;
+	return false;
+}
+
+static int judge(struct check *k, struct verify *v, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	int ret;
+
+	if (v->ret == 0) {
+		k->data_bytes += v->chunk.stored_length;
+		return 0;
+	}
+	if (v->ret != DSV_ECORRUPT && v->ret != DSV_ENOTFOUND)
+		return dsv_fail(err, (enum dsv_code)v->ret, "%s", v->err.msg);
+	ret = is_same_row(k, &v->chunk, err);
+	if (ret <= 0 || is_bad_already(k, v->chunk.hash))
+		return ret < 0 ? ret : 0;
+	hash_to_hex(v->chunk.hash, hex);
+	/* Kept where it is, but nothing new will rely on it. */
+	if (k->repair)
+		ret = mark_bad(k, &v->chunk, err);
+	if (ret >= 0)
+		ret = check_problem(k, "chunk", hex, false, err, "%s%s",
+				    v->err.msg, k->repair ? "; tag the right"
+				    " bytes again to heal it" : "");
+	return ret < 0 ? ret : check_add_bad(k, v->chunk.hash, k->count - 1,
+					     err);
+}
+
+static int verify_batch(struct check *k, struct verify *list, size_t count,
+			struct dsv_err *err)
+{
+	struct pool *pool;
+	size_t i;
+	int ret, ret2;
+
+	ret = pool_new(pool_processors(8), &pool, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = pool_submit(pool, verify_chunk, &list[i], err);
+	ret2 = pool_wait(pool, ret == 0 ? err : NULL);
+	pool_close(pool);
+	if (ret == 0)
+		ret = ret2;
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = judge(k, &list[i], err);
+	if (k->progress)
+		k->progress(k->progress_arg, k->data_bytes, 0);
+	return ret;
+}
+
+static bool is_sampled(const struct check *k)
+{
+	uint32_t noise = 0;
+
+	if (k->data_percent >= 100)
+		return true;
+	random_bytes(&noise, sizeof(noise));
+	return noise < k->data_percent / 100 * 4294967296.0;
+}
+
+static int check_segment_data(struct check *k, struct segment *g,
+			      struct verify *list, struct dsv_err *err)
+{
+	size_t i, n = 0;
+	int ret;
+
+	ret = load_chunks(k, g, err);
+	for (i = 0; ret == 0 && i <= g->count; i++) {
+		if (n == BATCH || (i == g->count && n > 0)) {
+			ret = verify_batch(k, list, n, err);
+			n = 0;
+			if (ret == 0)
+				ret = check_interrupted(k, err);
+		}
+		if (ret < 0 || i == g->count || !is_sampled(k))
+			continue;
+		list[n] = (struct verify){ .k = k, .chunk = g->chunks[i] };
+		n++;
+	}
+	return ret;
+}
+
+int check_data(struct check *k, struct dsv_err *err)
+{
+	struct segment g = { .id = 0 };
+	struct verify *list;
+	int ret;
+
+	if (k->data_percent <= 0)
+		return 0;
+	list = calloc(BATCH, sizeof(*list));
+	if (!list)
+		return dsv_fail_nomem(err);
+	while ((ret = next_segment(k, g.id, &g, err)) > 0) {
+		ret = check_segment_data(k, &g, list, err);
+		if (ret < 0)
+			break;
+	}
+	free(g.chunks);
+	free(list);
+	return ret;
+}
