@@ -319,7 +319,7 @@ static int run_unset(struct search *f)
 	return run(f, &sql);
 }
 
-/* The number that FIND_WALK rows of the index are beyond; 0: fewer are. */
+/* The number that FIND_SORTED_WALK rows of the index are beyond; 0: fewer are. */
 static int find_bound(struct search *f, double *bound)
 {
 	struct find_sql sql = FIND_SQL_INIT;
@@ -333,7 +333,7 @@ static int find_bound(struct search *f, double *bound)
 	find_sql_puts(&sql, f->sorts[0].descending ?
 		      " ORDER BY number DESC LIMIT 1 OFFSET " :
 		      " ORDER BY number LIMIT 1 OFFSET ");
-	find_sql_int(&sql, FIND_WALK);
+	find_sql_int(&sql, FIND_SORTED_WALK);
 	q = find_sql_query(&sql, f->x.db);
 	ret = query_step(&q, f->err);
 	if (ret > 0) {

@@ -9,7 +9,8 @@
 
 enum {
 	FIND_FEW = 8000,	/* states that are looked at one by one */
-	FIND_WALK = 20000,	/* states to walk before giving up */
+	FIND_WALK = 20000,	/* newest states to walk before giving up */
+	FIND_SORTED_WALK = 4000,	/* in another order: all over the disk */
 	FIND_MAX_SORT = 16
 };
 
@@ -53,7 +54,7 @@ int search_run_walk(struct search *f, int64_t from, int64_t below);
  * parameter's.
  */
 int search_run_sorted(struct search *f);
-/* The same, but gives up after FIND_WALK rows: not enough may be found. */
+/* The same, but gives up after FIND_SORTED_WALK: not enough may be found. */
 int search_try_sorted(struct search *f);
 /* Does the query limit the numbers of the first sort key? */
 bool search_sort_is_bounded(const struct search *f);
