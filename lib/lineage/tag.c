@@ -12,95 +12,12 @@
 
 #include "../base/fs.h"
 #include "../base/value.h"
+#include "contents.h"
 #include "line.h"
 #include "rev.h"
 #include "tree.h"
 
 enum { MAX_TRIES = 10 };
-
-/* The files of a tag, in the store but not yet of any state. */
-struct capture {
-	struct ingest *ingest;
-	const struct ingest_result *result;
-	struct manifest manifest;
-	unsigned char hash[HASH_BYTES];
-	int64_t files;
-	int64_t size_bytes;
-};
-
-static void capture_release(struct capture *c, bool keep)
-{
-	ingest_close(c->ingest, keep);
-	manifest_release(&c->manifest);
-	memset(c, 0, sizeof(*c));
-}
-
-static int capture_file(struct capture *c, const struct tree_file *file,
-			struct dsv_err *err)
-{
-	struct manifest_entry entry = {
-		.type = file->type,
-		.executable = file->executable,
-		.part = -1,
-	};
-	int ret;
-
-	if (file->type == DSV_FILE) {
-		int fd = open(file->source, O_RDONLY | O_CLOEXEC);
-
-		if (fd < 0)
-			return dsv_fail_errno(err, "read '%s'", file->source);
-		ret = ingest_file(c->ingest, fd, file->source, entry.recipe,
-				  &entry.size_bytes, err);
-		close(fd);
-		if (ret < 0)
-			return ret;
-		c->files++;
-		c->size_bytes += entry.size_bytes;
-	}
-	entry.path = strdup(file->path);
-	entry.target = file->target ? strdup(file->target) : NULL;
-	if (!entry.path || (file->target && !entry.target)) {
-		free(entry.path);
-		free(entry.target);
-		return dsv_fail_nomem(err);
-	}
-	return manifest_add(&c->manifest, &entry, err);
-}
-
-/* Bytes in, durable, staged. */
-static int capture_tree(struct dsv *d, const struct tree *tree,
-			struct capture *out, struct dsv_err *err)
-{
-	struct capture c = { .manifest = MANIFEST_INIT };
-	struct str text = STR_INIT;
-	bool known = false;	/* the catalog may know the segments */
-	size_t i;
-	int ret;
-
-	ret = ingest_new(d->store, &c.ingest, err);
-	if (ret < 0)
-		return ret;
-	for (i = 0; ret == 0 && i < tree->count; i++)
-		ret = capture_file(&c, &tree->files[i], err);
-	if (ret == 0)
-		ret = manifest_encode(&c.manifest, &text, err);
-	if (ret == 0)
-		ret = ingest_bytes(c.ingest, text.data, text.len, c.hash, err);
-	if (ret == 0)
-		ret = ingest_finish(c.ingest, &c.result, err);
-	if (ret == 0) {
-		known = true;
-		ret = catalog_stage(d->catalog, c.result->segments,
-				    c.result->segment_count, err);
-	}
-	str_release(&text);
-	if (ret < 0)
-		capture_release(&c, known);
-	else
-		*out = c;
-	return ret;
-}
 
 /*
  * Files that were checked out from a state and are tagged onto another line
@@ -186,7 +103,7 @@ static int describe(struct dsv *d, const struct dsv_tag_options *o,
 }
 
 static int commit(struct dsv *d, const struct dsv_tag_options *o,
-		  struct line *l, const struct capture *c,
+		  struct line *l, const struct contents *c,
 		  char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct catalog_state s = {
@@ -212,11 +129,11 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 		    const struct tree *tree, struct line *l,
 		    char id[DSV_ID_SIZE], struct dsv_err *err)
 {
-	struct capture c;
+	struct contents c;
 	int tries = 0;
 	int ret;
 
-	ret = capture_tree(d, tree, &c, err);
+	ret = contents_store(d, tree, &c, err);
 	if (ret < 0)
 		return ret;
 	for (;;) {
@@ -231,8 +148,8 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 			break;
 		}
 		if (ret == CATALOG_MISSING) {
-			capture_release(&c, true);
-			ret = capture_tree(d, tree, &c, err);
+			contents_release(&c, true);
+			ret = contents_store(d, tree, &c, err);
 			if (ret < 0)
 				return ret;
 		} else {
@@ -243,7 +160,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 		}
 	}
 	/* What failed to be committed is staged: the sweep takes it. */
-	capture_release(&c, true);
+	contents_release(&c, true);
 	return ret;
 }
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "contents.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void contents_release(struct contents *c, bool keep)
+{
+	ingest_close(c->ingest, keep);
+	manifest_release(&c->manifest);
+	memset(c, 0, sizeof(*c));
+}
+
+static int store_file(struct contents *c, const struct tree_file *file,
+			struct dsv_err *err)
+{
+	struct manifest_entry entry = {
+		.type = file->type,
+		.executable = file->executable,
+		.part = -1,
+	};
+	int ret;
+
+	if (file->type == DSV_FILE) {
+		int fd = open(file->source, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return dsv_fail_errno(err, "read '%s'", file->source);
+		ret = ingest_file(c->ingest, fd, file->source, entry.recipe,
+				  &entry.size_bytes, err);
+		close(fd);
+		if (ret < 0)
+			return ret;
+		c->files++;
+		c->size_bytes += entry.size_bytes;
+	}
+	entry.path = strdup(file->path);
+	entry.target = file->target ? strdup(file->target) : NULL;
+	if (!entry.path || (file->target && !entry.target)) {
+		free(entry.path);
+		free(entry.target);
+		return dsv_fail_nomem(err);
+	}
+	return manifest_add(&c->manifest, &entry, err);
+}
+
+int contents_store(struct dsv *d, const struct tree *tree,
+		   struct contents *out, struct dsv_err *err)
+{
+	struct contents c = { .manifest = MANIFEST_INIT };
+	struct str text = STR_INIT;
+	bool known = false;	/* the catalog may know the segments */
+	size_t i;
+	int ret;
+
+	ret = ingest_new(d->store, &c.ingest, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < tree->count; i++)
+		ret = store_file(&c, &tree->files[i], err);
+	if (ret == 0)
+		ret = manifest_encode(&c.manifest, &text, err);
+	if (ret == 0)
+		ret = ingest_bytes(c.ingest, text.data, text.len, c.hash, err);
+	if (ret == 0)
+		ret = ingest_finish(c.ingest, &c.result, err);
+	if (ret == 0) {
+		known = true;
+		ret = catalog_stage(d->catalog, c.result->segments,
+				    c.result->segment_count, err);
+	}
+	str_release(&text);
+	if (ret < 0)
+		contents_release(&c, known);
+	else
+		*out = c;
+	return ret;
+}
