@@ -225,12 +225,13 @@ static int clone_whole(struct copying *c, struct dsv_err *err)
 		return 0;
 	}
 	c->cloned = true;
-	for (i = 0; ret > 0 && c->verify && i < c->r->count; i++) {
-		if (c->r->items[i].op == RECIPE_RANGE &&
-		    add_span(c, i, 0, c->r->items[i].length, true, err) < 0)
-			ret = DSV_ESYS;
+	ret = 0;
+	for (i = 0; ret == 0 && c->verify && i < c->r->count; i++) {
+		if (c->r->items[i].op == RECIPE_RANGE)
+			ret = add_span(c, i, 0, c->r->items[i].length, true,
+				       err);
 	}
-	return ret;
+	return ret < 0 ? ret : 1;
 }
 
 int copying_clone(struct copying *c, struct dsv_err *err)

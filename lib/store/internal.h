@@ -34,6 +34,7 @@ struct store {
 	int threads;
 	chunk_lookup *lookup;
 	void *lookup_arg;
+	struct statcache *statcache;
 	void (*progress)(void *arg, int64_t done_bytes);
 	void *progress_arg;
 	const volatile int *interrupted;

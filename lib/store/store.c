@@ -31,6 +31,7 @@ int store_open(const struct store_options *options, struct store **out,
 		s->threads = THREADS_AT_MOST;
 	s->lookup = options->lookup;
 	s->lookup_arg = options->lookup_arg;
+	s->statcache = options->statcache;
 	s->progress = options->progress;
 	s->progress_arg = options->progress_arg;
 	s->interrupted = options->interrupted;

@@ -17,6 +17,7 @@
 #include "../dsv.h"
 #include "manifest.h"
 #include "recipe.h"
+#include "statcache.h"
 
 #define SEGMENT_NAME_SIZE 33	/* 32 random hexadecimal digits and a NUL */
 
@@ -53,6 +54,12 @@ struct store_options {
 	int threads;		/* <= 0: the processors, at most 8 */
 	chunk_lookup *lookup;
 	void *lookup_arg;
+	/*
+	 * Files that look as they did are not read again.  Borrowed, NULL:
+	 * none; who opened it saves and closes it.
+	 */
+	struct statcache *statcache;
+	/* In the caller's thread: bytes done since store_open(). */
 	void (*progress)(void *arg, int64_t done_bytes);
 	void *progress_arg;
 	const volatile int *interrupted;	/* DSV_EINTERRUPTED when set */
@@ -76,10 +83,12 @@ struct ingest;
 int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err);
 
 /*
- * Take a file in.  fd is open for reading; path is for messages.  fsync,
- * fstat, read, hash, write what is new, fstat again.
+ * Take a file in.  fd is open for reading; path is for messages.  What may
+ * be in memory only is written back, so that its times can be believed; then
+ * stat, read, hash, write what is new, stat again.
  *
- * DSV_ESYS: it changed while it was read.
+ * DSV_ESYS: it changed while it was read.  After a failure (of this or of
+ * ingest_bytes()) the ingest can only be closed.
  */
 int ingest_file(struct ingest *in, int fd, const char *path,
 		unsigned char recipe[HASH_BYTES], int64_t *size_bytes,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ingest and copy, end to end, with a table in memory for a catalog. */
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ static struct chunk *table;
 static size_t table_count;
 static int lookup_count;
 static volatile int interrupted;
+static struct statcache *cache;
 static void (*on_lookup)(void);
 static char source[128];
 
@@ -68,7 +70,7 @@ static struct store *open_store(const char *name, int threads)
 	struct store_options o = {
 		.dir = dir, .file_mode = 0600, .dir_mode = 0700,
 		.fsync = true, .threads = threads, .lookup = lookup,
-		.interrupted = &interrupted,
+		.interrupted = &interrupted, .statcache = cache,
 	};
 	struct store *s;
 
@@ -545,6 +547,76 @@ static void test_free(void)
 	free(data);
 }
 
+static void wait_a_tick(void)
+{
+	usleep(50000);
+}
+
+static void test_statcache(void)
+{
+	unsigned char a[HASH_BYTES], b[HASH_BYTES];
+	struct timespec times[2];
+	struct stat st;
+	char path[128], file[128];
+	struct store *s;
+	char *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s", path_of("statcache"));
+	snprintf(file, sizeof(file), "%s", path_of("remembered"));
+	write_file(path, "rubbish", 7);
+	is_int(statcache_open(path, &cache, NULL), 0,
+	       "a damaged cache is an empty one");
+	s = open_store("cached", 2);
+	write_file(file, "one two three", 13);
+	wait_a_tick();
+	take_one(s, file, a);
+	must(statcache_save(cache, 0600, NULL) == 0);
+	statcache_close(cache);
+	store_close(s);
+	must(statcache_open(path, &cache, NULL) == 0);
+	must(stat(file, &st) == 0);
+	if (!statcache_get(cache, &st, b)) {
+		diag("nothing is remembered of this file system");
+		statcache_close(cache);
+		cache = NULL;
+		return;
+	}
+	ok(!memcmp(a, b, HASH_BYTES), "a file is remembered");
+	write_file(file, "One two three", 13);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	must(utimensat(AT_FDCWD, file, times, 0) == 0);
+	must(stat(file, &st) == 0);
+	ok(!statcache_get(cache, &st, b), "but not when its bytes change "
+	   "and the time is set back");
+	must(statcache_put(cache, &st, (int64_t)st.st_ctim.tv_sec *
+			   1000000000 + st.st_ctim.tv_nsec + 1000,
+			   20000000, a, NULL) == 0);
+	must(statcache_save(cache, 0600, NULL) == 0);
+	ok(!statcache_get(cache, &st, b), "nor when read too soon");
+
+	s = open_store("mapped", 2);
+	fd = open(file, O_RDWR);
+	map = mmap(NULL, 13, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(map != MAP_FAILED);
+	map[0] = 'x';
+	wait_a_tick();
+	take_one(s, file, a);
+	must(statcache_save(cache, 0600, NULL) == 0);
+	take_one(s, file, b);
+	ok(!memcmp(a, b, HASH_BYTES), "a mapped file is taken, twice");
+	wait_a_tick();
+	map[0] = 'y';
+	take_one(s, file, b);
+	ok(memcmp(a, b, HASH_BYTES), "a store through the mapping is seen");
+	munmap(map, 13);
+	close(fd);
+	store_close(s);
+	statcache_close(cache);
+	cache = NULL;
+}
+
 int main(void)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -565,6 +637,7 @@ int main(void)
 	test_corruption();
 	test_pieces();
 	test_free();
+	test_statcache();
 	free(table);
 	fs_remove_tree(root, NULL);
 	return tap_done();
