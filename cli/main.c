@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,12 +301,26 @@ static int report(int ret, const struct dsv_err *err, bool json)
 	return -ret;
 }
 
+/*
+ * With stdout closed the first file to be opened would be stdout.  It is
+ * opened for reading, so that writing to it still fails.
+ */
+static void open_standard_files(void)
+{
+	int fd;
+
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+			_exit(-DSV_ESYS);
+}
+
 int main(int argc, char **argv)
 {
 	struct dsv_err err = { .msg = "" };
 	bool json = wants_json(argc, argv);
 	int ret;
 
+	open_standard_files();
 	signals_catch();
 	trace("start: %s", argc > 1 ? argv[1] : "");
 	ret = dispatch(argc - 1, argv + 1, &err);

@@ -128,6 +128,16 @@ load helper
 	run -15 bash -c '"$1" log >/dev/full' - "$program"
 }
 
+@test "a closed stdout is an error, and no file takes its place" {
+	repo
+	put f
+	run -5 bash -c '"$1" tag f -m one >&-' - "$program"
+	assert "$output" "dsv tag: write the output: Bad file descriptor"
+	run -5 bash -c '"$1" log --json >&- 2>&- <&-' - "$program"
+	dsv log --format '%(message)'
+	assert "$output" one
+}
+
 @test "a reader that leaves early is no error" {
 	local i
 
