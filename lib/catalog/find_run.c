@@ -23,6 +23,8 @@ static void where(struct search *f, struct find_sql *sql, const char *seq)
 	}
 	if (!f->query->pruned)
 		find_sql_puts(sql, "s.pruned IS NULL AND ");
+	else	/* all but what was forgotten */
+		find_sql_puts(sql, "s.status <> 3 AND ");
 	if (f->tree)
 		find_sql_test(sql, f->tree);
 	else

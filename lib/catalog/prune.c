@@ -367,39 +367,64 @@ static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 	return json_pack("{s:s, s:o}", "id", hex, "parents", parents);
 }
 
+/* 1: it is pruned, and its record is still there. */
+static int is_pruned(struct catalog *c, int64_t seq, struct dsv_err *err)
+{
+	int64_t n;
+	struct query q = db_query(&c->writer,
+		"SELECT 1 FROM state WHERE seq = :seq"
+		" AND pruned IS NOT NULL AND status <> 3");
+
+	query_int(&q, ":seq", seq);
+	return query_one_int(&q, &n, err);
+}
+
+/* 1: the state is to be pruned; 2: it was, and is to be forgotten. */
+static int is_due(struct catalog *c, const struct batch *b, int64_t seq,
+		  int64_t *manifest, struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	int ret;
+
+	ret = state_manifest(c, seq, manifest, hash, err);
+	if (ret == 0 && b->prune->forget) {
+		ret = is_pruned(c, seq, err);
+		return ret > 0 ? 2 : ret;
+	}
+	if (ret <= 0 || !b->prune->by_rule)
+		return ret;
+	ret = is_protected(c, seq, err);
+	return ret < 0 ? ret : !ret;
+}
+
 static int prune_one(struct catalog *c, struct batch *b, int64_t seq,
 		     struct catalog_pruned *out, struct dsv_err *err)
 {
 	struct known_manifest key, *known;
 	char hex[HASH_HEX_SIZE];
-	unsigned char hash[HASH_BYTES];
 	json_t *json;
-	int ret;
+	int due, ret = 0;
 
-	ret = state_manifest(c, seq, &key.id, hash, err);
-	if (ret < 0)
-		return ret;
-	if (ret > 0 && b->prune->by_rule) {
-		ret = is_protected(c, seq, err);
-		if (ret < 0)
-			return ret;
-		ret = ret == 0;
-	}
-	if (ret == 0) {
+	due = is_due(c, b, seq, &key.id, err);
+	if (due < 0)
+		return due;
+	if (due == 0) {
 		out->skipped++;
 		return 0;
 	}
-	known = bsearch(&key, b->known, b->known_count, sizeof(key),
-			compare_known);
+	known = due == 2 ? NULL : bsearch(&key, b->known, b->known_count,
+					  sizeof(key), compare_known);
 	if (known && known->damaged) {
 		out->unreadable++;
 		return 0;
 	}
-	ret = mark_pruned(c, b, seq, err);
-	if (ret == 0)
-		ret = drop_manifest(c, b, key.id, err);
-	if (ret == 0)
-		ret = move_heads(c, b, seq, err);
+	if (due == 1) {
+		ret = mark_pruned(c, b, seq, err);
+		if (ret == 0)
+			ret = drop_manifest(c, b, key.id, err);
+		if (ret == 0)
+			ret = move_heads(c, b, seq, err);
+	}
 	if (ret == 0)
 		ret = catalog_state_hex(c, seq, hex, err);
 	if (ret < 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/value.h"
+#include "liveness.h"
 
 /* One read transaction has at most so many: it blocks commits. */
 enum { BATCH = 256 };
@@ -21,7 +22,8 @@ static const char sql_state[] =
 	" FROM state AS s JOIN branch AS b ON b.id = s.branch"
 	" LEFT JOIN manifest AS m ON m.id = s.manifest WHERE s.seq = :seq";
 static const char sql_parents[] =
-	"SELECT s.id FROM edge AS e JOIN state AS s ON s.seq = e.parent"
+	"SELECT s.id, s.seq, s.status FROM edge AS e"
+	" JOIN state AS s ON s.seq = e.parent"
 	" WHERE e.child = :seq ORDER BY e.ordinal";
 static const char sql_attrs[] =
 	"SELECT k.name, a.type, a.number, a.text FROM attr AS a"
@@ -148,27 +150,56 @@ static int load_kvs(struct db *db, const char *sql, int64_t of,
 	return ret;
 }
 
+static int add_parent(struct dsv_state *s, struct query *q,
+		      struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	char hex[DSV_ID_SIZE];
+	char (*parents)[DSV_ID_SIZE];
+	size_t i;
+
+	query_get_hash(q, 0, id);
+	hash_to_hex(id, hex);
+	for (i = 0; i < s->parent_count; i++)
+		if (!strcmp(s->parents[i], hex))
+			return 0;
+	parents = realloc(s->parents, (s->parent_count + 1) *
+			  sizeof(*parents));
+	if (!parents)
+		return dsv_fail_nomem(err);
+	s->parents = parents;
+	memcpy(parents[s->parent_count++], hex, DSV_ID_SIZE);
+	return 0;
+}
+
+/* In place of parents that were forgotten, the nearest ancestors left. */
 static int load_parents(struct db *db, int64_t seq, struct dsv_state *s,
 			struct dsv_err *err)
 {
-	struct query q = db_query(db, sql_parents);
-	unsigned char id[HASH_BYTES];
+	int64_t *waiting = NULL;
+	size_t count = 0, i = 0;
 	int ret;
 
-	query_int(&q, ":seq", seq);
-	while ((ret = query_step(&q, err)) > 0) {
-		char (*parents)[DSV_ID_SIZE] =
-			realloc(s->parents, (s->parent_count + 1) *
-				sizeof(*parents));
+	do {
+		struct query q = db_query(db, sql_parents);
 
-		if (!parents) {
-			query_end(&q);
-			return dsv_fail_nomem(err);
+		query_int(&q, ":seq", i == 0 ? seq : waiting[i - 1]);
+		while ((ret = query_step(&q, err)) > 0) {
+			if (query_get_int(&q, 2) == STATE_FORGOTTEN) {
+				ret = list_grow((void **)&waiting, count,
+						sizeof(*waiting), err);
+				if (ret == 0)
+					waiting[count++] = query_get_int(&q, 1);
+			} else {
+				ret = add_parent(s, &q, err);
+			}
+			if (ret < 0) {
+				query_end(&q);
+				break;
+			}
 		}
-		s->parents = parents;
-		query_get_hash(&q, 0, id);
-		hash_to_hex(id, parents[s->parent_count++]);
-	}
+	} while (ret == 0 && i++ < count);
+	free(waiting);
 	return ret;
 }
 

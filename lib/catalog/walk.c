@@ -164,12 +164,30 @@ static int oldest(struct catalog *c, const struct catalog_log_query *query,
 	return 0;
 }
 
+/* Of forgotten states only the way through them is left. */
+static int has_forgotten(struct catalog *c, int64_t seq, struct dsv_err *err)
+{
+	int64_t n;
+	struct query q = seq > 0 ?
+		db_query(catalog_db(c), "SELECT 1 FROM state"
+			 " WHERE seq = :seq AND status = 3") :
+		db_query(catalog_db(c), "SELECT 1 FROM state"
+			 " WHERE status <> 0 AND status = 3 AND :seq = 0"
+			 " LIMIT 1");
+
+	query_int(&q, ":seq", seq);
+	return query_one_int(&q, &n, err);
+}
+
 static int log_walk(struct catalog *c, const struct catalog_log_query *query,
 		    struct heap *h, struct seqs *out, struct dsv_err *err)
 {
 	int64_t stop;
 	int ret = oldest(c, query, &stop, err);
+	int forgotten = ret == 0 ? has_forgotten(c, 0, err) : ret;
 
+	if (forgotten < 0)
+		return forgotten;
 	while (ret == 0 && h->visible > 0 &&
 	       (query->limit < 0 || out->count < (size_t)query->limit)) {
 		struct waiting w = heap_pop(h);
@@ -179,6 +197,10 @@ static int log_walk(struct catalog *c, const struct catalog_log_query *query,
 			break;
 		if (!(w.flags & HIDDEN)) {
 			ret = in_time(c, query, w.seq, err);
+			if (ret > 0 && forgotten) {
+				ret = has_forgotten(c, w.seq, err);
+				ret = ret < 0 ? ret : !ret;
+			}
 			if (ret > 0)
 				ret = seqs_add(out, w.seq, err);
 		}
