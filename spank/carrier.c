@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "carrier.h"
 
-#include <errno.h>
+#include <slurm/slurm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,26 +89,42 @@ static bool get(spank_t sp, const char *name, char *buf, int size)
 	return rc != ESPANK_ENV_NOEXIST;
 }
 
+/*
+ * srun tells its steps the job, also in the second component of one that is
+ * heterogeneous, which has a number of its own.
+ */
+static uint32_t read_job_id(spank_t sp)
+{
+	uint32_t id = 0, step = 0;
+	char text[32];
+
+	if (spank_get_item(sp, S_JOB_ID, &id) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
+		return 0;
+	if (step != SLURM_BATCH_SCRIPT &&
+	    spank_getenv(sp, "SLURM_JOB_ID", text, sizeof(text)) ==
+	    ESPANK_SUCCESS && strtoul(text, NULL, 10) > 0)
+		id = (uint32_t)strtoul(text, NULL, 10);
+	return id;
+}
+
 enum carrier_kind carrier_read(spank_t sp, struct carrier *c)
 {
 	char text[32];
-	uint32_t job_id = 0;
 
 	memset(c, 0, sizeof(*c));
 	if (!get(sp, "DSV_TICKET", c->ticket, sizeof(c->ticket)))
 		return CARRIER_NONE;
-	if (get(sp, "DSV_JOB", text, sizeof(text))) {
-		c->job_id = (uint32_t)strtoul(text, NULL, 10);
-		/* srun --jobid of another job: the ticket is not for that. */
-		if (spank_get_item(sp, S_JOB_ID, &job_id) != ESPANK_SUCCESS ||
-		    job_id != c->job_id)
-			return CARRIER_NONE;
-	}
+	c->job_id = read_job_id(sp);
+	/* srun --jobid of another job: the ticket is not for that. */
+	if (get(sp, "DSV_JOB", text, sizeof(text)) &&
+	    strtoul(text, NULL, 10) != c->job_id)
+		return CARRIER_NONE;
 	c->direct = get(sp, "DSV_DIRECT", text, sizeof(text));
 	get(sp, "DSV_REPO", c->repo, sizeof(c->repo));
 	get(sp, "DSV_V", text, sizeof(text));
 	if (!ticket_is_valid(c->ticket) || !repo_is_valid(c->repo) ||
-	    strcmp(text, "1"))
+	    strcmp(text, "1") || !c->job_id)
 		return CARRIER_BROKEN;
 	return CARRIER_VALID;
 }

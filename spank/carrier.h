@@ -20,7 +20,7 @@
 struct carrier {
 	char ticket[33];
 	char repo[PATH_SIZE];
-	uint32_t job_id;	/* the only job that may use it, 0: any */
+	uint32_t job_id;	/* of a heterogeneous job: of its first component */
 	bool direct;		/* this step is all there is of the job */
 };
 

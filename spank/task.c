@@ -48,17 +48,17 @@ static bool is_batch(spank_t sp)
 	       step == SLURM_BATCH_SCRIPT;
 }
 
-static int make_environment(spank_t sp, struct environment *e)
+static int make_environment(spank_t sp, const struct carrier *c,
+			    struct environment *e)
 {
 	static char default_path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	char **job_env = NULL;
-	uint32_t job_id = 0, node_id = 0, array_id = 0;
+	uint32_t node_id = 0, array_id = 0;
 	bool no_array, path = false;
 	size_t i, n = 0;
 
 	if (spank_get_item(sp, S_JOB_ENV, &job_env) != ESPANK_SUCCESS ||
 	    !job_env ||
-	    spank_get_item(sp, S_JOB_ID, &job_id) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_NODEID, &node_id) != ESPANK_SUCCESS)
 		return -1;
 	no_array = is_batch(sp) &&
@@ -75,7 +75,8 @@ static int make_environment(spank_t sp, struct environment *e)
 		path = path || has_prefix(job_env[i], "PATH=");
 		e->list[n++] = job_env[i];
 	}
-	snprintf(e->job_id, sizeof(e->job_id), "SLURM_JOB_ID=%u", job_id);
+	snprintf(e->job_id, sizeof(e->job_id), "SLURM_JOB_ID=%u",
+		 c->job_id);
 	snprintf(e->node_id, sizeof(e->node_id), "SLURM_NODEID=%u", node_id);
 	e->list[n++] = e->job_id;
 	e->list[n++] = e->node_id;
@@ -137,7 +138,7 @@ static int start(struct plugin *p, spank_t sp, struct carrier *c)
 	int ret = -1;
 
 	snprintf(option, sizeof(option), "--ticket=%s", c->ticket);
-	if (make_environment(sp, &env) < 0) {
+	if (make_environment(sp, c, &env) < 0) {
 		slurm_error("dsv: cannot make the helper's environment");
 		return -1;
 	}
@@ -220,7 +221,7 @@ static void finish(struct plugin *p, spank_t sp, struct carrier *c)
 
 	snprintf(option, sizeof(option), "--ticket=%s", c->ticket);
 	snprintf(status, sizeof(status), "--status=%d", p->status);
-	if (set_user(sp, &h) < 0 || make_environment(sp, &env) < 0) {
+	if (set_user(sp, &h) < 0 || make_environment(sp, c, &env) < 0) {
 		slurm_error("dsv: the end of the job was not recorded");
 		return;
 	}

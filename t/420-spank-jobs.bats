@@ -247,12 +247,16 @@ forked"
 	[[ $output != *ran* ]]
 }
 
-@test "a heterogeneous job forks once" {
-	submit -n1 --dsv-fork=HEAD : -n1 --wrap "./forked; srun ./forked"
+@test "a heterogeneous job forks once, for all its components" {
+	submit -w n1 -n1 --dsv-fork=HEAD : -w n2 -n1 --wrap \
+		"./forked; srun --het-group=0,1 ./forked"
 	finished
 	assert "$output" "forked
+forked
 forked"
 	assert "$(calls_of prepare)" 1
+	assert "$(calls_of "start .*job=$job ")" 3
+	assert "$(calls_of "start .*node=n2 ")" 1
 }
 
 @test "no node was drained by any of this" {
