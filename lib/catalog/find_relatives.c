@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond this many relatives a pass over all edges is faster. */
-enum { MAX_STEPS = 8000 };
+/* One step costs as much as so many edges in a pass over all. */
+enum { EDGES_PER_STEP = 12 };
 
 static const char sql_newest[] = "SELECT coalesce(max(seq), 0) FROM state";
 static const char sql_parents[] =
@@ -86,11 +86,11 @@ void find_set_intersect(struct find_set *set, struct find_set *other)
 	find_set_release(other);
 }
 
-/* 1: more than MAX_STEPS were found. */
-static int by_steps(struct db *db, int64_t seq, const char *sql,
+/* 1: there are more than most. */
+static int by_steps(struct db *db, int64_t seq, const char *sql, int64_t most,
 		    struct find_set *set, struct dsv_err *err)
 {
-	int64_t *todo = malloc((MAX_STEPS + 1) * sizeof(*todo));
+	int64_t *todo = malloc(((size_t)most + 1) * sizeof(*todo));
 	int64_t relative;
 	size_t count = 0;
 	int ret = 0;
@@ -106,7 +106,7 @@ static int by_steps(struct db *db, int64_t seq, const char *sql,
 			relative = query_get_int(&q, 0);
 			if (!find_set_add(set, relative))
 				continue;
-			if (set->count > MAX_STEPS) {
+			if (set->count > most) {
 				query_end(&q);
 				break;
 			}
@@ -143,13 +143,16 @@ int find_set_relatives(struct catalog *c, int64_t seq, bool descendants,
 {
 	struct db *db = catalog_db(c);
 	struct find_set set;
+	int64_t edges;
 	int ret;
 
 	ret = find_set_init(c, &set, err);
 	if (ret < 0)
 		return ret;
+	edges = descendants ? set.limit - seq : seq;
 	ret = by_steps(db, seq, descendants ? sql_children : sql_parents,
-		       &set, err);
+		       edges > 0 ? edges / EDGES_PER_STEP + 100 : 100, &set,
+		       err);
 	if (ret > 0)
 		ret = by_edges(db, seq, descendants, &set, err);
 	if (ret < 0)
