@@ -107,8 +107,13 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		level = DSV_CONFIG_USER;
 	else if (at_repo)
 		level = DSV_CONFIG_REPO;
-	if (at_repo && !d)
-		return dsv_fail(err, DSV_ENOREPO, "no repository");
+	/* Why it could not be opened. */
+	if (!d && (at_repo || (level == DSV_CONFIG_ANY &&
+			       (unset || argc == 2)))) {
+		ret = cli_open(&d, err);
+		dsv_close(d);
+		return ret;
+	}
 	if (unset) {
 		ret = cli_operands(argc, 1, 1, err);
 		return ret < 0 ? ret :

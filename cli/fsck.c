@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct dsv_fsck_options options;
 static const char *data;
@@ -63,17 +64,29 @@ static int print_json(const struct dsv_fsck_report *r, bool ok,
 	return json_print(j, err);
 }
 
+/* The rest of the states is in the JSON. */
+#define STATES_SHOWN 5
+
 static void print_problem(const struct dsv_problem *p)
 {
-	size_t i;
+	size_t i, shown = p->states.count;
+	const char *object = p->object ? p->object : "";
 
+	if (shown > STATES_SHOWN + 1 && !cli.verbose)
+		shown = STATES_SHOWN;
 	printf("%s ", p->kind);
-	out_text(stdout, p->object ? p->object : "");
+	if (strlen(object) >= 32 &&
+	    strspn(object, "0123456789abcdef") == strlen(object))
+		printf("%.12s", object);
+	else
+		out_text(stdout, object);
 	printf(": ");
 	out_text(stdout, p->message);
-	for (i = 0; i < p->states.count; i++)
+	for (i = 0; i < shown; i++)
 		printf("%s%.12s", i ? ", " : " (states ", p->states.items[i]);
-	if (p->states.count)
+	if (shown < p->states.count)
+		printf(" and %zu more", p->states.count - shown);
+	if (shown)
 		putchar(')');
 	puts(p->repaired ? ", repaired" : "");
 }

@@ -141,7 +141,9 @@ static int run(const struct cmd *cmd, int argc, char **argv,
 
 	if (cmd->flags & (CMD_REPO | CMD_MAYBE_REPO))
 		ret = cli_open(&d, err);
-	if (ret == DSV_ENOREPO && cmd->flags & CMD_MAYBE_REPO)
+	/* "config --user safe.repository" is how to get out of a refusal. */
+	if ((ret == DSV_ENOREPO || ret == DSV_EREFUSED) &&
+	    cmd->flags & CMD_MAYBE_REPO)
 		ret = 0;
 	if (d)
 		trace("repository %s", dsv_path(d));

@@ -205,3 +205,14 @@ load helper
 	assert "$output" ""
 	assert "$(wc -l <<<"$stderr")" 1
 }
+
+@test "somebody else's repository is refused until the user trusts it" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	repo r
+	chown nobody .dsv
+	dsv -14 log
+	[[ $stderr == *"dsv config --user safe.repository '$PWD/.dsv'" ]]
+	dsv -14 config a.b c
+	dsv config --user safe.repository "$PWD/.dsv"
+	dsv log
+}
