@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#SBATCH --job-name=digits
+#SBATCH --output=digits-%j.log
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR2@120
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#
+# A run that is longer than a job may be.  Two minutes before the time limit
+# (and at a preemption, where the site has preempt_send_user_signal) Slurm
+# sends USR2 to this shell: it stops the training, whose last epoch is a state
+# already, and has the job requeued.  USR2, since NCCL uses USR1.
+next() {
+	trap '' USR2
+	kill "$pid"
+	wait "$pid"
+	# The plain id would be every task of an array.
+	id=$SLURM_JOB_ID
+	[ -z "${SLURM_ARRAY_JOB_ID:-}" ] ||
+		id=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+	echo "out of time: requeuing $id"
+	scontrol requeue "$id"
+	exit
+}
+trap next USR2
+
+dir=$PWD/runs/$SLURM_JOB_ID
+if [ -z "${DSV_CHECKOUT:-}" ]; then
+	dsv checkout --if-any --nearest --force HEAD "$dir" || exit
+	if [ -e "$dir/ckpt/model.pt" ]; then
+		export DSV_CHECKOUT=$dir
+	fi
+fi
+# In the background: bash runs a trap only when the command before it is done.
+python3 train.py "$dir/ckpt" &
+pid=$!
+wait "$pid"
