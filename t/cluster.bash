@@ -62,8 +62,9 @@ cluster_as() {
 		"$@"
 	else
 		setpriv --reuid "$CLUSTER_USER" --regid "$CLUSTER_USER" \
-			--init-groups env HOME="$CLUSTER_HOME" \
-			USER="$CLUSTER_USER" LOGNAME="$CLUSTER_USER" "$@"
+			--init-groups env -u XDG_CONFIG_HOME -u XDG_CACHE_HOME \
+			-u XDG_RUNTIME_DIR HOME="$CLUSTER_HOME" USER="$CLUSTER_USER" \
+			LOGNAME="$CLUSTER_USER" "$@"
 	fi
 }
 

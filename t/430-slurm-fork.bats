@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# Forks in real Slurm jobs, by dsv itself: with the plugin and without
+# shellcheck disable=SC2016,SC2154
+
+load slurm
+
+setup_file() {
+	[ -z "$(slurm_missing)" ] || return 0
+	clean_environment
+	export CLUSTER_TOP
+	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
+	cluster_start "$CLUSTER_TOP"
+	cp "$CLUSTER_DIR/plugstack.conf" "$CLUSTER_DIR/plugin.conf"
+}
+
+teardown_file() {
+	[ -n "$CLUSTER_TOP" ] || return 0
+	cluster_stop
+	rm -rf "$CLUSTER_TOP"
+}
+
+# A repository with one state, whose id is in $first.
+setup() {
+	need_slurm
+	work_in_cluster
+	program=$CLUSTER_DIR/bin/dsv
+	# helper put the build in front, which a job's user may not reach.
+	export PATH=$CLUSTER_DIR/bin:$PATH
+	with_plugin
+	user init
+	cluster_as mkdir ckpt
+	cluster_as sh -c 'echo first >ckpt/w'
+	user tag -p lr=0.1 -a acc=0.5 ckpt
+	first=$output
+}
+
+with_plugin() {
+	cp "$CLUSTER_DIR/plugin.conf" "$CLUSTER_DIR/plugstack.conf"
+}
+
+without_plugin() {
+	: >"$CLUSTER_DIR/plugstack.conf"
+}
+
+# dsv as the jobs' user: user [-N] ARG...
+user() {
+	local want=0
+
+	case $1 in -[0-9]*) want=${1#-}; shift ;; esac
+	echo "+ dsv $*"
+	run --separate-stderr cluster_as "$program" -q "$@"
+	echo "$stderr"
+	assert "$status" "$want"
+}
+
+script() {
+	printf '#!/bin/sh\n%s\n' "$1" >job
+}
+
+# A field of $job in dsv job list, as Python sees it.
+record() {
+	user job list --json
+	json "[x['$1'] for x in j if x['id'] == '${2:-$job}'][0]"
+	echo "$result"
+}
+
+# Submit ./job as a fork of HEAD with lr=0.2, in one of three ways.
+submit_as() {
+	local way=$1
+	shift
+
+	with_plugin
+	if [ "$way" = plugin ]; then
+		submit --dsv-fork=HEAD --dsv-set=lr=0.2 "$@" job
+		return
+	fi
+	[ "$way" = fork ] || without_plugin
+	user fork HEAD --set lr=0.2 --sbatch -- -o %A_%a.out "$@" job
+	job=${output##* }
+	[[ $job =~ ^[0-9]+$ ]]
+}
+
+@test "a fork has its files, parameters and record, however submitted" {
+	local way
+
+	script 'cat "$DSV_CHECKOUT/ckpt/w"; echo "lr=$DSV_PARAM_LR"
+		dsv params HEAD lr; cat "$DSV_PARAMS_FILE"; echo "$DSV_PARENT"
+		srun sh -c "echo \$DSV_BRANCH"; dsv rev-parse HEAD
+		echo "$DSV_STATE"; exit 3'
+	for way in plugin fork bare; do
+		echo "== $way"
+		submit_as $way -w n2
+		finished
+		branch=$(sed -n 6p <<<"$output")
+		state=$(sed -n 7p <<<"$output")
+		assert "$output" "first
+lr=0.2
+0.2
+{\"lr\":0.2}
+$first
+$branch
+$state
+$state"
+		assert "$exit" 3:0
+		user rev-parse "$branch"
+		assert "$output" "$state"
+		assert "$(record state | tail -1)" FAILED
+		assert "$(record exit | tail -1)" 3
+		assert "$(record nodes | tail -1)" n2
+		assert "$(record branch | tail -1)" "$branch"
+		assert "$(record fork | tail -1)" "$first"
+	done
+}
+
+@test "parameters arrive as they were given" {
+	script 'printf "%s|%s|" "$DSV_PARAM_A" "$DSV_PARAM_B"
+		printf %s "$DSV_PARAM_C" | wc -c'
+	submit --dsv-fork=HEAD --dsv-set='+a= a, "b" = '\''c'\'' $d \e' \
+		--dsv-set=+b=größe=1,2 \
+		--dsv-set="+c=$(head -c 30000 /dev/zero | tr '\0' x)" job
+	finished
+	assert "$output" ' a, "b" = '\''c'\'' $d \e|größe=1,2|30000'
+}
+
+@test "each node places the files once, in a directory of its own" {
+	script 'srun --overcommit -n16 sh -c "cat \$DSV_CHECKOUT/ckpt/w
+		echo \$SLURMD_NODENAME \$DSV_CHECKOUT" | sort | uniq -c |
+		sed "s/^ *//"'
+	submit --dsv-fork=HEAD --dsv-to="$CLUSTER_LOCAL/%j" -N2 -n16 \
+		--overcommit job
+	finished
+	assert "$output" "16 first
+8 n1 $CLUSTER_LOCAL/$job
+8 n2 $CLUSTER_LOCAL/$job"
+}
+
+@test "a requeued job continues at the head of its branch" {
+	script 'cat "$DSV_CHECKOUT/ckpt/w"; echo "$DSV_BRANCH $DSV_ATTEMPT"
+		[ "$DSV_ATTEMPT" = 1 ] || exit 0
+		mkdir -p new/ckpt; echo second >new/ckpt/w
+		dsv -q tag -a acc=0.7 new/ckpt >id && touch tagged
+		exec sleep 30'
+	submit --dsv-fork=HEAD --open-mode=append job
+	cluster_until 10 test -e tagged
+	cluster_requeue "$job"
+	finished
+	assert "$(grep -v slurmstepd <<<"$output")" "first
+main-$job 1
+second
+main-$job 2"
+	assert "$(record state | tail -1)" COMPLETED
+}
+
+@test "each task of an array has a branch" {
+	script 'echo "$DSV_BRANCH"'
+	submit --array=0-2 --dsv-fork=HEAD job
+	cluster_wait_job "$job"
+	assert "$(cat "$job"_?.out)" "main-$job.0
+main-$job.1
+main-$job.2"
+	user find --count "kind = 'fork'"
+	assert "$output" 3
+}
+
+@test "what cannot be forked is refused at submission, and leaves nothing" {
+	script true
+	user branch taken
+	for args in "--dsv-fork=unknown" "--dsv-fork=HEAD --dsv-set=rl=1" \
+	    "--dsv-fork=HEAD --dsv-branch=taken" \
+	    "--dsv-fork=HEAD --dsv-unset=none" \
+	    "--dsv-fork=HEAD --dsv-repo=/nowhere"; do
+		# shellcheck disable=SC2086
+		run -1 --separate-stderr cluster_as sbatch $args job
+		echo "$stderr"
+		assert "$output" ""
+		[[ $stderr =~ ^"sbatch: error: dsv: "[^$'\n']+$ ]]
+	done
+	user job list
+	assert "$output" ""
+}
+
+@test "--test-only leaves nothing" {
+	script true
+	run -0 cluster_as sbatch --test-only --dsv-fork=HEAD job
+	user job list
+	assert "$output" ""
+}
+
+@test "a state that a waiting job needs is held, until the job is gone" {
+	script true
+	submit --hold --dsv-fork=HEAD job
+	cluster_as sh -c 'echo second >ckpt/w'
+	user tag ckpt
+	user -14 prune --expire=now "$first"
+	cluster_as scancel "$job"
+	cluster_wait_job "$job"
+	user job sync
+	user prune --expire=now "$first"
+}
+
+@test "how a job ended is recorded, or asked of Slurm" {
+	script 'kill -KILL $$'
+	submit --dsv-fork=HEAD job
+	finished
+	assert "$(record signal | tail -1)" 9
+	run -0 --separate-stderr cluster_as salloc --dsv-fork=HEAD srun \
+		sh -c 'echo $SLURM_JOB_ID'
+	job=$output
+	cluster_wait_job "$job"
+	user job sync
+	assert "$(record state | tail -1)" COMPLETED
+	script 'sleep 30'
+	submit --dsv-fork=HEAD job
+	cluster_wait_state "$job" RUNNING
+	cluster_as scancel "$job"
+	finished
+	user job sync
+	assert "$(record state | tail -1)" CANCELLED
+}
+
+@test "no node was drained by any of this" {
+	cluster_assert_healthy
+}
