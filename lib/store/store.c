@@ -56,7 +56,9 @@ void store_close(struct store *s)
 
 int store_poll(const struct store *s, struct dsv_err *err)
 {
-	if (s->interrupted && *s->interrupted)
+	/* It may be set by a handler that runs in another thread. */
+	if (s->interrupted &&
+	    __atomic_load_n(s->interrupted, __ATOMIC_RELAXED))
 		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
 	return 0;
 }

@@ -361,7 +361,7 @@ static void touch_source(void)
 static void interrupt(void)
 {
 	on_lookup = NULL;
-	interrupted = 1;
+	__atomic_store_n(&interrupted, 1, __ATOMIC_RELAXED);
 }
 
 static void test_change(void (*change)(void), size_t len, const char *what)
