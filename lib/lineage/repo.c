@@ -198,6 +198,7 @@ static int open_parts(struct dsv *d, struct dsv_err *err)
 		.dir = d->path,
 		.file_mode = d->file_mode,
 		.dir_mode = d->dir_mode,
+		.remember = true,
 		.lookup = catalog_chunk_lookup,
 		.progress = report_progress,
 		.progress_arg = d,

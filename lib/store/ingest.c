@@ -11,6 +11,7 @@ int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err)
 	if (!in)
 		return dsv_fail_nomem(err);
 	in->s = s;
+	store_remember_open(s);
 	pthread_mutex_init(&in->lock, NULL);
 	*out = in;
 	return 0;
@@ -23,6 +24,8 @@ void ingest_close(struct ingest *in, bool keep)
 	if (!in)
 		return;
 	pool_close(in->pool);
+	if (keep && in->finished)
+		store_remember_save(in->s);
 	for (i = 0; i < in->writer_count; i++)
 		writer_free(in->writers[i], keep && in->finished);
 	free(in->writers);

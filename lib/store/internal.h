@@ -34,7 +34,9 @@ struct store {
 	int threads;
 	chunk_lookup *lookup;
 	void *lookup_arg;
+	bool remember;			/* and it was not opened yet */
 	struct statcache *statcache;
+	struct statcache *own_statcache;	/* the same, or NULL */
 	void (*progress)(void *arg, int64_t done_bytes);
 	void *progress_arg;
 	const volatile int *interrupted;
@@ -70,6 +72,10 @@ int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
 /* CHUNK_LIMIT_BYTES; NULL when out of memory. */
 void *store_buffer_get(struct store *s);
 void store_buffer_put(struct store *s, void *buffer);
+
+/* Losing what is remembered is no failure. */
+void store_remember_open(struct store *s);
+void store_remember_save(struct store *s);
 
 bool segment_name_is_valid(const char *name);
 /* The path of a segment, suffix "" or ".idx"; NULL when out of memory. */

@@ -113,6 +113,15 @@ static int decode(struct statcache *c, const struct str *s)
 	return 0;
 }
 
+/* What another user wrote could make us record the wrong bytes. */
+static bool is_ours(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_uid == geteuid();
+}
+
 int statcache_open(const char *path, struct statcache **out,
 		   struct dsv_err *err)
 {
@@ -125,7 +134,8 @@ int statcache_open(const char *path, struct statcache **out,
 	c->path = strdup(path);
 	if (!c->path)
 		ret = dsv_fail_nomem(err);
-	else if (fs_read(path, LIMIT_BYTES, &text, NULL) == 0 &&
+	else if (is_ours(path) &&
+		 fs_read(path, LIMIT_BYTES, &text, NULL) == 0 &&
 		 decode(c, &text) < 0)
 		ret = dsv_fail_nomem(err);
 	str_release(&text);

@@ -19,7 +19,7 @@
 
 struct statcache;
 
-/* A file that is absent, damaged or unreadable is an empty cache. */
+/* A file that is absent, damaged or another user's is an empty cache. */
 int statcache_open(const char *path, struct statcache **out,
 		   struct dsv_err *err);
 /* Does not save. */

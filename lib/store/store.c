@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #define THREADS_BY_DEFAULT 8
@@ -32,6 +33,7 @@ int store_open(const struct store_options *options, struct store **out,
 	s->lookup = options->lookup;
 	s->lookup_arg = options->lookup_arg;
 	s->statcache = options->statcache;
+	s->remember = options->remember && !options->statcache;
 	s->progress = options->progress;
 	s->progress_arg = options->progress_arg;
 	s->interrupted = options->interrupted;
@@ -44,6 +46,7 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	segment_close_all(s);
+	statcache_close(s->own_statcache);
 	while (s->buffer_count > 0)
 		free(s->buffers[--s->buffer_count]);
 	free(s->buffers);
@@ -91,6 +94,31 @@ int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
 	ret = s->lookup(s->lookup_arg, hash, out, err);
 	pthread_mutex_unlock(&s->lookup_lock);
 	return ret;
+}
+
+void store_remember_open(struct store *s)
+{
+	char host[256];
+	char *path;
+
+	if (!s->remember)
+		return;
+	s->remember = false;
+	if (gethostname(host, sizeof(host)) < 0)
+		return;
+	host[sizeof(host) - 1] = '\0';
+	path = strchr(host, '/') ? NULL :
+	       str_format("%s/tmp/statcache-%s-%lu", s->dir, host,
+			  (unsigned long)geteuid());
+	if (path && statcache_open(path, &s->own_statcache, NULL) == 0)
+		s->statcache = s->own_statcache;
+	free(path);
+}
+
+void store_remember_save(struct store *s)
+{
+	if (s->own_statcache)
+		statcache_save(s->own_statcache, 0600, NULL);
 }
 
 void *store_buffer_get(struct store *s)

@@ -55,10 +55,12 @@ struct store_options {
 	chunk_lookup *lookup;
 	void *lookup_arg;
 	/*
-	 * Files that look as they did are not read again.  Borrowed, NULL:
-	 * none; who opened it saves and closes it.
+	 * Files that look as they did are not read again: remembered in
+	 * <dir>/tmp/statcache-<host>-<uid>, read by the first ingest and
+	 * replaced when one is closed with keep.
 	 */
-	struct statcache *statcache;
+	bool remember;
+	struct statcache *statcache;	/* NULL; or this one, borrowed */
 	/* In the caller's thread: bytes done since store_open(). */
 	void (*progress)(void *arg, int64_t done_bytes);
 	void *progress_arg;
