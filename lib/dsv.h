@@ -397,6 +397,12 @@ struct dsv_tag_options {
 	struct dsv_strings parents;	/* revisions */
 	struct dsv_strings excludes;	/* globs */
 	bool pin;
+	/*
+	 * Return as soon as the files are safe from their writer, cloned or
+	 * copied; the state is pending until dsv_queue_run() has stored them.
+	 */
+	bool async;
+	bool move;	/* the files are given away */
 };
 
 /*
@@ -407,6 +413,39 @@ struct dsv_tag_options {
  */
 int dsv_tag(struct dsv *d, const struct dsv_tag_options *options,
 	    char id[DSV_ID_SIZE], struct dsv_err *err);
+
+struct dsv_queue_item {
+	char id[DSV_ID_SIZE];	/* of the pending state */
+	const char *host;	/* that captured it */
+	const char *dir;	/* of the capture */
+	bool here;		/* can be stored by this host */
+	int64_t size_bytes;
+	int64_t created_ns;
+};
+
+struct dsv_queue {
+	size_t count;
+	struct dsv_queue_item *items;	/* oldest first */
+};
+
+int dsv_queue(struct dsv *d, struct dsv_queue *out, struct dsv_err *err);
+void dsv_queue_free(struct dsv_queue *queue);
+
+/*
+ * Store what this host has captured, oldest first; *stored states (may be
+ * NULL).  One runs at a time; wait: for the other to end, else there is
+ * nothing to do.
+ */
+int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,
+		  struct dsv_err *err);
+
+/*
+ * Until the states are durable (none named: those this host captured);
+ * stores them itself where it can.  DSV_NO: timeout_ms (< 0: none) is over.
+ * DSV_ENOTFOUND: one is lost.
+ */
+int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
+	     int64_t timeout_ms, struct dsv_err *err);
 
 enum dsv_link { DSV_LINK_AUTO, DSV_LINK_REFLINK, DSV_LINK_COPY };
 

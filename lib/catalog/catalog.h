@@ -82,6 +82,8 @@ struct catalog_state {
 	const char *job_id, *cluster;
 	/* The content: of another state (fork) or a manifest of an ingest. */
 	unsigned char manifest[HASH_BYTES];
+	/* Captured on one node only: pending, no manifest yet; or NULL. */
+	const unsigned char *capture;
 	const struct ingest_result *ingest;	/* NULL: all is there */
 	const struct manifest *files_of;	/* whose recipes are counted */
 	const char *fork_ticket;	/* the job record to tell, or NULL */
@@ -102,6 +104,35 @@ enum catalog_outcome {
  */
 int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 		      struct dsv_err *err);
+
+/* What makes a pending state durable. */
+struct catalog_content {
+	unsigned char manifest[HASH_BYTES];
+	const struct manifest *files_of;
+	const struct ingest_result *ingest;
+	int64_t files, size_bytes, stored_bytes;
+};
+
+/*
+ * Bind the capture of a pending state to its content, once.  An enum
+ * catalog_outcome; a state that is pending no more is left as it is.
+ */
+int catalog_bind(struct catalog *c, int64_t seq,
+		 const struct catalog_content *content, struct dsv_err *err);
+/* The node of a pending state died with its bytes. */
+int catalog_lose(struct catalog *c, int64_t seq, struct dsv_err *err);
+
+struct catalog_pending {
+	int64_t seq;
+	unsigned char id[HASH_BYTES];
+	unsigned char capture[HASH_BYTES];
+	int64_t size_bytes;
+	int64_t created_ns;
+};
+
+/* Oldest first; the caller frees *out. */
+int catalog_pending(struct catalog *c, struct catalog_pending **out,
+		    size_t *count, struct dsv_err *err);
 
 /* ---- Reading states ------------------------------------------------------ */
 

@@ -35,6 +35,13 @@ int content_claim(struct catalog *c,
 		  struct dsv_err *err);
 
 /*
+ * A staged segment holds what is committed now: it is no leftover.
+ * CATALOG_MISSING: it was swept.
+ */
+int content_settle(struct catalog *c, const char *segment,
+		   struct dsv_err *err);
+
+/*
  * The distinct recipes of a manifest, sorted; the caller's to free().
  */
 int content_recipes(const struct manifest *files,

@@ -178,17 +178,21 @@ static int add_row(struct catalog *c, struct addition *a, struct dsv_err *err)
 	struct query q = db_query(&c->writer,
 		"INSERT INTO state (seq, id, kind, branch, manifest, params,"
 		" changed, message, author, host, created, files, size,"
-		" stored, job, generation, pinned) VALUES (:seq, :id, :kind,"
-		" :branch, :manifest, :params, :changed, :message, :author,"
-		" :host, :created, :files, :size, :stored, :job, :generation,"
-		" :pinned)");
+		" stored, job, generation, pinned, capture, status) VALUES"
+		" (:seq, :id, :kind, :branch, :manifest, :params, :changed,"
+		" :message, :author, :host, :created, :files, :size, :stored,"
+		" :job, :generation, :pinned, :capture, :status)");
 	int ret;
 
 	query_int(&q, ":seq", c->seq);
 	query_hash(&q, ":id", s->id);
 	query_text(&q, ":kind", s->kind);
 	query_int(&q, ":branch", a->branch);
-	query_int(&q, ":manifest", a->manifest);
+	if (s->capture)
+		query_hash(&q, ":capture", s->capture);
+	else
+		query_int(&q, ":manifest", a->manifest);
+	query_int(&q, ":status", s->capture ? STATE_PENDING : STATE_DURABLE);
 	query_int(&q, ":params", a->params);
 	query_text(&q, ":changed", s->changed);
 	query_text(&q, ":message", s->message);
@@ -286,15 +290,8 @@ static int settle_segments(struct catalog *c, struct addition *a,
 	size_t i;
 	int ret = 0;
 
-	for (i = 0; ingest && ret == 0 && i < ingest->segment_count; i++) {
-		struct query q = db_query(&c->writer,
-			"UPDATE segment SET staged = NULL WHERE name = :name");
-
-		query_text(&q, ":name", ingest->segments[i].name);
-		ret = query_run(&q, err);
-		if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
-			ret = CATALOG_MISSING;	/* it was swept */
-	}
+	for (i = 0; ingest && ret == 0 && i < ingest->segment_count; i++)
+		ret = content_settle(c, ingest->segments[i].name, err);
 	return ret;
 }
 
@@ -367,7 +364,7 @@ int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 	if (ret < 0)
 		return ret;
 	ret = add_branch(c, &a, err);
-	if (ret == 0)
+	if (ret == 0 && !s->capture)
 		ret = content_use(c, s->manifest, s->files_of, s->ingest,
 				  &a.manifest, err);
 	for (i = 0; ret == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)

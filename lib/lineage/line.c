@@ -198,7 +198,8 @@ int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
 	char *changed = NULL;
 	int ret;
 
-	memcpy(r->content, s->manifest, HASH_BYTES);
+	r->is_capture = s->capture;
+	memcpy(r->content, s->capture ? s->capture : s->manifest, HASH_BYTES);
 	ret = record_encode(r, &text, s->id, err);
 	if (ret == 0)
 		ret = record_changes(r, &changed, err);

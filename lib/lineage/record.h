@@ -7,6 +7,7 @@
 #ifndef DSV_LINEAGE_RECORD_H
 #define DSV_LINEAGE_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../base/hash.h"
@@ -15,7 +16,9 @@
 
 struct record {
 	const char *kind;
-	unsigned char content[HASH_BYTES];	/* the manifest's id */
+	/* The manifest's id; while that is unknown a random number. */
+	unsigned char content[HASH_BYTES];
+	bool is_capture;
 	size_t parent_count;
 	unsigned char (*parents)[HASH_BYTES];
 	struct dsv_kvs params;		/* effective */

@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
 #include "../base/value.h"
+#include "capture.h"
 #include "contents.h"
 #include "line.h"
 #include "rev.h"
@@ -164,6 +166,67 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 	return ret;
 }
 
+/* Safe from the writer now, in the store later. */
+static int tag_captured(struct dsv *d, const struct dsv_tag_options *o,
+			const struct tree *tree, struct line *l,
+			char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct catalog_state s = {
+		.size_bytes = tree->size_bytes,
+		.pin = o->pin,
+		.scopes = o->scopes,
+		.name = o->name,
+	};
+	struct capture c;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < tree->count; i++)
+		s.files += tree->files[i].type == DSV_FILE;
+	ret = capture_make(d, tree, o->move, &c, err);
+	if (ret < 0)
+		return ret;
+	s.capture = c.id;
+	for (;;) {
+		ret = line_commit(d, l, &s, id, err);
+		if (ret != CATALOG_STALE)
+			break;
+		line_release(l);
+		ret = describe(d, o, l, err);
+		if (ret < 0)
+			break;
+	}
+	if (ret < 0)
+		capture_undo(d, tree, &c);
+	capture_release(&c);
+	return ret;
+}
+
+/*
+ * What --move gave us is in the store: away with it, unless somebody has
+ * written to it since.
+ */
+static void remove_sources(struct dsv *d, const struct tree *tree)
+{
+	size_t i;
+
+	for (i = 0; i < tree->count; i++) {
+		const struct tree_file *file = &tree->files[i];
+		struct stat st;
+
+		if (file->type == DSV_DIR || lstat(file->source, &st) < 0)
+			continue;
+		if (file->type == DSV_FILE &&
+		    (st.st_size != file->size_bytes ||
+		     tree_mtime_ns(&st) != file->mtime_ns))
+			repo_warn(d, "'%s' has changed since it was tagged:"
+				  " it is not removed", file->source);
+		else if (unlink(file->source) < 0)
+			repo_warn(d, "'%s' could not be removed: %s",
+				  file->source, strerror(errno));
+	}
+}
+
 int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
 	    char id[DSV_ID_SIZE], struct dsv_err *err)
 {
@@ -180,7 +243,10 @@ int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
 	if (ret == 0)
 		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
 	if (ret == 0)
-		ret = tag_tree(d, o, &tree, &l, id, err);
+		ret = o->async ? tag_captured(d, o, &tree, &l, id, err) :
+			tag_tree(d, o, &tree, &l, id, err);
+	if (ret == 0 && o->move && !o->async)
+		remove_sources(d, &tree);
 	for (i = 0; ret == 0 && i < o->paths.count; i++) {
 		char old[DSV_ID_SIZE];
 

@@ -27,6 +27,11 @@ struct walk {
 static int walk_path(struct walk *w, const char *source, const char *path,
 		     const struct stat *st, struct dsv_err *err);
 
+int64_t tree_mtime_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 void tree_release(struct tree *t)
 {
 	size_t i;
@@ -67,6 +72,7 @@ static int add_file(struct tree *t, const char *source, const char *path,
 	file->type = type;
 	file->executable = st->st_mode & S_IXUSR;
 	file->size_bytes = type == DSV_FILE ? st->st_size : 0;
+	file->mtime_ns = tree_mtime_ns(st);
 	t->size_bytes += file->size_bytes;
 	return file->path && file->source ? 0 : dsv_fail_nomem(err);
 }

@@ -6,6 +6,8 @@
 #ifndef DSV_LINEAGE_TREE_H
 #define DSV_LINEAGE_TREE_H
 
+#include <sys/stat.h>
+
 #include "repo.h"
 
 struct tree_file {
@@ -13,7 +15,8 @@ struct tree_file {
 	char *source;		/* on disk */
 	enum dsv_entry_type type;
 	bool executable;
-	int64_t size_bytes;	/* at the time of the walk */
+	int64_t size_bytes;	/* at the time of the walk, as the next */
+	int64_t mtime_ns;
 	char *target;		/* of a link, else NULL */
 };
 
@@ -35,6 +38,7 @@ struct tree {
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
 	      const struct dsv_strings *excludes, struct tree *out,
 	      struct dsv_err *err);
+int64_t tree_mtime_ns(const struct stat *st);
 void tree_release(struct tree *t);
 
 #endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * States whose bytes are captured on one node only.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#include "content.h"
+
+/* 1: the state is pending. */
+static int is_pending(struct catalog *c, int64_t seq, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"SELECT 1 FROM state WHERE seq = :seq AND status = 1"
+		" AND pruned IS NULL");
+	int64_t found;
+
+	query_int(&q, ":seq", seq);
+	return query_one_int(&q, &found, err);
+}
+
+static int settle(struct catalog *c, const struct ingest_result *ingest,
+		  struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < ingest->segment_count; i++)
+		ret = content_settle(c, ingest->segments[i].name, err);
+	return ret;
+}
+
+static int bind_row(struct catalog *c, int64_t seq, int64_t manifest,
+		    const struct catalog_content *content, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"UPDATE state SET manifest = :manifest, status = 0,"
+		" files = :files, size = :size, stored = :stored"
+		" WHERE seq = :seq");
+
+	query_int(&q, ":manifest", manifest);
+	query_int(&q, ":files", content->files);
+	query_int(&q, ":size", content->size_bytes);
+	query_int(&q, ":stored", content->stored_bytes);
+	query_int(&q, ":seq", seq);
+	return query_run(&q, err);
+}
+
+int catalog_bind(struct catalog *c, int64_t seq,
+		 const struct catalog_content *content, struct dsv_err *err)
+{
+	char state[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+	int64_t manifest;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = is_pending(c, seq, err);
+	if (ret <= 0)
+		return catalog_end(c, ret, err);
+	ret = content_use(c, content->manifest, content->files_of,
+			  content->ingest, &manifest, err);
+	if (ret == 0)
+		ret = bind_row(c, seq, manifest, content, err);
+	if (ret == 0)
+		ret = settle(c, content->ingest, err);
+	if (ret == 0)
+		ret = catalog_state_hex(c, seq, state, err);
+	if (ret == 0) {
+		hash_to_hex(content->manifest, hex);
+		ret = journal_op(c, json_pack("{s:s, s:s, s:s, s:I}", "op",
+			"bind", "state", state, "content", hex, "stored",
+			(json_int_t)content->stored_bytes), err);
+	}
+	return catalog_end(c, ret, err);
+}
+
+int catalog_lose(struct catalog *c, int64_t seq, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	struct query q;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = is_pending(c, seq, err);
+	if (ret <= 0)
+		return catalog_end(c, ret, err);
+	q = db_query(&c->writer, "UPDATE state SET status = 2"
+		     " WHERE seq = :seq");
+	query_int(&q, ":seq", seq);
+	ret = query_run(&q, err);
+	if (ret == 0)
+		ret = catalog_state_hex(c, seq, hex, err);
+	if (ret == 0)
+		ret = journal_op(c, json_pack("{s:s, s:s}", "op", "lost",
+					      "state", hex), err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_pending(struct catalog *c, struct catalog_pending **out,
+		    size_t *count, struct dsv_err *err)
+{
+	struct catalog_pending *list = NULL;
+	size_t n = 0;
+	struct query q = db_query(catalog_db(c),
+		"SELECT seq, id, capture, size, created FROM state"
+		" WHERE status <> 0 AND status = 1 AND pruned IS NULL"
+		" ORDER BY seq");
+	int ret;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		struct catalog_pending *items = realloc(list,
+			(n + 1) * sizeof(*items));
+
+		if (!items) {
+			query_end(&q);
+			ret = dsv_fail_nomem(err);
+			break;
+		}
+		list = items;
+		items[n].seq = query_get_int(&q, 0);
+		query_get_hash(&q, 1, items[n].id);
+		query_get_hash(&q, 2, items[n].capture);
+		items[n].size_bytes = query_get_int(&q, 3);
+		items[n].created_ns = query_get_int(&q, 4);
+		n++;
+	}
+	if (ret < 0) {
+		free(list);
+		return ret;
+	}
+	*out = list;
+	*count = n;
+	return 0;
+}

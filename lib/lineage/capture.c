@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/str.h"
+
+enum { COPY_BYTES = 1 << 30, ENTRY_LIMIT_BYTES = 1 << 16 };
+
+void capture_release(struct capture *c)
+{
+	free(c->dir);
+	free(c->host);
+	memset(c, 0, sizeof(*c));
+}
+
+/* core.localTier with %u user, %h host, %j job; NULL: none is configured. */
+static char *tier_dir(struct dsv *d)
+{
+	const char *p = config_get(&d->config, "core.localtier");
+	struct str out = STR_INIT;
+
+	if (!p || !*p)
+		return NULL;
+	for (; *p; p++) {
+		if (*p != '%' || !p[1]) {
+			str_putc(&out, *p);
+			continue;
+		}
+		switch (*++p) {
+		case 'u':
+			str_puts(&out, d->place.author);
+			break;
+		case 'h':
+			str_puts(&out, d->place.host);
+			break;
+		case 'j':
+			str_puts(&out, d->place.job_number ?
+				 d->place.job_number : "nojob");
+			break;
+		default:
+			str_putc(&out, *p);
+		}
+	}
+	return str_take(&out);
+}
+
+/* A file as it is now, without its bytes. */
+static bool clone_file(int from, int to)
+{
+	return ioctl(to, FICLONE, from) == 0;
+}
+
+static int copy_bytes(int from, int to, const struct tree_file *file,
+		      struct dsv_err *err)
+{
+	char buf[65536];
+	struct stat before, after;
+	ssize_t n;
+
+	if (fstat(from, &before) < 0)
+		return dsv_fail_errno(err, "'%s'", file->source);
+	while ((n = copy_file_range(from, NULL, to, NULL, COPY_BYTES, 0)) > 0)
+		;
+	if (n < 0 && lseek(to, 0, SEEK_CUR) == 0) {
+		/* The file systems have no such call between them. */
+		while ((n = read(from, buf, sizeof(buf))) > 0) {
+			if (write_all(to, buf, (size_t)n) < 0)
+				return dsv_fail_errno(err, "copy '%s'",
+						      file->source);
+		}
+	}
+	if (n < 0)
+		return dsv_fail_errno(err, "copy '%s'", file->source);
+	if (fstat(from, &after) < 0)
+		return dsv_fail_errno(err, "'%s'", file->source);
+	if (before.st_size != after.st_size ||
+	    before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+	    before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)
+		return dsv_fail(err, DSV_ESYS,
+				"'%s' changed while it was read",
+				file->source);
+	return 0;
+}
+
+/*
+ * Take the file itself.  Only when ours is durable and nobody else can write
+ * to it: one link, and a lease, which is refused while it is open to write.
+ */
+static bool move_file(const struct tree_file *file, const char *to)
+{
+	int fd = open(file->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	bool moved;
+
+	if (fd < 0)
+		return false;
+	moved = fstat(fd, &st) == 0 && st.st_nlink == 1 && fsync(fd) == 0 &&
+		fcntl(fd, F_SETLEASE, F_RDLCK) == 0 &&
+		rename(file->source, to) == 0;
+	close(fd);
+	return moved;
+}
+
+static int capture_file(const struct tree_file *file, const char *to,
+			bool move, struct dsv_err *err)
+{
+	mode_t mode = file->executable ? 0700 : 0600;
+	int from = -1, fd = -1;
+	int ret = 0;
+
+	from = open(file->source, O_RDONLY | O_CLOEXEC);
+	if (from < 0)
+		return dsv_fail_errno(err, "read '%s'", file->source);
+	fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0) {
+		ret = dsv_fail_errno(err, "create '%s'", to);
+		goto out;
+	}
+	/* Dirty pages first: a clone is of what the file system knows. */
+	if (fsync(from) < 0 && errno != EINVAL && errno != EROFS)
+		ret = dsv_fail_errno(err, "sync '%s'", file->source);
+	else if (!clone_file(from, fd) && !(move && move_file(file, to)))
+		ret = copy_bytes(from, fd, file, err);
+out:
+	if (fd >= 0 && close(fd) < 0 && ret == 0)
+		ret = dsv_fail_errno(err, "close '%s'", to);
+	close(from);
+	return ret;
+}
+
+static int capture_entry(const struct tree_file *file, const char *root,
+			 bool move, struct dsv_err *err)
+{
+	char *to = str_format("%s/%s", root, file->path);
+	char *parent = to ? strndup(to, (size_t)(strrchr(to, '/') - to)) :
+		NULL;
+	int ret;
+
+	ret = parent ? fs_make_dirs(file->type == DSV_DIR ? to : parent, 0700,
+				    err) : dsv_fail_nomem(err);
+	if (ret == 0 && file->type == DSV_FILE)
+		ret = capture_file(file, to, move, err);
+	if (ret == 0 && file->type == DSV_LINK &&
+	    symlink(file->target, to) < 0)
+		ret = dsv_fail_errno(err, "make link '%s'", to);
+	free(parent);
+	free(to);
+	return ret;
+}
+
+/* Whether files of the tree can be cloned into dir; tried with the first. */
+static bool can_clone(const struct tree *tree, const char *dir)
+{
+	char *probe = str_format("%s/probe", dir);
+	bool ok = false;
+	size_t i;
+	int from, to;
+
+	for (i = 0; i < tree->count && tree->files[i].type != DSV_FILE; i++)
+		;
+	if (probe && i < tree->count) {
+		from = open(tree->files[i].source, O_RDONLY | O_CLOEXEC);
+		to = open(probe, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		ok = from >= 0 && to >= 0 && clone_file(from, to);
+		if (from >= 0)
+			close(from);
+		if (to >= 0)
+			close(to);
+		unlink(probe);
+	}
+	free(probe);
+	return ok;
+}
+
+static bool same_device(const struct tree *tree, const char *dir)
+{
+	struct stat a, b;
+
+	return tree->count > 0 && stat(dir, &a) == 0 &&
+	       stat(tree->files[0].source, &b) == 0 && a.st_dev == b.st_dev;
+}
+
+/* A tier that the copy would fill is passed over: its space is bounded. */
+static bool has_room(const struct tree *tree, const char *dir)
+{
+	struct statvfs st;
+
+	return statvfs(dir, &st) == 0 &&
+	       (double)st.f_bavail * (double)st.f_frsize >
+	       1.05 * (double)tree->size_bytes;
+}
+
+/*
+ * Where: in the queue of the repository if that costs no copy, else in the
+ * node-local tier if there is one.
+ */
+static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
+		      struct capture *c, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	char *tier = tier_dir(d);
+	char *queue, *local = NULL;
+	int ret;
+
+	hash_to_hex(c->id, hex);
+	queue = repo_path(d, "queue/%s/%.32s", d->place.host, hex);
+	if (tier)
+		local = str_format("%s/dsv-%.32s", tier, hex);
+	ret = queue && (!tier || local) ? fs_make_dirs(queue, 0700, err) :
+		dsv_fail_nomem(err);
+	if (ret < 0)
+		goto out;
+	c->shared = true;
+	if (local && !can_clone(tree, queue) &&
+	    !(move && same_device(tree, queue)) &&
+	    fs_make_dirs(local, 0700, NULL) == 0) {
+		if (has_room(tree, local)) {
+			c->shared = false;
+			rmdir(queue);
+		} else {
+			repo_warn(d, "no room in the local tier '%s': copying"
+				  " into the repository", tier);
+			rmdir(local);
+		}
+	}
+	c->dir = c->shared ? queue : local;
+	if (c->shared)
+		queue = NULL;
+	else
+		local = NULL;
+out:
+	free(tier);
+	free(queue);
+	free(local);
+	return ret;
+}
+
+static char *entry_path(struct dsv *d, const char *host,
+			const unsigned char id[HASH_BYTES])
+{
+	char hex[HASH_HEX_SIZE];
+
+	hash_to_hex(id, hex);
+	return repo_path(d, "queue/%s/%s.json", host, hex);
+}
+
+static int write_entry(struct dsv *d, const struct capture *c,
+		       struct dsv_err *err)
+{
+	char *path = entry_path(d, d->place.host, c->id);
+	char *dir = repo_path(d, "queue/%s", d->place.host);
+	json_t *json = json_pack("{s:s, s:b, s:I}", "dir", c->dir, "shared",
+				 c->shared, "time", (json_int_t)now_ns());
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	int ret;
+
+	ret = path && dir && text ? fs_make_dirs(dir, d->dir_mode, err) :
+		dsv_fail_nomem(err);
+	if (ret == 0)
+		ret = fs_replace(path, text, strlen(text), d->file_mode, err);
+	json_decref(json);
+	free(text);
+	free(dir);
+	free(path);
+	return ret;
+}
+
+void capture_undo(struct dsv *d, const struct tree *tree,
+		  const struct capture *c)
+{
+	bool all = true;
+	size_t i;
+
+	for (i = 0; i < tree->count; i++) {
+		const struct tree_file *file = &tree->files[i];
+		char *from = str_format("%s/files/%s", c->dir, file->path);
+
+		if (!from || (access(file->source, F_OK) < 0 &&
+			      rename(from, file->source) < 0))
+			all = false;
+		free(from);
+	}
+	if (all)
+		capture_remove(d, c, NULL);
+	else
+		repo_warn(d, "files that were moved could not be moved back:"
+			  " they are in '%s/files'", c->dir);
+}
+
+int capture_make(struct dsv *d, const struct tree *tree, bool move,
+		 struct capture *out, struct dsv_err *err)
+{
+	struct capture c = { .dir = NULL };
+	char *root = NULL;
+	size_t i;
+	int ret;
+
+	if (!random_bytes(c.id, sizeof(c.id)))
+		return dsv_fail_errno(err, "get random bytes");
+	c.host = strdup(d->place.host);
+	ret = c.host ? choose_dir(d, tree, move, &c, err) :
+		dsv_fail_nomem(err);
+	if (ret == 0) {
+		root = str_format("%s/files", c.dir);
+		ret = root ? fs_make_dirs(root, 0700, err) :
+			dsv_fail_nomem(err);
+	}
+	/* The entry first: what is moved must be found again. */
+	if (ret == 0)
+		ret = write_entry(d, &c, err);
+	for (i = 0; ret == 0 && i < tree->count; i++)
+		ret = capture_entry(&tree->files[i], root, move, err);
+	free(root);
+	if (ret < 0 && c.dir)
+		capture_undo(d, tree, &c);
+	if (ret < 0)
+		capture_release(&c);
+	else
+		*out = c;
+	return ret;
+}
+
+static int read_entry(struct dsv *d, const char *host,
+		      const unsigned char id[HASH_BYTES], struct capture *out,
+		      struct dsv_err *err)
+{
+	char *path = entry_path(d, host, id);
+	struct str text = STR_INIT;
+	json_t *json = NULL;
+	const char *dir;
+	int ret;
+
+	ret = path ? fs_read(path, ENTRY_LIMIT_BYTES, &text, err) :
+		dsv_fail_nomem(err);
+	if (ret == 0) {
+		json = json_loads(str_text(&text), 0, NULL);
+		dir = json_string_value(json_object_get(json, "dir"));
+		if (dir && dir[0] == '/') {
+			memcpy(out->id, id, HASH_BYTES);
+			out->dir = strdup(dir);
+			out->host = strdup(host);
+			out->shared = json_is_true(json_object_get(json,
+								   "shared"));
+			if (!out->dir || !out->host)
+				ret = dsv_fail_nomem(err);
+		} else {
+			ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is malformed",
+				       path);
+		}
+	}
+	json_decref(json);
+	str_release(&text);
+	free(path);
+	return ret;
+}
+
+int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
+		 struct capture *out, struct dsv_err *err)
+{
+	char *queue = repo_path(d, "queue");
+	struct dirent *entry;
+	int ret = DSV_ENOTFOUND;
+	DIR *dir;
+
+	memset(out, 0, sizeof(*out));
+	dir = queue ? opendir(queue) : NULL;
+	free(queue);
+	if (!dir)
+		return dsv_fail(err, DSV_ENOTFOUND, "there is no queue");
+	while (ret == DSV_ENOTFOUND && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			ret = read_entry(d, entry->d_name, id, out, err);
+	}
+	closedir(dir);
+	if (ret == DSV_ENOTFOUND)
+		return dsv_fail(err, ret, "the capture has no entry in the"
+				" queue");
+	return ret;
+}
+
+bool capture_is_here(const struct capture *c)
+{
+	char *root = str_format("%s/files", c->dir);
+	bool here = root && access(root, R_OK | X_OK) == 0;
+
+	free(root);
+	return here;
+}
+
+int capture_remove(struct dsv *d, const struct capture *c,
+		   struct dsv_err *err)
+{
+	char *path = entry_path(d, c->host, c->id);
+	int ret = fs_remove_tree(c->dir, err);
+
+	if (ret == 0 && path && unlink(path) < 0 && errno != ENOENT)
+		ret = dsv_fail_errno(err, "remove '%s'", path);
+	free(path);
+	return ret;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DSV_LINEAGE_QUEUE_H
+#define DSV_LINEAGE_QUEUE_H
+
+#include "repo.h"
+
+/* Mark pending states whose node died with their bytes; *lost: how many. */
+int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err);
+
+#endif
