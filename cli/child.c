@@ -182,3 +182,9 @@ int child_status(int wait_status)
 		return 128 + WTERMSIG(wait_status);
 	return 128;
 }
+
+void child_reap(int pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

@@ -241,6 +241,12 @@ int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err);
 /* As a shell tells it: the exit status, or 128 + the signal. */
 int child_status(int wait_status);
 
+/* Without caring how it ended. */
+void child_reap(int pid);
+
+/* Store what is captured, in a process of its own (queue.c). */
+void queue_start(const char *repo);
+
 /* ---- fork and its relatives -------------------------------------------- */
 
 struct sbatch {
@@ -286,6 +292,6 @@ extern const struct cmd cmd_attr, cmd_branch, cmd_cat, cmd_checkout,
 	cmd_config, cmd_du, cmd_find, cmd_fork, cmd_fsck, cmd_help, cmd_init,
 	cmd_job, cmd_log, cmd_merge_base, cmd_name, cmd_next, cmd_params,
 	cmd_pin, cmd_prev, cmd_prune, cmd_restore, cmd_rev_parse, cmd_scope,
-	cmd_show, cmd_status, cmd_switch, cmd_tag, cmd_unpin;
+	cmd_show, cmd_status, cmd_switch, cmd_tag, cmd_unpin, cmd_queue;
 
 #endif

@@ -32,6 +32,11 @@ static const struct opt opts[] = {
 	  .strings = &options.scopes },
 	{ .name = "pin", .help = "no rule will remove it",
 	  .flag = &options.pin },
+	{ .name = "async",
+	  .help = "return when the files are safe to change; store them later",
+	  .flag = &options.async },
+	{ .name = "move", .help = "the files may be taken away",
+	  .flag = &options.move },
 	{ .name = "parent", .value = "REV", .help = "its parent (repeatable)",
 	  .strings = &options.parents },
 	{ .name = "exclude", .value = "GLOB",
@@ -98,7 +103,11 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		ret = read_object(attrs_from, &options.attrs_from, err);
 	if (ret == 0)
 		ret = dsv_tag(d, &options, id, err);
-	return ret < 0 ? ret : print_state(d, id, err);
+	if (ret == 0)
+		ret = print_state(d, id, err);
+	if (ret == 0 && options.async)
+		queue_start(dsv_path(d));
+	return ret;
 }
 
 const struct cmd cmd_tag = {

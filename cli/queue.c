@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* dsv queue - what is captured and waits to be stored */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static bool run_it;
+static bool background;
+
+static const struct opt opts[] = {
+	{ .name = "run", .help = "store what this host has captured",
+	  .flag = &run_it },
+	{ .name = "background",
+	  .help = "with --run: in a process of its own, at low priority",
+	  .flag = &background },
+	{ 0 },
+};
+
+/* In the worker: nothing of the caller is kept. */
+static void leave_caller(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	/* close_range(2) of Linux 5.9; 22 is not in every libc's header. */
+	if (syscall(SYS_close_range, 3, ~0U, 0) < 0) {
+		int fd, max = (int)sysconf(_SC_OPEN_MAX);
+
+		for (fd = 3; fd < max && fd < 65536; fd++)
+			close(fd);
+	}
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	if (setpriority(PRIO_PROCESS, 0, 10) < 0 || chdir("/") < 0)
+		return;		/* then as it is */
+}
+
+void queue_start(const char *repo)
+{
+	char dsv[] = "dsv", repo_opt[] = "--repo", quiet[] = "-q",
+	     queue[] = "queue", run[] = "--run";
+	char *path = strdup(repo);
+	char *argv[] = { dsv, quiet, repo_opt, path, queue, run, NULL };
+	pid_t pid;
+
+	fflush(stdout);
+	fflush(stderr);
+	pid = path ? fork() : -1;
+	if (pid == 0) {
+		/* Twice, so that it is nobody's child to wait for. */
+		setsid();
+		if (fork() != 0)
+			_exit(0);
+		leave_caller();
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	if (pid > 0)
+		child_reap((int)pid);
+	free(path);
+}
+
+static int json_queue(const struct dsv_queue *q, struct dsv_err *err)
+{
+	struct dsv_json *j = dsv_json_new();
+	size_t i;
+
+	if (j) {
+		dsv_json_array(j, NULL);
+		for (i = 0; i < q->count; i++) {
+			const struct dsv_queue_item *item = &q->items[i];
+
+			dsv_json_object(j, NULL);
+			dsv_json_string(j, "id", item->id);
+			dsv_json_string(j, "host", item->host);
+			dsv_json_string(j, "dir", item->dir);
+			dsv_json_bool(j, "here", item->here);
+			dsv_json_int(j, "size", item->size_bytes);
+			dsv_json_time(j, "created", item->created_ns);
+			dsv_json_end(j);
+		}
+		dsv_json_end(j);
+	}
+	return json_print(j, err);
+}
+
+static void print_queue(const struct dsv_queue *q)
+{
+	char size[DSV_TIME_SIZE], created[DSV_TIME_SIZE];
+	size_t i;
+
+	for (i = 0; i < q->count; i++) {
+		const struct dsv_queue_item *item = &q->items[i];
+
+		dsv_format_size(item->size_bytes, size);
+		dsv_format_time(item->created_ns, created);
+		printf("%.12s  %s  %10s  ", item->id, created, size);
+		out_text(stdout, item->host ? item->host : "nowhere");
+		if (!item->here)
+			fputs(item->host ? " (only there)" : " (lost)",
+			      stdout);
+		putchar('\n');
+	}
+}
+
+static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+{
+	struct dsv_queue q;
+	int64_t stored;
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret < 0)
+		return ret;
+	if (background && !run_it)
+		return dsv_fail(err, DSV_EUSAGE, "--background goes with --run");
+	if (background) {
+		queue_start(dsv_path(d));
+		return 0;
+	}
+	if (run_it) {
+		ret = dsv_queue_run(d, false, &stored, err);
+		if (ret == 0 && !cli.quiet)
+			fprintf(stderr, "stored %" PRId64 " state%s\n", stored,
+				stored == 1 ? "" : "s");
+		return ret;
+	}
+	ret = dsv_queue(d, &q, err);
+	if (ret < 0)
+		return ret;
+	if (cli.json)
+		ret = json_queue(&q, err);
+	else
+		print_queue(&q);
+	dsv_queue_free(&q);
+	return ret;
+}
+
+const struct cmd cmd_queue = {
+	.name = "queue",
+	.summary = "show or store what was captured with tag --async",
+	.synopsis = "[--run [--background]]",
+	.opts = opts,
+	.flags = CMD_REPO | CMD_JSON,
+	.run = run,
+};
