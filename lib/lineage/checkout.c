@@ -13,6 +13,7 @@
 #include "checkout.h"
 #include "files.h"
 #include "place_file.h"
+#include "queue.h"
 #include "rev.h"
 
 /* A glob is for a path or for any directory above it. */
@@ -125,7 +126,9 @@ int checkout_seq(struct dsv *d, int64_t seq,
 	bool *todo = NULL;
 	int ret;
 
-	ret = files_of(d, seq, &m, err);
+	ret = queue_flush_state(d, seq, err);
+	if (ret == 0)
+		ret = files_of(d, seq, &m, err);
 	if (ret == 0)
 		ret = select_entries(o, &m, err);
 	if (ret == 0)

@@ -14,6 +14,7 @@
 #include "../base/proc.h"
 #include "../base/value.h"
 #include "job.h"
+#include "queue.h"
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -349,7 +350,7 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 {
 	struct slurm_jobs slurm = { 0, NULL };
 	struct catalog_job *jobs = NULL;
-	int64_t closed = 0;
+	int64_t closed = 0, lost;
 	char *users = NULL;
 	size_t count = 0;
 	size_t i;
@@ -372,6 +373,8 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 	slurm_jobs_release(&slurm);
 	catalog_jobs_free(jobs, count);
 	free(users);
+	if (ret >= 0)
+		ret = queue_find_lost(d, &lost, err);
 	if (ret < 0)
 		return ret;
 	if (changed)

@@ -270,6 +270,20 @@ int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,
 	return ret;
 }
 
+int queue_flush_state(struct dsv *d, int64_t seq, struct dsv_err *err)
+{
+	struct dsv_state *s;
+	bool pending;
+	int ret;
+
+	ret = catalog_load(d->catalog, &seq, 1, &s, err);
+	if (ret < 0)
+		return ret;
+	pending = s->pending;
+	dsv_state_free(s);
+	return pending ? dsv_queue_run(d, true, NULL, err) : 0;
+}
+
 /* DSV_NO: one is still pending. */
 static int check_states(struct dsv *d, const int64_t *seqs, size_t count,
 			struct dsv_err *err)

@@ -7,4 +7,7 @@
 /* Mark pending states whose node died with their bytes; *lost: how many. */
 int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err);
 
+/* A state that is pending and captured here is stored at once. */
+int queue_flush_state(struct dsv *d, int64_t seq, struct dsv_err *err);
+
 #endif
