@@ -234,7 +234,9 @@ static int run_sorted(struct search *f)
 		search_run_walk(f, 0, INT64_MAX) : search_run_sorted(f);
 }
 
-static const char sql_count_all[] = "SELECT count(*) FROM state";
+static const char sql_count_all[] =
+	"SELECT (SELECT count(*) FROM state) - (SELECT count(*) FROM state"
+	" WHERE status <> 0 AND status = 3)";
 static const char sql_count_live[] =
 	"SELECT (SELECT count(*) FROM state) -"
 	" (SELECT count(*) FROM state WHERE pruned IS NOT NULL)";

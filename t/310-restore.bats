@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# dsv restore: a prune undone, within its grace.
+# shellcheck disable=SC2154
+
+load helper
+
+states() {
+	local number
+
+	repo
+	dsv config prune.headGrace 0s
+	for number in $(seq "$1"); do
+		put data 300000 "s$number"
+		tag -q -m "s$number" data
+		ids[number]=$id
+	done
+}
+
+newest() {
+	"$program" rev-parse main
+}
+
+@test "restore brings bytes, record and branch back" {
+	states 2
+	dsv prune HEAD
+	assert "$(newest)" "${ids[1]}"
+	dsv -4 checkout "${ids[2]}" out
+	dsv restore "${ids[2]}"
+	assert "$(newest)" "${ids[2]}"
+	dsv checkout -q "${ids[2]}" out
+	cmp out/data data
+	dsv fsck --data
+}
+
+@test "a branch that went on stays where it is" {
+	states 2
+	dsv prune HEAD
+	put data 1000 new
+	tag data
+	dsv restore "${ids[2]}"
+	assert "$(newest)" "$id"
+	dsv fsck
+}
+
+@test "heads come back one by one, in either order" {
+	states 3
+	dsv prune "${ids[3]}"
+	dsv prune "${ids[2]}"
+	assert "$(newest)" "${ids[1]}"
+	dsv restore "${ids[3]}"
+	assert "$(newest)" "${ids[3]}"
+	dsv restore "${ids[2]}"
+	assert "$(newest)" "${ids[3]}"
+	dsv fsck --data
+}
+
+@test "restore of a live state changes nothing" {
+	states 1
+	dsv restore HEAD
+	assert "$(newest)" "${ids[1]}"
+}
+
+@test "what was freed cannot be restored: exit 4" {
+	states 2
+	dsv prune --expire=now "${ids[1]}"
+	dsv -4 restore "${ids[1]}"
+	[[ $stderr == *"its bytes are freed"* ]]
+	dsv fsck --data
+}
+
+@test "restored bytes are not freed by a later prune" {
+	states 3
+	dsv prune "${ids[1]}"
+	dsv restore "${ids[1]}"
+	dsv config prune.grace 0s
+	dsv prune "${ids[2]}"
+	dsv fsck --data
+	put data 300000 s1
+	dsv checkout -q "${ids[1]}" out
+	cmp out/data data
+}
+
+@test "all that a prune by rules removed comes back" {
+	states 4
+	dsv prune --keep-last 1
+	dsv restore "${ids[@]:1:3}"
+	dsv find --count
+	assert "$output" 4
+	dsv fsck --data
+}

@@ -1,0 +1,284 @@
+#!/usr/bin/env bats
+# dsv fsck: every defect is found, and names the states concerned.
+# shellcheck disable=SC2154
+
+load helper
+
+setup() {
+	clean_environment
+	mkdir -p "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+	repo
+	put big 3000000 one
+	put small 1000
+	tag -q big small
+	one=$id
+	put big 3000000 two
+	tag -q big small
+	two=$id
+}
+
+# The largest segment of a state's own: the file "big".
+segment() {
+	sql "SELECT name FROM segment WHERE kind = 1 ORDER BY id LIMIT 1 OFFSET $1"
+}
+
+sql() {
+	python3 - "$1" <<'END'
+import sqlite3, sys
+c = sqlite3.connect(".dsv/catalog.db")
+for row in c.execute(sys.argv[1]):
+    print(*row)
+c.commit()
+END
+}
+
+# found KIND STATE...: the only problems are of KIND and name the states.
+found() {
+	local kind=$1
+
+	shift
+	json 'sorted(set(p["kind"] for p in j["problems"]))'
+	assert "$result" "['$kind']"
+	json '" ".join(sorted(set(s for p in j["problems"] for s in p["states"])))'
+	assert "$result" "$(printf '%s\n' "$@" | sort | xargs)"
+}
+
+file() {
+	echo ".dsv/segments/${1:0:2}/$1"
+}
+
+@test "a clean repository is clean" {
+	dsv fsck --data
+	dsv fsck --json
+	json 'j["ok"], j["problems"]'
+	assert "$result" "(True, [])"
+}
+
+@test "a flipped bit is found by --data, with state and file" {
+	s=$(file "$(segment 0)")
+	chmod u+w "$s"
+	printf X | dd of="$s" bs=1 seek=5000 conv=notrunc status=none
+	chmod u-w "$s"
+	dsv fsck
+	dsv -13 fsck --data --json
+	found chunk "$one"
+	[[ $output == *"files: big"* ]]
+	assert "$stderr" ""  || [[ $stderr == *integrity* ]]
+}
+
+@test "a bad chunk is not relied on, and the right bytes heal it" {
+	s=$(file "$(segment 0)")
+	chmod u+w "$s"
+	printf X | dd of="$s" bs=1 seek=5000 conv=notrunc status=none
+	chmod u-w "$s"
+	dsv -13 fsck --data --repair
+	dsv -13 fsck --json
+	found chunk "$one"
+	put big 3000000 one
+	tag -q big small
+	dsv fsck --data
+	dsv checkout -q "$one" out
+	cmp out/big big
+	dsv prune --expire=now "$id"
+	dsv fsck --data
+	dsv checkout -q "$one" out2
+	cmp out2/big big
+}
+
+@test "a truncated segment is found" {
+	s=$(file "$(segment 1)")
+	chmod u+w "$s"
+	truncate -s 100000 "$s"
+	chmod u-w "$s"
+	dsv -13 fsck --json
+	found segment "$two"
+}
+
+@test "a missing segment is found" {
+	rm "$(file "$(segment 0)")"
+	dsv -13 fsck --json
+	found segment "$one"
+}
+
+@test "a missing index is found, and repaired" {
+	rm "$(file "$(segment 0)").idx"
+	dsv -13 fsck --json
+	found index
+	dsv fsck --repair
+	dsv fsck --data
+}
+
+@test "a stale or damaged index is found, and repaired" {
+	a=$(file "$(segment 0)").idx
+	b=$(file "$(segment 1)").idx
+	chmod u+w "$a" "$b"
+	cp "$b" "$a"
+	dsv -13 fsck --json
+	found index
+	dsv fsck --repair
+	dsv fsck
+	chmod u+w "$b"
+	printf X | dd of="$b" bs=1 seek=20 conv=notrunc status=none
+	dsv -13 fsck
+	dsv fsck --repair
+	dsv fsck
+	[ -n "$(ls .dsv/quarantine)" ]
+}
+
+@test "a missing record is found" {
+	rm ".dsv/states/${one:0:2}/$one"
+	dsv -13 fsck --json
+	found record "$one"
+	[[ $output == *"record is missing"* ]]
+}
+
+@test "an edited record is found" {
+	r=.dsv/states/${one:0:2}/$one
+	chmod u+w "$r"
+	sed -i 's/"kind":"tag"/"kind":"fork"/' "$r"
+	dsv -13 fsck --json
+	found record "$one"
+	[[ $output == *"does not have its hash"* ]]
+}
+
+@test "the last record is repaired, since the outbox has it" {
+	rm ".dsv/states/${two:0:2}/$two"
+	dsv fsck --repair
+	dsv fsck
+	[ -e ".dsv/states/${two:0:2}/$two" ]
+}
+
+@test "a record that the catalog does not know is found" {
+	x=$(printf x | sha256sum | cut -c1-64)
+	mkdir -p ".dsv/states/${x:0:2}"
+	printf x >".dsv/states/${x:0:2}/$x"
+	dsv -13 fsck --json
+	found record
+}
+
+@test "wrong counts are found, and repaired" {
+	sql "UPDATE manifest SET refs = refs + 1"
+	sql "UPDATE recipe SET refs = refs - 1 WHERE id = 1"
+	dsv -13 fsck --json
+	found count
+	dsv fsck --repair
+	dsv fsck
+}
+
+@test "a lost link from segment to recipe is found, and repaired" {
+	sql "DELETE FROM recipe_segment"
+	dsv -13 fsck --json
+	found link
+	dsv fsck --repair
+	dsv fsck
+	dsv prune --expire=now "$one"
+	dsv fsck --data
+}
+
+@test "a dangling branch is found, and repaired" {
+	sql "UPDATE branch SET head = 999"
+	dsv -13 fsck --json
+	found branch
+	dsv fsck --repair
+	dsv fsck
+	dsv rev-parse main
+	assert "$output" "$two"
+}
+
+@test "a chunk that is needed and not there is found" {
+	sql "DELETE FROM chunk WHERE segment = (SELECT id FROM segment
+		WHERE name = '$(segment 0)')"
+	dsv -13 fsck --json
+	found chunk "$one"
+}
+
+@test "a chunk that is needed and condemned is found, and repaired" {
+	sql "UPDATE chunk SET status = 1, since = 1"
+	dsv -13 fsck
+	dsv fsck --repair
+	dsv fsck --data
+}
+
+@test "a missing parent is found" {
+	sql "DELETE FROM edge"
+	dsv -13 fsck --json
+	found record "$two"
+	sql "INSERT INTO edge VALUES ((SELECT max(seq) FROM state), 0, 999)"
+	dsv -13 fsck --json
+	[[ $output == *"a parent is missing"* ]]
+}
+
+@test "a torn and a changed line of the journal are found" {
+	cp .dsv/journal journal
+	truncate -s -10 .dsv/journal
+	dsv -13 fsck --json
+	found journal
+	cp journal .dsv/journal
+	sed -i '1s/main/maim/' .dsv/journal
+	dsv -13 fsck --json
+	found journal
+	[[ $output == *"line 1 is torn or changed"* ]]
+}
+
+@test "a torn line that was written again is no defect" {
+	printf '7 abc' >>.dsv/journal
+	put more
+	tag more
+	dsv fsck
+}
+
+@test "an orphan is found when it is old, and swept when it is older" {
+	x=00112233445566778899aabbccddeeff
+	mkdir -p .dsv/segments/00
+	cp "$(file "$(segment 0)")" "$(file $x)"
+	dsv fsck
+	chmod u+w "$(file $x)"
+	touch -d '2 hours ago' "$(file $x)"
+	dsv -13 fsck --json
+	found orphan
+	touch -d '2 days ago' "$(file $x)"
+	dsv fsck --repair
+	[ ! -e "$(file $x)" ]
+	dsv fsck --data
+}
+
+@test "a mode that lets others write is found, and repaired" {
+	chmod 666 "$(file "$(segment 0)")" .dsv/catalog.db
+	dsv -13 fsck --json
+	found mode
+	dsv fsck --repair
+	dsv fsck
+	[ ! -w "$(file "$(segment 0)")" ] || [ "$(id -u)" = 0 ]
+}
+
+@test "--data=5% reads less than all" {
+	dsv fsck --data=5% --json
+	json 'j["data_bytes"] < 3000000'
+	assert "$result" True
+	dsv -2 fsck --data=500%
+}
+
+@test "a damaged manifest is found, and its state is not pruned: exit 3" {
+	m=$(sql "SELECT s.name, c.offset FROM manifest m JOIN chunk c ON
+		c.hash = m.hash JOIN segment s ON s.id = c.segment
+		ORDER BY m.id LIMIT 1")
+	s=$(file "${m% *}")
+	chmod u+w "$s"
+	printf XXXX | dd of="$s" bs=1 seek="${m#* }" conv=notrunc status=none
+	chmod u-w "$s"
+	dsv -13 fsck --json
+	[[ $output == *"$one"* ]]
+	dsv -3 prune "$one"
+	[[ $stderr == *"were not pruned"* ]]
+}
+
+@test "a damaged catalog is told, not touched" {
+	cp .dsv/catalog.db copy
+	printf XXXXXXXX | dd of=.dsv/catalog.db bs=1 conv=notrunc status=none
+	cp .dsv/catalog.db damaged
+	dsv -13 fsck
+	cmp .dsv/catalog.db damaged
+	cp copy .dsv/catalog.db
+	dsv fsck
+}
