@@ -11,6 +11,12 @@ int job_withdraw(struct dsv *d, const struct catalog_job *job,
 		 const char *state, struct dsv_err *err);
 
 /*
+ * Before holds are looked at: dsv_job_sync() where there is anything to ask
+ * about, best effort (a reader may not write what it learns).
+ */
+void job_refresh(struct dsv *d);
+
+/*
  * Put the files of state seq into dir, which appears whole or not at all,
  * once however many ask for it at the same time.
  */

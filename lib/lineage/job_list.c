@@ -94,6 +94,7 @@ int dsv_jobs(struct dsv *d, struct dsv_jobs *out, struct dsv_err *err)
 	size_t count, i;
 	int ret;
 
+	job_refresh(d);
 	ret = catalog_jobs(d->catalog, false, &jobs, &count, err);
 	if (ret < 0)
 		return ret;

@@ -381,3 +381,19 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 		*changed = closed;
 	return 0;
 }
+
+void job_refresh(struct dsv *d)
+{
+	struct catalog_pending *pending = NULL;
+	struct catalog_job *jobs = NULL;
+	size_t job_count = 0, pending_count = 0;
+
+	if (repo_writable(d, NULL) < 0 ||
+	    catalog_jobs(d->catalog, true, &jobs, &job_count, NULL) < 0)
+		return;
+	catalog_jobs_free(jobs, job_count);
+	if (catalog_pending(d->catalog, &pending, &pending_count, NULL) == 0)
+		free(pending);
+	if (job_count + pending_count > 0)
+		dsv_job_sync(d, NULL, NULL);
+}

@@ -271,6 +271,8 @@ int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
 	if (!options->dry_run)
 		ret = repo_writable(d, err);
 	if (ret == 0)
+		job_refresh(d);
+	if (ret == 0)
 		ret = decide(&p, &seqs, &count, err);
 	if (ret == 0)
 		ret = pruning_report(&p, &report, err);

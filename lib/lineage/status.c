@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../catalog/prune.h"
+#include "job.h"
 #include "repo.h"
 
 static int current_head(struct dsv *d, const char *branch,
@@ -31,6 +32,7 @@ int dsv_status(struct dsv *d, struct dsv_status *out, struct dsv_err *err)
 	struct dsv_status s = { .branch = NULL };
 	int ret;
 
+	job_refresh(d);
 	ret = repo_branch(d, &s.branch, err);
 	if (ret == 0)
 		ret = current_head(d, s.branch, s.head, err);
