@@ -20,6 +20,7 @@ includedir = $(prefix)/include
 datadir    = $(prefix)/share
 mandir     = $(datadir)/man
 pkgconfdir = $(libdir)/pkgconfig
+docdir     = $(datadir)/doc/dsv
 bashcompdir = $(datadir)/bash-completion/completions
 zshcompdir  = $(datadir)/zsh/site-functions
 fishcompdir = $(datadir)/fish/vendor_completions.d
@@ -51,6 +52,8 @@ FUZZ_SRC   := $(sort $(wildcard t/fuzz/*.c))
 FUZZ_BIN   := $(FUZZ_SRC:%.c=$(B)/%)
 UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%)
 MAN        := $(sort $(wildcard doc/*.[157]))
+DOC        := README.md LICENSE $(sort $(wildcard doc/*.md))
+EXAMPLES   := $(sort $(patsubst ./%,%,$(shell cd share && find . -type f)))
 
 SPANK_H    := $(wildcard /usr/include/slurm/spank.h)
 SPANK_SO   := $(if $(SPANK_H),$(B)/spank_dsv.so)
@@ -81,10 +84,13 @@ $(B)/libdsv.so.$(SOVERSION): $(LIB_OBJ) lib/libdsv.map
 		$(PKG_LIBS) -lm
 	$(Q)ln -sf $(@F) $(B)/libdsv.so
 
+# Made again by install, whose PREFIX may be another.
+PC_SED = sed -e 's|@prefix@|$(prefix)|;s|@libdir@|$(libdir)|' \
+	     -e 's|@includedir@|$(includedir)|;s|@version@|$(VERSION)|'
+
 $(B)/libdsv.pc: lib/libdsv.pc.in Makefile
 	@mkdir -p $(@D)
-	sed -e 's|@prefix@|$(prefix)|;s|@libdir@|$(libdir)|' \
-	    -e 's|@includedir@|$(includedir)|;s|@version@|$(VERSION)|' $< >$@
+	$(Q)$(PC_SED) $< >$@
 
 # libc alone: it is loaded into everybody's Slurm commands and slurmstepd.
 # What it needs of Slurm, the program that loads it has.
@@ -99,6 +105,43 @@ $(B)/t/spank_faults.so: $(SPANK_SRC) $(wildcard spank/*.h) spank/spank_dsv.map
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DDSV_SPANK_FAULTS $(LDFLAGS) -shared \
 		-Wl,--version-script=spank/spank_dsv.map -o $@ $(SPANK_SRC)
+
+INSTALL_DIRS := $(bindir) $(libdir) $(includedir) $(pkgconfdir) $(docdir) \
+	$(bashcompdir) $(zshcompdir) $(fishcompdir)
+INSTALLED  = $(bindir)/dsv $(libdir)/libdsv.a $(libdir)/libdsv.so \
+	$(libdir)/libdsv.so.$(SOVERSION) $(includedir)/dsv.h \
+	$(pkgconfdir)/libdsv.pc $(bashcompdir)/dsv $(zshcompdir)/_dsv \
+	$(fishcompdir)/dsv.fish $(foreach page,$(notdir $(MAN)), \
+	$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
+
+# Without the plugin, whose place is that of Slurm: install-spank.
+install: all
+	install -d $(INSTALL_DIRS:%=$(DESTDIR)%)
+	install -m 755 $(B)/dsv $(DESTDIR)$(bindir)/dsv
+	install -m 644 $(B)/libdsv.a $(DESTDIR)$(libdir)/libdsv.a
+	install -m 755 $(B)/libdsv.so.$(SOVERSION) $(DESTDIR)$(libdir)
+	ln -sf libdsv.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdsv.so
+	install -m 644 lib/dsv.h $(DESTDIR)$(includedir)/dsv.h
+	$(PC_SED) lib/libdsv.pc.in >$(DESTDIR)$(pkgconfdir)/libdsv.pc
+	chmod 644 $(DESTDIR)$(pkgconfdir)/libdsv.pc
+	for page in $(MAN); do \
+		install -D -m 644 $$page \
+		$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
+	done
+	install -m 644 completions/dsv.bash $(DESTDIR)$(bashcompdir)/dsv
+	install -m 644 completions/dsv.zsh $(DESTDIR)$(zshcompdir)/_dsv
+	install -m 644 completions/dsv.fish $(DESTDIR)$(fishcompdir)/dsv.fish
+	install -m 644 $(DOC) $(DESTDIR)$(docdir)
+	cd share && for file in $(EXAMPLES); do \
+		install -D -m 644 $$file \
+		$(DESTDIR)$(docdir)/examples/$${file#examples/} || exit; \
+	done
+	sed -i 's|/usr/bin/dsv|$(bindir)/dsv|' \
+		$(DESTDIR)$(docdir)/examples/plugstack.conf
+
+uninstall:
+	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	rm -rf $(DESTDIR)$(docdir)
 
 # Beside the plugins of the Slurm that it was built for.  Replaced by rename,
 # since a running slurmd has the old one mapped.
@@ -152,5 +195,6 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all check clean demo deps fuzz style tests install-spank
+.PHONY: all check clean demo deps fuzz install install-spank style tests \
+	uninstall
 .DELETE_ON_ERROR:
