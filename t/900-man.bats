@@ -28,7 +28,7 @@ usage_forms() {
 }
 
 page_forms() {
-	mandoc -T ascii -O width=400 "$doc/dsv-$1.1" | col -bx |
+	mandoc -T ascii -O width=400 "$doc/dsv-$1.1" | sed 's|.\x08||g' |
 		sed -n '/^SYNOPSIS/,/^DESCRIPTION/s/^ \{1,\}dsv //p'
 }
 
@@ -86,7 +86,7 @@ page_forms() {
 	command -v mandoc >/dev/null || skip "mandoc is not installed"
 	dsv help
 	assert "${lines[0]}" "usage: dsv $(mandoc -T ascii "$doc/dsv.1" |
-		col -bx | sed -n '/^SYNOPSIS/,/^DESC/s/^ *dsv //p')"
+		sed 's|.\x08||g' | sed -n '/^SYNOPSIS/,/^DESC/s/^ *dsv //p')"
 }
 
 # From the sources of the page: "-n --limit COUNT".

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Completion, as the shells ask for it
 
-# shellcheck disable=SC2154
+# shellcheck disable=SC2016,SC2154
 
 load helper
 
