@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/fs.h"
+#include "job.h"
 #include "pruning.h"
 #include "rev.h"
 
