@@ -120,6 +120,10 @@ static int estimate(struct search *f, const struct find_node *node,
 	struct query q;
 	int ret;
 
+	if (find_set_is_costly(node)) {
+		*out = FIND_FEW + 1;
+		return 0;
+	}
 	sql.rough = true;
 	find_sql_puts(&sql, "SELECT count(*) FROM (SELECT 1 FROM (");
 	find_sql_set(&sql, node);
@@ -230,7 +234,7 @@ static int run_sorted(struct search *f)
 	if (ret < 0)
 		return ret;
 	/* Sorting a few costs less than going through the whole index. */
-	return f->set.count < f->set.limit / 4 ?
+	return f->set.count < f->set.limit / 16 ?
 		search_run_walk(f, 0, INT64_MAX) : search_run_sorted(f);
 }
 

@@ -244,6 +244,11 @@ void find_sql_field_term(struct find_sql *sql, const struct find_node *node,
 			 size_t i);
 /* Is there an index that finds node's states? */
 bool find_has_set(const struct find_node *node);
+/*
+ * Must more rows be looked at than it has states?  (A regular expression goes
+ * through all texts of the key.)  Only if find_has_set().
+ */
+bool find_set_is_costly(const struct find_node *node);
 /* Does find_sql_set() give exactly node's states? */
 bool find_set_is_exact(const struct find_node *node);
 /*

@@ -39,7 +39,6 @@ static bool compare_has_set(const struct find_node *node)
 		return field_has_set(node);
 	switch (node->op) {
 	case FIND_NE:
-	case FIND_MATCH:
 	case FIND_NO_MATCH:
 	case FIND_NOT_IN:
 	case FIND_UNSET:
@@ -78,6 +77,19 @@ bool find_has_set(const struct find_node *node)
 			return false;
 	}
 	return node->child_count <= MAX_SETS;
+}
+
+bool find_set_is_costly(const struct find_node *node)
+{
+	size_t i;
+
+	if (node->kind != FIND_OR)
+		return implied(node)->op == FIND_MATCH;
+	for (i = 0; i < node->child_count; i++) {
+		if (implied(node->children[i])->op == FIND_MATCH)
+			return true;
+	}
+	return false;
 }
 
 static bool compare_is_exact(const struct find_node *node)
