@@ -63,6 +63,9 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
+/* A report may have a million items: not all of its text at once. */
+enum { FLUSH_EVERY = 1000 };
+
 static void json_report(struct dsv_json *j, const struct dsv_prune_report *r)
 {
 	size_t i;
@@ -78,6 +81,8 @@ static void json_report(struct dsv_json *j, const struct dsv_prune_report *r)
 		dsv_json_string(j, "action", item->remove ? "remove" : "keep");
 		json_strings(j, "reasons", &item->reasons);
 		dsv_json_end(j);
+		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
+			json_flush(j, NULL);
 	}
 	dsv_json_end(j);
 	dsv_json_int(j, "removed", r->removed);

@@ -135,10 +135,10 @@ static int mark_all(struct catalog *c, struct catalog_candidates *out,
 		" AND head IS NOT NULL";
 	static const char live_head[] =
 		"SELECT b.head FROM branch b WHERE NOT b.deleted"
-		" AND b.head IS NOT NULL AND (EXISTS (SELECT 1 FROM job j"
-		"  WHERE j.active AND j.branch = b.name) OR EXISTS"
-		"  (SELECT 1 FROM job j JOIN state s ON s.job = j.id"
-		"   WHERE j.active AND s.branch = b.id))";
+		" AND b.head IS NOT NULL AND (b.name IN (SELECT branch"
+		"  FROM job WHERE active) OR b.id IN (SELECT s.branch"
+		"   FROM job j CROSS JOIN state s ON s.job = j.id"
+		"   WHERE j.active))";
 	int ret;
 
 	ret = mark_kept(c, out, named, NULL, CATALOG_NAMED, err);
