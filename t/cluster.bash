@@ -44,28 +44,29 @@ cluster_missing() {
 # The user whose jobs run.  Nobody's job may run as root: that hides mistakes.
 cluster_user() {
 	CLUSTER_USER=$(id -un)
-	CLUSTER_HOME=${HOME:-/}
+	CLUSTER_HOME=$CLUSTER_DIR/home
 	if [ "$(id -u)" = 0 ]; then
 		CLUSTER_USER=dsvtest
 		id dsvtest >/dev/null 2>&1 ||
 			useradd --system --no-create-home --user-group \
 				--home-dir /nonexistent --shell /bin/bash dsvtest \
 				>/dev/null || return
-		CLUSTER_HOME=$CLUSTER_DIR/home
-		install -d -o dsvtest -g dsvtest "$CLUSTER_HOME" || return
 	fi
+	install -d "$CLUSTER_HOME" || return
+	[ "$(id -u)" != 0 ] || chown dsvtest:dsvtest "$CLUSTER_HOME" || return
 	export CLUSTER_USER CLUSTER_HOME
 }
 
 cluster_as() {
-	if [ "$(id -un)" = "$CLUSTER_USER" ]; then
-		"$@"
-	else
-		setpriv --reuid "$CLUSTER_USER" --regid "$CLUSTER_USER" \
-			--init-groups env -u XDG_CONFIG_HOME -u XDG_CACHE_HOME \
-			-u XDG_RUNTIME_DIR HOME="$CLUSTER_HOME" USER="$CLUSTER_USER" \
-			LOGNAME="$CLUSTER_USER" "$@"
+	local run=()
+
+	if [ "$(id -un)" != "$CLUSTER_USER" ]; then
+		run=(setpriv --reuid "$CLUSTER_USER" --regid "$CLUSTER_USER"
+			--init-groups)
 	fi
+	"${run[@]}" env -u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_RUNTIME_DIR \
+		HOME="$CLUSTER_HOME" USER="$CLUSTER_USER" \
+		LOGNAME="$CLUSTER_USER" "$@"
 }
 
 # A run of free ports, drawn at random so that two starts rarely collide.

@@ -61,4 +61,5 @@ finished() {
 		output+=$(cat "$file")
 	done
 	echo "$output"
+	echo "= $(cluster_job_state "$job") $exit"
 }
