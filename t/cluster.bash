@@ -305,6 +305,7 @@ cluster_wait_state() {
 }
 
 # Slurm lets the credential of the first attempt expire, 121 s, before the next.
+# slurmd refuses one of the same second in which it ended the first.
 cluster_requeue() {
 	cluster_as scontrol requeue "$1" || return
 	cluster_until 10 cluster_can_start_now "$1" || return
@@ -312,7 +313,7 @@ cluster_requeue() {
 
 cluster_can_start_now() {
 	cluster_job_is "$1" PENDING &&
-		cluster_as scontrol update JobId="$1" StartTime=now
+		cluster_as scontrol update JobId="$1" StartTime=now+1
 }
 
 cluster_assert_healthy() {
