@@ -12,11 +12,17 @@
 #   json EXPR             EXPR of Python on $output as JSON, in $result: j is
 #                         the document
 #   assert A B            A and B are the same text
+#   ordinary_user         from now on dsv runs as a user who is not root and to
+#                         whom this directory belongs
+#   ordinary COMMAND...   run another command so
+#
+# DSV_BUILD names another directory of output than build/.
 
 bats_require_minimum_version 1.5.0
 
-build=$(cd "${BASH_SOURCE[0]%/*}/../build" && pwd)
+build=$(cd "${BASH_SOURCE[0]%/*}/.." && cd "${DSV_BUILD:-build}" && pwd)
 program=$build/dsv
+as=()
 
 clean_environment() {
 	local name
@@ -46,7 +52,7 @@ dsv() {
 
 	case $1 in -[0-9]*) want=${1#-}; shift ;; esac
 	echo "+ dsv $*"
-	run "-$want" --separate-stderr "$program" "$@"
+	run "-$want" --separate-stderr "${as[@]}" "$program" "$@"
 }
 
 repo() {
@@ -82,4 +88,23 @@ assert() {
 	[ "$1" = "$2" ] && return
 	printf 'is:        %s\nshould be: %s\n' "$1" "$2"
 	return 1
+}
+
+# Modes mean nothing to root.
+ordinary_user() {
+	[ "$EUID" = 0 ] || return 0
+	chmod a+x "$BATS_RUN_TMPDIR" || return
+	mkdir -p "$BATS_TEST_TMPDIR/bin" || return
+	cp -f "$build/dsv" "$BATS_TEST_TMPDIR/bin/dsv" || return
+	program=$BATS_TEST_TMPDIR/bin/dsv
+	chown -R 65534:65534 . "$HOME"
+	as=(ordinary)
+}
+
+ordinary() {
+	if [ "$EUID" = 0 ]; then
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
 }

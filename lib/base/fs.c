@@ -119,7 +119,8 @@ int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 		ret = dsv_fail_errno(err, "create '%s'", tmp);
 		goto out;
 	}
-	if ((mode && fchmod(fd, mode) < 0) || write_all(fd, data, len) < 0 || fsync(fd) < 0) {
+	if ((mode && fchmod(fd, mode) < 0) || write_all(fd, data, len) < 0 ||
+	    fsync(fd) < 0) {
 		ret = dsv_fail_errno(err, "write '%s'", tmp);
 		goto out;
 	}
@@ -174,6 +175,7 @@ int fs_sync_parent(const char *path, struct dsv_err *err)
 static int make_dir(const char *path, mode_t mode, struct dsv_err *err)
 {
 	struct stat st;
+	int saved_errno;
 
 	if (mkdir(path, 0777) == 0) {
 		if (mode && chmod(path, mode) < 0)
@@ -181,9 +183,11 @@ static int make_dir(const char *path, mode_t mode, struct dsv_err *err)
 		return 0;
 	}
 	/* mkdir() of what exists may also say EROFS or EACCES. */
-	if (errno != EEXIST && stat(path, &st) < 0)
-		return dsv_fail_errno(err, "make directory '%s'", path);
-	return 0;
+	saved_errno = errno;
+	if (stat(path, &st) == 0)
+		saved_errno = S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+	errno = saved_errno;
+	return errno ? dsv_fail_errno(err, "make directory '%s'", path) : 0;
 }
 
 int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err)

@@ -68,10 +68,11 @@ bool journal_parse(const char *line, size_t len, int64_t *seq,
 	return true;
 }
 
-/* Whether the end of the file holds the line of seq; where it ends. */
-static int scan_tail(int fd, int64_t seq, bool *found, bool *torn)
+/* Whether the end of the file, limit bytes, holds the line of seq. */
+static int scan_tail(int fd, int64_t seq, size_t limit, bool *found,
+		     bool *torn)
 {
-	char *tail = malloc(TAIL_BYTES);
+	char *tail = malloc(limit);
 	char *p, *newline;
 	struct stat st;
 	int64_t start;
@@ -81,8 +82,8 @@ static int scan_tail(int fd, int64_t seq, bool *found, bool *torn)
 	*found = *torn = false;
 	if (!tail || fstat(fd, &st) < 0)
 		goto out;
-	start = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
-	len = pread_full(fd, tail, TAIL_BYTES, start);
+	start = st.st_size > (int64_t)limit ? st.st_size - (int64_t)limit : 0;
+	len = pread_full(fd, tail, limit, start);
 	if (len < 0)
 		goto out;
 	*torn = len > 0 && tail[len - 1] != '\n';
@@ -127,9 +128,13 @@ int journal_append(const char *path, mode_t mode, int64_t seq,
 		  mode ? mode : 0666);
 	if (fd < 0)
 		return dsv_fail_errno(err, "open '%s'", path);
-	if (lock_file(fd) < 0 || scan_tail(fd, seq, &found, &torn) < 0 ||
-	    (torn && !found && write_all(fd, "\n", 1) < 0) ||
-	    (!found && write_all(fd, line, len) < 0) || fsync(fd) < 0)
+	/* Whoever made it may have had a narrow umask. */
+	if (mode && fchmod(fd, mode) < 0 && errno != EPERM)
+		ret = dsv_fail_errno(err, "chmod '%s'", path);
+	else if (lock_file(fd) < 0 ||
+		 scan_tail(fd, seq, TAIL_BYTES + 2 * len, &found, &torn) < 0 ||
+		 (torn && !found && write_all(fd, "\n", 1) < 0) ||
+		 (!found && write_all(fd, line, len) < 0) || fsync(fd) < 0)
 		ret = dsv_fail_errno(err, "append to '%s'", path);
 	close(fd);
 	return ret;

@@ -331,6 +331,11 @@ int dsv_init(const char *dir, bool shared, bool *existed, struct dsv_err *err)
 		ret = dsv_fail_errno(err, "'%s'", dir);
 		goto out;
 	}
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		ret = dsv_fail_errno(err, "'%s'", path);
+		goto out;
+	}
 	if (stat(path, &st) == 0) {
 		if (existed)
 			*existed = true;
