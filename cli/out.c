@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -133,6 +134,9 @@ int read_text(const char *path, char **out, size_t *len, struct dsv_err *err)
 	char *text, *more;
 	int ret = 0;
 
+	if (!f && errno == ENOENT)
+		return dsv_fail(err, DSV_ENOTFOUND,
+				"'%s': no such file or directory", path);
 	if (!f)
 		return dsv_fail_errno(err, "open '%s'", path);
 	text = malloc(capacity);

@@ -2,6 +2,7 @@
 #include "utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 size_t utf8_sequence(const char *text, size_t len)
 {
@@ -33,6 +34,19 @@ size_t utf8_sequence(const char *text, size_t len)
 	    code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return 0;
 	return n;
+}
+
+bool utf8_is_valid(const char *text)
+{
+	size_t len = strlen(text);
+	size_t n;
+
+	for (; len > 0; text += n, len -= n) {
+		n = utf8_sequence(text, len);
+		if (n == 0)
+			return false;
+	}
+	return true;
 }
 
 void utf8_clean(struct str *out, const char *text, size_t len)

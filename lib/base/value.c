@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "utf8.h"
+
 enum { MAX_KEY = 128 };
 
 void number_format(double n, char out[NUMBER_TEXT_SIZE])
@@ -21,11 +23,11 @@ void number_format(double n, char out[NUMBER_TEXT_SIZE])
 	}
 }
 
-bool number_parse(const char *text, double *out)
+/* *out may be infinite. */
+static bool parse_decimal(const char *text, double *out)
 {
 	const char *p = text;
 	size_t whole, fraction = 0;
-	double n;
 
 	if (*p == '+' || *p == '-')
 		p++;
@@ -49,11 +51,25 @@ bool number_parse(const char *text, double *out)
 	}
 	if (*p)
 		return false;
-	n = strtod(text, NULL);
-	if (!isfinite(n))
+	*out = strtod(text, NULL);
+	return true;
+}
+
+bool number_parse(const char *text, double *out)
+{
+	double n;
+
+	if (!parse_decimal(text, &n) || !isfinite(n))
 		return false;
 	*out = n;
 	return true;
+}
+
+bool number_overflows(const char *text)
+{
+	double n;
+
+	return parse_decimal(text, &n) && !isfinite(n);
 }
 
 bool key_is_valid(const char *key)
@@ -256,6 +272,9 @@ int kvs_assign(struct dsv_kvs *kvs, const char *assignment,
 		if (ret == DSV_EUSAGE)
 			dsv_fail(err, ret, "the value of '%s' is no JSON: %s",
 				 key, text);
+	} else if (!utf8_is_valid(text)) {
+		ret = dsv_fail(err, DSV_EUSAGE, "the value of '%s' is not"
+			       " UTF-8", key);
 	} else {
 		value = value_from_text(text);
 		ret = kvs_set(kvs, key, &value, err);

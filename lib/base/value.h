@@ -20,6 +20,8 @@ void number_format(double n, char out[NUMBER_TEXT_SIZE]);
 
 /* A finite decimal as CLI values have it: "1" ".5" "5." "+1" "1e-3". */
 bool number_parse(const char *text, double *out);
+/* Whether it would be one if doubles went further. */
+bool number_overflows(const char *text);
 
 /* [A-Za-z_][A-Za-z0-9_./-]{0,127} */
 bool key_is_valid(const char *key);

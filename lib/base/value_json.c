@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK '\001'	/* no JSON text holds it unescaped */
+#define MARK '\001'	/* a string that starts with it gets one more */
 
 /* The end of the token at p that starts like a number or a bare word. */
 static const char *token_end(const char *p)
@@ -54,6 +54,8 @@ static void mark_token(struct str *out, const char *text, size_t len)
 		str_puts(out, specials[i].ours);
 	else if (is_json_number(text, len) && number_parse(token, &n))
 		str_printf(out, "\"\\u0001%s\"", token);
+	else if (is_json_number(text, len) && number_overflows(token))
+		str_printf(out, "\"%s\"", token);
 	else
 		str_add(out, text, len);	/* true, false, null, an error */
 	free(token);
@@ -72,6 +74,11 @@ static void mark_numbers(struct str *out, const char *text)
 			}
 			if (*end)
 				end++;
+			if (!strncmp(p, "\"\\u0001", 7))
+				str_puts(out, "\"\\u0001");
+			else
+				str_putc(out, '"');
+			p++;
 			str_add(out, p, (size_t)(end - p));
 		} else if (isalnum((unsigned char)*p) || *p == '-') {
 			end = token_end(p);
@@ -82,6 +89,21 @@ static void mark_numbers(struct str *out, const char *text)
 		}
 		p = end;
 	}
+}
+
+static bool is_number(const json_t *json)
+{
+	const char *text = json_string_value(json);
+
+	return text && text[0] == MARK && text[1] != MARK;
+}
+
+/* The text of a string or number. */
+static const char *unmarked(const json_t *json)
+{
+	const char *text = json_string_value(json);
+
+	return text[0] == MARK ? text + 1 : text;
 }
 
 /* Compact text of a marked tree. */
@@ -113,10 +135,14 @@ static void unmark(struct str *out, const json_t *json)
 			unmark(out, item);
 		}
 		str_putc(out, ']');
-	} else if (json_is_string(json) && *json_string_value(json) == MARK) {
+	} else if (is_number(json)) {
 		str_puts(out, json_string_value(json) + 1);
 	} else {
-		text = json_dumps(json, JSON_ENCODE_ANY);
+		json_t *string = json_is_string(json) ?
+			json_string(unmarked(json)) : NULL;
+
+		text = json_dumps(string ? string : json, JSON_ENCODE_ANY);
+		json_decref(string);
 		if (text)
 			str_puts(out, text);
 		else
@@ -136,12 +162,9 @@ static int set_marked(struct dsv_kvs *kvs, const char *key, const json_t *json,
 	if (json_is_boolean(json)) {
 		value = value_from_text(json_is_true(json) ? "true" : "false");
 	} else if (json_is_string(json)) {
-		value.text = json_string_value(json);
-		if (*value.text == MARK) {
+		value.text = unmarked(json);
+		if (is_number(json) && number_parse(value.text, &value.number))
 			value.type = DSV_NUMBER;
-			value.text++;
-			number_parse(value.text, &value.number);
-		}
 	} else {
 		unmark(&text, json);
 		value.type = DSV_JSON;

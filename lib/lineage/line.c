@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/fs.h"
+#include "../base/utf8.h"
 #include "../base/value.h"
 #include "rev.h"
 
@@ -194,13 +195,20 @@ int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
 		char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct record *r = &l->record;
+	const char *given = r->message;
+	struct str message = STR_INIT;
 	struct str text = STR_INIT;
 	char *changed = NULL;
 	int ret;
 
 	r->is_capture = s->capture;
 	memcpy(r->content, s->capture ? s->capture : s->manifest, HASH_BYTES);
-	ret = record_encode(r, &text, s->id, err);
+	if (given) {
+		utf8_clean(&message, given, strlen(given));
+		r->message = str_text(&message);
+	}
+	ret = str_failed(&message) ? dsv_fail_nomem(err) :
+		record_encode(r, &text, s->id, err);
 	if (ret == 0)
 		ret = record_changes(r, &changed, err);
 	if (ret == 0) {
@@ -224,7 +232,9 @@ int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
 	}
 	if (ret == 0)
 		hash_to_hex(s->id, id);
+	r->message = given;
 	free(changed);
+	str_release(&message);
 	str_release(&text);
 	return ret;
 }

@@ -32,15 +32,19 @@ int64_t tree_mtime_ns(const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
+static void file_release(struct tree_file *file)
+{
+	free(file->path);
+	free(file->source);
+	free(file->target);
+}
+
 void tree_release(struct tree *t)
 {
 	size_t i;
 
-	for (i = 0; i < t->count; i++) {
-		free(t->files[i].path);
-		free(t->files[i].source);
-		free(t->files[i].target);
-	}
+	for (i = 0; i < t->count; i++)
+		file_release(&t->files[i]);
 	free(t->files);
 	*t = (struct tree)TREE_INIT;
 }
@@ -96,7 +100,27 @@ static bool is_inside(const char *path, const char *root)
 {
 	size_t len = strlen(root);
 
-	return !strncmp(path, root, len) && (!path[len] || path[len] == '/');
+	return !strcmp(root, "/") ||
+	       (!strncmp(path, root, len) && (!path[len] || path[len] == '/'));
+}
+
+/* A link to what is not there: by its text.  path is the link's own. */
+static bool climbs_out(const char *path, const char *target)
+{
+	const char *p;
+	int depth = 0;
+	size_t len;
+
+	for (p = path; *p; p++)
+		depth += *p == '/';
+	for (p = target; depth >= 0 && *p; p += len + !!p[len]) {
+		len = strcspn(p, "/");
+		if (len == 2 && !memcmp(p, "..", 2))
+			depth--;
+		else if (len > 0 && (len != 1 || *p != '.'))
+			depth++;
+	}
+	return depth < 0;
 }
 
 static int add_link(struct walk *w, const char *source, const char *path,
@@ -115,7 +139,8 @@ static int add_link(struct walk *w, const char *source, const char *path,
 	}
 	target[len] = '\0';
 	real = realpath(source, NULL);
-	if (target[0] == '/' || (real && !is_inside(real, w->root)))
+	if (target[0] == '/' || (real ? !is_inside(real, w->root) :
+				 climbs_out(path, target)))
 		repo_warn(w->d, "the link '%s' leads outside, to '%s': the"
 			  " link is recorded, not what it leads to", source,
 			  target);
@@ -178,8 +203,9 @@ static int walk_path(struct walk *w, const char *source, const char *path,
 	if (S_ISLNK(st->st_mode))
 		return add_link(w, source, path, st, err);
 	if (!S_ISREG(st->st_mode))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is a %s: only files,"
-				" directories and links can be tagged", source,
+		return dsv_fail(err, DSV_EREFUSED, "'%s' is a %s: only files,"
+				" directories and links can be tagged"
+				" (--exclude leaves it out)", source,
 				S_ISSOCK(st->st_mode) ? "socket" :
 				S_ISFIFO(st->st_mode) ? "fifo" : "device");
 	return add_file(w->tree, source, path, DSV_FILE, st, NULL, err);
@@ -228,6 +254,8 @@ static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
 		ret = dsv_fail_errno(err, "'%s'", given);
 	else if (!*name && !S_ISDIR(st.st_mode))
 		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no directory", given);
+	else if (!strcmp(fs_basename(real), ".dsv"))
+		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is a repository", given);
 	w->root = real;
 	w->depth = 0;
 	if (ret == 0)
@@ -235,6 +263,50 @@ static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
 	free(name);
 	free(real);
 	return ret;
+}
+
+/* As in a manifest, but that what is below a path follows it at once. */
+static int compare_paths(const void *a, const void *b)
+{
+	const char *p = ((const struct tree_file *)a)->path;
+	const char *q = ((const struct tree_file *)b)->path;
+
+	for (; *p && *p == *q; p++, q++)
+		;
+	return (*p == '/' ? 1 : (unsigned char)*p + 1) * !!*p -
+	       (*q == '/' ? 1 : (unsigned char)*q + 1) * !!*q;
+}
+
+/*
+ * The contents of several directories may meet: directories become one,
+ * anything else may be there once.
+ */
+static int merge(struct tree *t, struct dsv_err *err)
+{
+	size_t kept = 0;
+	size_t i;
+
+	if (t->count > 0)
+		qsort(t->files, t->count, sizeof(*t->files), compare_paths);
+	for (i = 0; i < t->count; i++) {
+		struct tree_file *last = &t->files[kept ? kept - 1 : 0];
+		struct tree_file file = t->files[i];
+
+		if (kept > 0 && is_inside(file.path, last->path)) {
+			if (last->type != DSV_DIR)
+				return dsv_fail(err, DSV_EUSAGE, "'%s' and '%s'"
+					" would both be recorded as '%s'",
+					last->source, file.source, last->path);
+			t->files[i] = *last;
+			*last = file;
+		} else {
+			t->files[i] = t->files[kept];
+			t->files[kept++] = file;
+		}
+	}
+	while (t->count > kept)
+		file_release(&t->files[--t->count]);
+	return 0;
 }
 
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
@@ -262,6 +334,8 @@ int tree_walk(struct dsv *d, const struct dsv_strings *paths,
 		if (ret == 0)
 			ret = walk_root(&w, paths->items[i], err);
 	}
+	if (ret == 0)
+		ret = merge(&tree, err);
 	if (ret < 0)
 		tree_release(&tree);
 	else
