@@ -66,8 +66,9 @@ static void out_pruned(const struct dsv_state *s)
 	dsv_format_time(s->pruned_ns, when);
 	printf("Pruned:  %s", when);
 	if (s->pruned_by) {
-		printf(" by ");
+		printf(" (");
 		out_text(stdout, s->pruned_by);
+		putchar(')');
 	}
 	putchar('\n');
 }

@@ -33,7 +33,7 @@ static const struct opt opts[] = {
 	{ .name = "pin", .help = "no rule will remove it",
 	  .flag = &options.pin },
 	{ .name = "async",
-	  .help = "return when the files are safe to change; store them later",
+	  .help = "return early; store in the background",
 	  .flag = &options.async },
 	{ .name = "move", .help = "the files may be taken away",
 	  .flag = &options.move },

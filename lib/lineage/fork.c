@@ -16,8 +16,8 @@
 
 enum { MAX_DEFAULT_BRANCHES = 100000 };
 
-static int unknown_key(const char *key, const struct dsv_kvs *params,
-		       struct dsv_err *err)
+static int unknown_key(const char *key, bool may_be_new,
+		       const struct dsv_kvs *params, struct dsv_err *err)
 {
 	const char **keys = calloc(params->count + 1, sizeof(*keys));
 	const char *nearest = NULL;
@@ -28,9 +28,10 @@ static int unknown_key(const char *key, const struct dsv_kvs *params,
 	if (keys)
 		nearest = suggest(key, keys, params->count);
 	dsv_fail(err, DSV_EREFUSED, "'%s' is no parameter of the state%s%s%s"
-		 " ('+%s=...' adds a new one)", key,
-		 nearest ? "; the nearest is '" : "", nearest ? nearest : "",
-		 nearest ? "'" : "", key);
+		 "%s%s%s", key, nearest ? "; the nearest is '" : "",
+		 nearest ? nearest : "", nearest ? "'" : "",
+		 may_be_new ? " ('+" : "", may_be_new ? key : "",
+		 may_be_new ? "=...' adds a new one)" : "");
 	free(keys);
 	return DSV_EREFUSED;
 }
@@ -49,7 +50,7 @@ static int set_param(struct dsv_kvs *params, const char *assignment,
 	if (ret < 0)
 		return ret;
 	if (!is_new && !any_new && !dsv_kvs_get(params, key))
-		ret = unknown_key(key, params, err);
+		ret = unknown_key(key, true, params, err);
 	free(key);
 	return ret < 0 ? ret : kvs_assign(params, assignment, err);
 }
@@ -70,7 +71,8 @@ int fork_params(const struct dsv_kvs *inherited, const struct dsv_strings *set,
 		ret = set_param(&params, set->items[i], any_new, err);
 	for (i = 0; ret == 0 && i < unset->count; i++) {
 		if (!kvs_unset(&params, unset->items[i]))
-			ret = unknown_key(unset->items[i], &params, err);
+			ret = unknown_key(unset->items[i], false, &params,
+					  err);
 	}
 	if (ret < 0)
 		dsv_kvs_free(&params);

@@ -84,7 +84,7 @@ int dsv_name_set(struct dsv *d, const char *name, const char *rev, bool force,
 	int64_t seq;
 	int ret;
 
-	ret = name_check(name, "name", err);
+	ret = name_check(name, "state", err);
 	if (ret == 0)
 		ret = rev_resolve(d, rev ? rev : "HEAD", &seq, err);
 	if (ret == 0)

@@ -60,7 +60,7 @@ static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
 	if (o->paths.count == 0)
 		return dsv_fail(err, DSV_EUSAGE, "nothing to tag: no PATH");
 	if (o->name)
-		ret = name_check(o->name, "name", err);
+		ret = name_check(o->name, "state", err);
 	for (i = 0; ret == 0 && i < o->scopes.count; i++)
 		ret = name_check(o->scopes.items[i], "scope", err);
 	return ret;
