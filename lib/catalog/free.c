@@ -18,12 +18,17 @@ struct expired {
 	int64_t *segments;
 };
 
+/*
+ * And those without chunks: all of theirs were stored by somebody faster.
+ */
 static int load_expired(struct catalog *c, int64_t before_ns,
 			struct expired *out, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
-		"SELECT DISTINCT segment FROM chunk WHERE status = 1"
-		" AND since <= :before ORDER BY segment");
+		"SELECT segment FROM chunk WHERE status = 1"
+		" AND since <= :before UNION SELECT id FROM segment s"
+		" WHERE staged IS NULL AND NOT EXISTS"
+		" (SELECT 1 FROM chunk WHERE segment = s.id) ORDER BY 1");
 	int ret;
 
 	query_int(&q, ":before", before_ns);
