@@ -4,6 +4,10 @@
 
 load helper
 
+teardown() {
+	umount "$BATS_TEST_TMPDIR/work/disk" 2>/dev/null || true
+}
+
 # A state: its message, then options.  Its file is as large as it is new.
 state() {
 	put data 300000 "$1"
@@ -325,4 +329,52 @@ states() {
 	dsv prune --keep-last 3
 	repo ../empty
 	dsv prune --keep-last 3
+}
+
+@test "the grace of what is pruned already ends with --expire=now" {
+	states 3
+	dsv rev-parse HEAD~1
+	middle=$output
+	dsv prune "$middle" HEAD~2
+	dsv prune --expire=now "$middle" --json
+	json 'j["freed_now"] >= 290000 and j["freed_later"] == 0'
+	assert "$result" True
+	dsv -4 restore "$middle"
+	dsv restore HEAD~2
+	dsv fsck --data
+}
+
+@test "a full disk can be pruned" {
+	mkdir disk
+	mount -t tmpfs -o size=8m tmpfs disk 2>/dev/null || skip "no mount"
+	repo disk
+	dsv config prune.headGrace 0s
+	put ../data 2500000 one
+	tag -q ../data
+	put ../data 2500000 two
+	tag -q ../data
+	dd if=/dev/zero of=fill bs=4k 2>/dev/null || true
+	put ../data 2500000 three
+	dsv -15 tag ../data
+	dsv prune --keep-last 1 --expire=now
+	dsv fsck --data
+	rm fill
+	tag -q ../data
+	dsv fsck --data
+	cd ..
+	umount disk
+}
+
+@test "a prune that is cut off is finished by the next command" {
+	states 4
+	for point in 1 2 3 4 5 6 8 10 12 15 20; do
+		state "x$point"
+		timeout -s KILL "0.0$((point + 10))" "$program" prune \
+			--expire=now --keep-last 1 >/dev/null 2>&1 || true
+		dsv prune --keep-last 1 --expire=now
+		dsv fsck --data
+	done
+	dsv config prune.grace 0s
+	dsv prune --keep-last 1
+	[ "$(du -s .dsv/segments | cut -f1)" -lt 400 ]
 }

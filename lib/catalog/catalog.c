@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "prune.h"
 
 /* The database's version, or < 0. */
 static int read_version(struct db *db, struct dsv_err *err)
@@ -193,6 +194,8 @@ int catalog_create(const struct catalog_options *options, struct dsv_err *err)
 			      options->lock_wait_ms, err);
 	if (ret == 0)
 		ret = migrate(&c->writer, err);
+	if (ret == 0)
+		catalog_reserve(c);
 	catalog_close(c);
 	return ret;
 }

@@ -78,6 +78,10 @@ int catalog_restore(struct catalog *c, struct store *s, int64_t seq,
 void catalog_reserve(struct catalog *c);
 bool catalog_reserve_use(struct catalog *c);
 
+/* Let the grace of a pruned state's bytes end now.  A live one's stay. */
+int catalog_expire(struct catalog *c, struct store *s, int64_t seq,
+		   struct dsv_err *err);
+
 struct catalog_swept {
 	int64_t segments;
 	int64_t files;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a pruned state live again.
+ * Making a pruned state live again; or its bytes free before their time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -253,6 +253,61 @@ int catalog_restore(struct catalog *c, struct store *s, int64_t seq,
 		ret = revive(c, seq, &r, err);
 	ret = catalog_end(c, ret, err);
 out:
+	revival_release(&r);
+	return ret;
+}
+
+static int expire_chunk(struct catalog *c, const unsigned char *hash,
+			struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"UPDATE chunk SET since = 0 WHERE hash = :hash"
+		" AND status = 1");
+
+	query_hash(&q, ":hash", hash);
+	return query_run(&q, err);
+}
+
+/* Of those that something needs the status is another. */
+static int expire_chunks(struct catalog *c, const struct revival *r,
+			 struct dsv_err *err)
+{
+	size_t i, k;
+	int ret;
+
+	ret = expire_chunk(c, r->manifest, err);
+	for (i = 0; ret == 0 && i < r->known.recipe_count; i++) {
+		const struct ingest_recipe *recipe = &r->known.recipes[i];
+
+		ret = expire_chunk(c, recipe->hash, err);
+		for (k = 0; ret == 0 && k < recipe->count; k++)
+			ret = expire_chunk(c, recipe->chunks[k], err);
+	}
+	return ret;
+}
+
+int catalog_expire(struct catalog *c, struct store *s, int64_t seq,
+		   struct dsv_err *err)
+{
+	struct revival r = { .files = MANIFEST_INIT };
+	int ret;
+
+	ret = pruned_manifest(c, seq, &r, err);
+	if (ret > 0)
+		ret = read_content(s, &r, err);
+	else if (ret == 0)
+		return 0;
+	/* Freed already, or damaged: it is freed when its time comes. */
+	if (ret == DSV_ENOTFOUND || ret == DSV_ECORRUPT) {
+		revival_release(&r);
+		return 0;
+	}
+	if (ret == 0)
+		ret = catalog_begin(c, err);
+	if (ret == 0) {
+		ret = expire_chunks(c, &r, err);
+		ret = catalog_end(c, ret, err);
+	}
 	revival_release(&r);
 	return ret;
 }

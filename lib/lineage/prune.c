@@ -94,9 +94,15 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 	struct catalog_swept swept;
 	struct catalog_pruned done;
 	int64_t grace_ns, condemned = 0, left = 0, freed = 0;
+	size_t i;
 	int ret;
 
 	ret = grace(d, &grace_ns, err);
+	/* Those that were pruned before, named once more. */
+	for (i = 0; ret == 0 && prune->expire && !prune->by_rule &&
+	     i < prune->count; i++)
+		ret = catalog_expire(d->catalog, d->store, prune->seqs[i],
+				     err);
 	if (ret == 0)
 		ret = catalog_prune(d->catalog, d->store, prune, &done, err);
 	if (ret < 0)
