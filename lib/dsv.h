@@ -304,7 +304,7 @@ struct dsv_find_options {
 	const char *expr;		/* NULL: every state */
 	const char *branch;
 	const char *scope;
-	const char *descendants_of;	/* revisions */
+	const char *descendants_of;	/* revisions, not found themselves */
 	const char *ancestors_of;
 	struct dsv_strings sort;	/* "KEY", "-KEY"; none: newest first */
 	int64_t limit;			/* < 0: none */

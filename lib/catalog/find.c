@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- Understanding the query ---------------------------------------------- */
+/* ---- Understanding the query --------------------------------------------- */
 
 static void add_conjuncts(struct search *f, const struct find_node *node)
 {

@@ -321,7 +321,7 @@ static int run_unset(struct search *f)
 	return run(f, &sql);
 }
 
-/* The number that FIND_SORTED_WALK rows of the index are beyond; 0: fewer are. */
+/* The number beyond FIND_SORTED_WALK rows of the index; 0: it has fewer. */
 static int find_bound(struct search *f, double *bound)
 {
 	struct find_sql sql = FIND_SQL_INIT;

@@ -341,7 +341,7 @@ static void field_test(struct find_sql *sql, const struct find_node *node)
 	find_sql_puts(sql, ")");
 }
 
-/* ---- Whole conditions ----------------------------------------------------- */
+/* ---- Whole conditions ---------------------------------------------------- */
 
 static void compare_test(struct find_sql *sql, const struct find_node *node)
 {

@@ -257,7 +257,7 @@ int dsv_find_count(struct dsv *d, const struct dsv_find_options *options,
 		catalog_find_count(d->catalog, &query, out, err);
 }
 
-/* ---- Neighbours ----------------------------------------------------------- */
+/* ---- Neighbours ---------------------------------------------------------- */
 
 void dsv_ids_free(struct dsv_ids *ids)
 {
