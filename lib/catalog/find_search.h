@@ -10,7 +10,7 @@
 enum {
 	FIND_FEW = 8000,	/* states that are looked at one by one */
 	FIND_WALK = 20000,	/* newest states to walk before giving up */
-	FIND_SORTED_WALK = 4000,	/* in another order: all over the disk */
+	FIND_SORTED_WALK = 4000,	/* in another order: scattered */
 	FIND_MAX_SORT = 16
 };
 
