@@ -146,7 +146,8 @@ _dsv_operand() {
 		printf '%s\n' prune.grace prune.headGrace core.guardLock \
 			safe.repository
 		;;
-	log,* | show,0 | next,0 | prev,0 | merge-base,[01] | rev-parse,* | \
+	log,* | diff,* | show,0 | next,0 | prev,0 | merge-base,[01] | \
+	    rev-parse,* | \
 	    checkout,0 | pin,* | unpin,* | prune,* | restore,* | "scope add",* | \
 	    "scope rm",*)
 		_dsv_revs "$3"

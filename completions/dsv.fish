@@ -138,7 +138,7 @@ function __dsv_operand
                 printf '%s\n' prune.grace prune.headGrace core.guardLock safe.repository
             end | sort -u
         case 'attr,0' 'params,0' 'branch,1' 'name,1' 'fork,0' 'show,0' 'next,0' \
-                'prev,0' 'checkout,0' 'merge-base,0' 'merge-base,1' 'log,*' \
+                'prev,0' 'checkout,0' 'merge-base,0' 'merge-base,1' 'log,*' 'diff,*' \
                 'rev-parse,*' 'pin,*' 'unpin,*' 'prune,*' 'restore,*' \
                 'scope add,*' 'scope rm,*'
             __dsv_revs "$argv[3]"

@@ -151,7 +151,7 @@ _dsv_operand() {
 				safe.repository
 		} | sort -u | _dsv_add ''
 		;;
-	(log|rev-parse|pin|unpin|prune|restore|scope\ add|scope\ rm),* | \
+	(log|diff|rev-parse|pin|unpin|prune|restore|scope\ add|scope\ rm),* | \
 	    (show|next|prev|checkout),0 | merge-base,[01])
 		_dsv_revs
 		;;

@@ -471,6 +471,74 @@ struct dsv_checkout_result {
 int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *options,
 		 struct dsv_checkout_result *out, struct dsv_err *err);
 
+/* ---- Diff -------------------------------------------------------------- */
+
+struct dsv_diff_options {
+	const char *a;		/* revisions; NULL: HEAD */
+	const char *b;
+	const char *dir;	/* not NULL: the files there, in b's place */
+	struct dsv_strings paths;	/* globs; none: all */
+	bool tensors;		/* look into changed files */
+	/*
+	 * >= 0: numbers that far apart are the same (0: 0.0 and -0.0, and two
+	 * NaNs), and a file with tensors has changed when one of them has;
+	 * what else it holds is not looked at.  < 0: any byte counts.
+	 */
+	double tolerance;
+};
+
+enum dsv_change { DSV_ADDED, DSV_REMOVED, DSV_CHANGED };
+
+struct dsv_diff_entry {
+	const char *path;
+	enum dsv_change change;
+	const char *what;	/* "content" "mode" "type" "target"; changed */
+	enum dsv_entry_type old_type, new_type;
+	int64_t old_size_bytes, new_size_bytes;	/* -1: not there */
+};
+
+struct dsv_diff_value {
+	const char *key;
+	const struct dsv_value *before;	/* NULL: unset */
+	const struct dsv_value *after;
+};
+
+struct dsv_diff_tensor {
+	const char *path;
+	const char *name;
+	enum dsv_change change;
+	const char *old_dtype, *new_dtype;	/* NULL: not there */
+	size_t old_rank, new_rank;
+	const int64_t *old_shape, *new_shape;
+	/* NULL: what follows is known; else why not, "another shape". */
+	const char *not_compared;
+	int64_t elements;
+	int64_t differing;	/* further apart than the tolerance */
+	int64_t nans;		/* NaN in only one: in no number below */
+	double max, rms;	/* of |old - new| */
+	double relative;	/* largest |old - new| / max(|old|, |new|) */
+};
+
+struct dsv_diff {
+	char a[DSV_ID_SIZE];
+	char b[DSV_ID_SIZE];	/* "": a directory */
+	size_t entry_count, param_count, attr_count, tensor_count;
+	struct dsv_diff_entry *entries;		/* by path */
+	struct dsv_diff_value *params, *attrs;	/* by key */
+	struct dsv_diff_tensor *tensors;	/* by path and name */
+	void *memory;				/* the library's */
+};
+
+/*
+ * What changed from a to b.  Bytes that both have from the same chunks are
+ * not read.
+ *
+ * DSV_ENOTFOUND: a state is pruned, or dir is not there.
+ */
+int dsv_diff(struct dsv *d, const struct dsv_diff_options *options,
+	     struct dsv_diff *out, struct dsv_err *err);
+void dsv_diff_free(struct dsv_diff *diff);
+
 /* ---- Fork -------------------------------------------------------------- */
 
 struct dsv_fork_options {

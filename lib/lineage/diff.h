@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DSV_LINEAGE_DIFF_H
+#define DSV_LINEAGE_DIFF_H
+
+#include "side.h"
+
+/* What a struct dsv_diff borrows from. */
+struct diff_memory {
+	struct side a, b;
+	struct dsv_state *state_a, *state_b;	/* b: NULL with a directory */
+};
+
+/*
+ * Append to diff the tensors in which two files with one path differ.  Either
+ * may be NULL: then all of the other's.  *held: both hold tensors.
+ */
+int diff_tensors(const char *path, struct side_file *a, struct side_file *b,
+		 double tolerance, struct dsv_diff *diff, bool *held,
+		 struct dsv_err *err);
+void diff_tensor_release(struct dsv_diff_tensor *t);
+
+#endif
