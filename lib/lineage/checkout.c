@@ -12,11 +12,30 @@
 #include "../base/fs.h"
 #include "checkout.h"
 #include "files.h"
+#include "origin.h"
 #include "place_file.h"
 #include "queue.h"
 #include "rev.h"
 
-/* A glob is for a path or for any directory above it. */
+/*
+ * A glob is for a path or for any directory above it; without a slash for one
+ * component of either.
+ */
+static bool matches(const char *glob, const char *path)
+{
+	const char *p;
+
+	if (fnmatch(glob, path, FNM_LEADING_DIR) == 0)
+		return true;
+	if (strchr(glob, '/'))
+		return false;
+	for (p = strchr(path, '/'); p; p = strchr(p, '/')) {
+		if (fnmatch(glob, ++p, FNM_LEADING_DIR) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool selected(const struct dsv_checkout_options *o,
 		     const struct manifest_entry *e)
 {
@@ -25,7 +44,7 @@ static bool selected(const struct dsv_checkout_options *o,
 	if (o->rank >= 0 && e->part != o->rank)
 		return false;
 	for (i = 0; i < o->paths.count; i++) {
-		if (fnmatch(o->paths.items[i], e->path, FNM_LEADING_DIR) == 0)
+		if (matches(o->paths.items[i], e->path))
 			return true;
 	}
 	return o->paths.count == 0;
@@ -75,6 +94,8 @@ static int compare_all(const struct target *t, const struct manifest *m,
 
 		if (ret < 0)
 			return ret;
+		if (ret == TARGET_BLOCKED)
+			return target_blocked(t, &m->entries[i], err);
 		todo[i] = ret != TARGET_SAME;
 		if (ret == TARGET_DIFFERS && differ++ == 0)
 			first = i;
@@ -186,12 +207,13 @@ static bool may_be_empty(struct dsv *d, const char *rev)
 
 	if (!strncmp(rev, "max:", 4) || !strncmp(rev, "min:", 4))
 		return true;
-	if (strcmp(rev, "HEAD") && strcmp(rev, "@"))
-		return catalog_branch_head(d->catalog, rev, &head, NULL) == 0 &&
-		       head == 0;
-	empty = repo_branch(d, &branch, NULL) == 0 &&
-		(catalog_branch_head(d->catalog, branch, &head, NULL) < 0 ||
-		 head == 0);
+	if (repo_branch(d, &branch, NULL) < 0)
+		return false;
+	if (!strcmp(rev, "HEAD") || !strcmp(rev, "@"))
+		rev = branch;
+	/* The current one need not have been made yet. */
+	empty = catalog_branch_head(d->catalog, rev, &head, NULL) < 0 ?
+		!strcmp(rev, branch) : head == 0;
 	free(branch);
 	return empty;
 }
@@ -237,7 +259,7 @@ int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *o,
 	if (ret < 0)
 		return ret;
 	hash_to_hex(id, result.id);
-	repo_remember(d, o->dir ? o->dir : ".", result.id);
+	origin_note(d, o->dir ? o->dir : ".", result.id);
 	*out = result;
 	return 0;
 }

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is kept of each user: HEAD, and which state a directory was filled
- * from.
+ * HEAD, of each user.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "../base/hash.h"
 #include "../base/str.h"
 #include "repo.h"
 #include "rev.h"
@@ -100,66 +96,4 @@ int dsv_switch(struct dsv *d, const char *name, bool create,
 	free(text);
 	free(path);
 	return ret;
-}
-
-/* Where what is known of dir is kept; NULL when it cannot be. */
-static char *memory_path(struct dsv *d, const char *dir, char **real,
-			 struct stat *st)
-{
-	unsigned char hash[HASH_BYTES];
-	char hex[HASH_HEX_SIZE];
-
-	*real = realpath(dir, NULL);
-	if (!*real || stat(*real, st) < 0 ||
-	    !hash_bytes(*real, strlen(*real), hash))
-		return NULL;
-	hash_to_hex(hash, hex);
-	return repo_path(d, "heads/%lu.dirs/%.32s",
-			 (unsigned long)geteuid(), hex);
-}
-
-/*
- * The inode tells a directory from another one that has its path later, or
- * on another node.
- */
-void repo_remember(struct dsv *d, const char *dir, const char *id)
-{
-	char *real = NULL;
-	struct stat st;
-	char *path = memory_path(d, dir, &real, &st);
-	char *parent = repo_path(d, "heads/%lu.dirs", (unsigned long)geteuid());
-	char *text = NULL;
-
-	if (path && parent && access(d->path, W_OK) == 0 &&
-	    fs_make_dirs(parent, d->dir_mode, NULL) == 0)
-		text = str_format("%s %llu %s\n", id,
-				  (unsigned long long)st.st_ino, real);
-	if (text)
-		fs_replace(path, text, strlen(text), d->file_mode, NULL);
-	free(text);
-	free(parent);
-	free(path);
-	free(real);
-}
-
-bool repo_recall(struct dsv *d, const char *dir, char id[DSV_ID_SIZE])
-{
-	char *real = NULL;
-	struct stat st;
-	char *path = memory_path(d, dir, &real, &st);
-	struct str text = STR_INIT;
-	unsigned char hash[HASH_BYTES];
-	unsigned long long inode;
-	char found[DSV_ID_SIZE];
-	bool ok;
-
-	ok = path && fs_read(path, 1 << 16, &text, NULL) == 0 &&
-	     sscanf(str_text(&text), "%64[0-9a-f] %llu", found, &inode) == 2 &&
-	     inode == st.st_ino && hash_from_hex(found, hash);
-	if (ok)
-		memcpy(id, found, DSV_ID_SIZE);
-	str_release(&text);
-	free(path);
-	free(real);
-	return ok;
 }

@@ -24,7 +24,7 @@ static int open_parent(const struct target *t, const char *path, bool make,
 		       const char **last)
 {
 	char name[NAME_MAX + 1];
-	int fd = dup(t->dirfd);
+	int fd = fcntl(t->dirfd, F_DUPFD_CLOEXEC, 0);
 	const char *slash;
 
 	for (; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
@@ -133,17 +133,18 @@ int target_compare(const struct target *t, const struct manifest_entry *e,
 	parent = open_parent(t, e->path, false, &name);
 	if (parent < 0 && errno == ENOENT)
 		return TARGET_ABSENT;
-	/* A link or a file where a directory is to be. */
 	if (parent < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return TARGET_DIFFERS;
+		return TARGET_BLOCKED;
 	if (parent < 0)
 		return dsv_fail_errno(err, "look at '%s/%s'", t->dir, e->path);
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		ret = errno == ENOENT ? (int)TARGET_ABSENT :
 			dsv_fail_errno(err, "look at '%s/%s'", t->dir,
 				       e->path);
+	else if (S_ISDIR(st.st_mode))
+		ret = e->type == DSV_DIR ? TARGET_SAME : TARGET_BLOCKED;
 	else if (e->type == DSV_DIR)
-		ret = S_ISDIR(st.st_mode) ? TARGET_SAME : TARGET_DIFFERS;
+		ret = TARGET_DIFFERS;
 	else if (e->type == DSV_LINK)
 		ret = S_ISLNK(st.st_mode) && same_link(parent, name, e->target) ?
 			TARGET_SAME : TARGET_DIFFERS;
@@ -151,6 +152,19 @@ int target_compare(const struct target *t, const struct manifest_entry *e,
 		ret = compare_file(t, e, parent, name, &st, err);
 	close(parent);
 	return ret;
+}
+
+int target_blocked(const struct target *t, const struct manifest_entry *e,
+		   struct dsv_err *err)
+{
+	const char *name;
+	int parent = open_parent(t, e->path, false, &name);
+
+	if (parent >= 0)
+		close(parent);
+	return dsv_fail(err, DSV_EREFUSED, "'%s/%s' %s; nothing was written"
+			" (move it away)", t->dir, e->path, parent < 0 ?
+			"goes through a link or a file" : "is a directory");
 }
 
 /* The file or link under a temporary name. */
@@ -183,6 +197,22 @@ static int write_temporary(const struct target *t,
 	return 0;
 }
 
+/* In the place of a file, if there is one. */
+static int make_dir(int parent, const char *name)
+{
+	struct stat st;
+
+	if (mkdirat(parent, name, 0777) == 0)
+		return 0;
+	if (errno != EEXIST ||
+	    fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	return unlinkat(parent, name, 0) < 0 ? -1 :
+		mkdirat(parent, name, 0777);
+}
+
 int target_write(const struct target *t, const struct manifest_entry *e,
 		 bool *reflinked, struct dsv_err *err)
 {
@@ -198,15 +228,11 @@ int target_write(const struct target *t, const struct manifest_entry *e,
 	hex_encode(nonce, sizeof(nonce), suffix);
 	snprintf(tmp, sizeof(tmp), ".dsv-tmp-%s", suffix);
 	parent = open_parent(t, e->path, true, &name);
-	if (parent < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return dsv_fail(err, DSV_EREFUSED, "'%s/%s' goes through a"
-				" symbolic link or a file: move it away",
-				t->dir, e->path);
 	if (parent < 0)
 		return dsv_fail_errno(err, "make the directory of '%s/%s'",
 				      t->dir, e->path);
 	if (e->type == DSV_DIR) {
-		ret = mkdirat(parent, name, 0777) < 0 && errno != EEXIST ?
+		ret = make_dir(parent, name) < 0 ?
 			dsv_fail_errno(err, "make directory '%s/%s'", t->dir,
 				       e->path) : 0;
 		close(parent);

@@ -61,13 +61,4 @@ int repo_writable(struct dsv *d, struct dsv_err *err);
 int place_init(struct place *p, struct dsv *d, struct dsv_err *err);
 void place_release(struct place *p);
 
-/*
- * dsv remembers from which state a directory was filled, so that a tag of it
- * onto another line is noticed.  Best effort: what cannot be noted (a
- * read-only repository) is not.
- */
-void repo_remember(struct dsv *d, const char *dir, const char *id);
-/* False: nothing is known of dir (any more). */
-bool repo_recall(struct dsv *d, const char *dir, char id[DSV_ID_SIZE]);
-
 #endif

@@ -16,10 +16,24 @@
 #include "capture.h"
 #include "contents.h"
 #include "line.h"
+#include "origin.h"
 #include "rev.h"
 #include "tree.h"
 
 enum { MAX_TRIES = 10 };
+
+static bool has_parent(const struct record *r, const char *id)
+{
+	unsigned char hash[HASH_BYTES];
+	size_t i;
+
+	hash_from_hex(id, hash);
+	for (i = 0; i < r->parent_count; i++) {
+		if (!memcmp(r->parents[i], hash, HASH_BYTES))
+			return true;
+	}
+	return false;
+}
 
 /*
  * Files that were checked out from a state and are tagged onto another line
@@ -28,28 +42,39 @@ enum { MAX_TRIES = 10 };
 static int check_origin(struct dsv *d, const struct line *l,
 			const struct dsv_strings *paths, struct dsv_err *err)
 {
-	const struct record *r = &l->record;
-	unsigned char hash[HASH_BYTES];
-	char id[DSV_ID_SIZE];
-	size_t i, j;
+	size_t i;
+	int ret = 0;
 
-	for (i = 0; l->has_head && i < paths->count; i++) {
-		if (!repo_recall(d, paths->items[i], id))
-			continue;
-		hash_from_hex(id, hash);
-		for (j = 0; j < r->parent_count; j++) {
-			if (!memcmp(r->parents[j], hash, HASH_BYTES))
-				break;
-		}
-		if (j < r->parent_count)
-			continue;
-		return dsv_fail(err, DSV_EREFUSED, "'%s' was checked out from"
-				" %.12s, which is not the head of '%s': fork it"
-				" ('dsv fork %.12s'), start a branch ('--parent"
-				" %.12s -b NEW'), or insist ('--parent HEAD')",
-				paths->items[i], id, l->branch, id, id);
+	for (i = 0; l->has_head && ret == 0 && i < paths->count; i++) {
+		struct origin o;
+
+		if (origin_find(d, paths->items[i], &o) &&
+		    !has_parent(&l->record, o.id) && origin_covers(d, &o))
+			ret = dsv_fail(err, DSV_EREFUSED, "'%s' was checked out"
+				" from %.12s, which is not the head of '%s':"
+				" fork it ('dsv fork %.12s'), start a branch"
+				" ('--parent %.12s -b NEW'), or insist"
+				" ('--parent HEAD')", paths->items[i], o.id,
+				l->branch, o.id, o.id);
+		origin_release(&o);
 	}
-	return 0;
+	return ret;
+}
+
+/* What goes on from here goes on from the new state. */
+static void move_origins(struct dsv *d, const struct line *l,
+			 const struct dsv_strings *paths, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < paths->count; i++) {
+		struct origin o;
+
+		if (origin_find(d, paths->items[i], &o) &&
+		    (has_parent(&l->record, o.id) || origin_covers(d, &o)))
+			origin_tagged(d, &o, id);
+		origin_release(&o);
+	}
 }
 
 static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
@@ -232,7 +257,6 @@ int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
 {
 	struct tree tree = TREE_INIT;
 	struct line l = { 0 };
-	size_t i;
 	int ret;
 
 	ret = check_options(o, err);
@@ -247,12 +271,8 @@ int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
 			tag_tree(d, o, &tree, &l, id, err);
 	if (ret == 0 && o->move && !o->async)
 		remove_sources(d, &tree);
-	for (i = 0; ret == 0 && i < o->paths.count; i++) {
-		char old[DSV_ID_SIZE];
-
-		if (repo_recall(d, o->paths.items[i], old))
-			repo_remember(d, o->paths.items[i], id);
-	}
+	if (ret == 0)
+		move_origins(d, &l, &o->paths, id);
 	tree_release(&tree);
 	line_release(&l);
 	return ret;
