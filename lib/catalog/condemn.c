@@ -317,12 +317,8 @@ static int settle(struct catalog *c, struct store *s, struct liveness *l,
 	if (l->damaged)
 		return 1;
 	ret = is_staged(c, l->segment, err);
-	if (ret < 0)
-		return ret;
 	if (ret == 0 && l->count > 0)
 		ret = settle_chunks(c, s, l, bytes, err);
-	else
-		ret = 0;
 	if (ret != 0)
 		return ret;
 	q = db_query(&c->writer, "DELETE FROM unswept"
@@ -368,7 +364,7 @@ static int condemn_batch(struct catalog *c, struct store *s,
 		return ret;
 	for (i = 0; ret >= 0 && i < count; i++) {
 		ret = settle(c, s, &work[i], &condemned, err);
-		damaged += ret == 1;
+		damaged += work[i].damaged;
 	}
 	ret = catalog_end(c, ret < 0 ? ret : 0, err);
 	if (ret == 0) {

@@ -16,6 +16,8 @@
 #include "liveness.h"
 #include "prune.h"
 
+#define CACHE_AGE_NS (INT64_C(30) * 24 * 3600 * 1000000000)
+
 enum { RESERVE_BYTES = 1 << 20 };
 
 static int next_staged(struct catalog *c, int64_t before_ns, int64_t after,
@@ -154,8 +156,16 @@ static int sweep_segments(struct catalog *c, struct store *s,
 	return ret;
 }
 
+/* What is merely slow to make again is kept for longer. */
+static bool is_old(const char *name, const struct stat *st, int64_t before_ns)
+{
+	if (!strncmp(name, "statcache-", 10))
+		before_ns -= CACHE_AGE_NS;
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 < before_ns;
+}
+
 /* Files of a directory of ours whose names say that they are temporary. */
-static void sweep_dir(const char *dir, const char *prefix, int64_t before_ns,
+static void sweep_dir(const char *dir, const char *part, int64_t before_ns,
 		      struct catalog_swept *out)
 {
 	DIR *d = opendir(dir);
@@ -168,11 +178,10 @@ static void sweep_dir(const char *dir, const char *prefix, int64_t before_ns,
 		if (e->d_name[0] == '.' &&
 		    (!e->d_name[1] || !strcmp(e->d_name, "..")))
 			continue;
-		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 ||
+		if (!strstr(e->d_name, part) ||
 		    fstatat(dirfd(d), e->d_name, &st,
 			    AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode) ||
-		    (int64_t)st.st_mtim.tv_sec * 1000000000 >= before_ns)
+		    !S_ISREG(st.st_mode) || !is_old(e->d_name, &st, before_ns))
 			continue;
 		if (unlinkat(dirfd(d), e->d_name, 0) == 0) {
 			out->files++;
@@ -186,10 +195,10 @@ static void sweep_files(struct catalog *c, int64_t before_ns,
 			struct catalog_swept *out)
 {
 	static const struct {
-		const char *dir, *prefix;
+		const char *dir, *part;
 	} places[] = {
 		{ "tmp", "" }, { ".", "guard.own." }, { ".", "guard.break." },
-		{ ".", ".tmp" },
+		{ ".", ".tmp-" },
 	};
 	size_t i;
 
@@ -197,7 +206,7 @@ static void sweep_files(struct catalog *c, int64_t before_ns,
 		char *dir = str_format("%s/%s", c->dir, places[i].dir);
 
 		if (dir)
-			sweep_dir(dir, places[i].prefix, before_ns, out);
+			sweep_dir(dir, places[i].part, before_ns, out);
 		free(dir);
 	}
 }
