@@ -57,9 +57,8 @@ static void set(const char *name, const char *value)
  * those of the job it was started in.  In a task it is DSV_TICKET, which may
  * have come along from another job: there DSV_JOB_ID differs.
  */
-void carrier_renew(void)
+void carrier_renew(const char *job)
 {
-	const char *job = getenv("SLURM_JOB_ID");
 	const char *ticket = getenv("DSV_TICKET");
 	const char *repo = getenv("DSV_REPO");
 	const char *owner = getenv("DSV_JOB_ID");

@@ -20,7 +20,7 @@
 struct carrier {
 	char ticket[33];
 	char repo[PATH_SIZE];
-	uint32_t job_id;	/* of a heterogeneous job: of its first component */
+	uint32_t job_id;	/* heterogeneous job: its first component's */
 	bool direct;		/* this step is all there is of the job */
 };
 
@@ -30,8 +30,8 @@ bool state_is_valid(const char *s);
 
 /* Take away all of it from our own environment. */
 void carrier_unset(void);
-/* srun in a forked job: pass on what this job's task was given. */
-void carrier_renew(void);
+/* srun in a job: pass on what the task of this very job was given. */
+void carrier_renew(const char *job);
 
 enum carrier_kind { CARRIER_NONE, CARRIER_VALID, CARRIER_BROKEN };
 

@@ -21,7 +21,7 @@ struct options {
 	char *repo;
 	char *ticket;		/* made already, by `dsv fork --sbatch` */
 	bool fork;
-	const char *needs_fork;	/* an option without sense but with --dsv-fork */
+	const char *needs_fork;	/* an option that needs --dsv-fork */
 	char error[256];	/* what is wrong with them; "": nothing */
 };
 

@@ -32,7 +32,6 @@ struct plugin {
 	struct config config;
 	struct options options;
 	bool prepared;		/* a ticket was made by this process */
-	bool in_job;		/* srun: a step of an existing allocation */
 	unsigned exited;	/* local tasks that have ended */
 	int status;		/* wait status of the first that failed */
 };
@@ -41,7 +40,7 @@ struct plugin {
 extern struct plugin plugin;
 
 /* In sbatch, salloc, srun. */
-int submit_init(struct plugin *p);
+int submit_init(void);
 int submit_post_opt(struct plugin *p, spank_t sp);
 
 /* In slurmstepd: in the child that becomes the task, as the user ... */

@@ -24,13 +24,14 @@ struct answer {
  * A job's environment repeats the options the job was submitted with.  Neither
  * its steps nor the jobs it submits asked to fork again.
  */
-int submit_init(struct plugin *p)
+int submit_init(void)
 {
-	p->in_job = spank_context() == S_CTX_LOCAL && getenv("SLURM_JOB_ID");
-	if (getenv("SLURM_JOB_ID"))
+	const char *job = getenv("SLURM_JOB_ID");
+
+	if (job)
 		options_unset_inherited();
-	if (p->in_job) {
-		carrier_renew();
+	if (job && spank_context() == S_CTX_LOCAL) {
+		carrier_renew(job);
 	} else {
 		carrier_unset();
 		unsetenv("DSV_TICKET");

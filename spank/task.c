@@ -259,8 +259,8 @@ void task_end(struct plugin *p, spank_t sp)
 	    ESPANK_SUCCESS && status && !p->status)
 		p->status = status;
 	c = malloc(sizeof(*c));
-	if (c && p->config.dsv && carrier_read(sp, c) == CARRIER_VALID && is_last(p, sp, c) &&
-	    !p->config.error[0])
+	if (c && p->config.dsv && !p->config.error[0] &&
+	    carrier_read(sp, c) == CARRIER_VALID && is_last(p, sp, c))
 		finish(p, sp, c);
 	free(c);
 }

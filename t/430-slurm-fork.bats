@@ -151,8 +151,8 @@ main-$job 2"
 	assert "$(record state | tail -1)" COMPLETED
 }
 
-@test "each task of an array has a branch" {
-	script 'echo "$DSV_BRANCH"'
+@test "each task of an array has a branch, and so have its steps" {
+	script 'srun --export=NONE /bin/sh -c "echo \$DSV_BRANCH"'
 	submit --array=0-2 --dsv-fork=HEAD job
 	cluster_wait_job "$job"
 	assert "$(cat "$job"_?.out)" "main-$job.0
@@ -160,6 +160,19 @@ main-$job.1
 main-$job.2"
 	user find --count "kind = 'fork'"
 	assert "$output" 3
+}
+
+@test "a heterogeneous job has one branch" {
+	script 'srun --het-group=0,1 sh -c "echo \$DSV_BRANCH; \
+		cat \$DSV_CHECKOUT/ckpt/w" | sort'
+	submit -w n1 --dsv-fork=HEAD : -w n2 job
+	finished
+	assert "$output" "first
+first
+main-$job
+main-$job"
+	user find --count "kind = 'fork'"
+	assert "$output" 1
 }
 
 @test "what cannot be forked is refused at submission, and leaves nothing" {

@@ -153,6 +153,7 @@ cluster_spawn() {
 				[ "$fd" -le 2 ] || eval "exec $fd>&-"
 			done
 			export CLUSTER_DAEMON_OF=$CLUSTER_DIR
+			ulimit -c 0 && cd "$CLUSTER_DIR" || exit
 			exec setsid "$@"
 		) </dev/null >>"$CLUSTER_DIR/log/$name.out" 2>&1 &
 		echo "$! $name" >>"$CLUSTER_DIR/pids"
