@@ -45,8 +45,8 @@ fish_is() {
 # Skip without the shell, unless it is asked for.
 need() {
 	command -v "$1" >/dev/null && return
-	case " ${DSV_TEST_REQUIRE:-} " in
-	*" $1 "*) echo "$1 is not installed"; return 1 ;;
+	case ,${DSV_TEST_REQUIRE:-}, in
+	*,$1,*) echo "$1 is not installed"; return 1 ;;
 	esac
 	skip "$1 is not installed"
 }

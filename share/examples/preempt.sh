@@ -10,7 +10,8 @@
 # A run that is longer than a job may be.  Two minutes before the time limit
 # (and at a preemption, where the site has preempt_send_user_signal) Slurm
 # sends USR2 to this shell: it stops the training, whose last epoch is a state
-# already, and has the job requeued.  USR2, since NCCL uses USR1.
+# already, and has the job requeued, which Slurm starts again after two minutes
+# at the earliest.  USR2, since NCCL uses USR1.
 next() {
 	trap '' USR2
 	kill "$pid"

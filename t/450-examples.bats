@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# The job scripts of share/examples, in real jobs
+# shellcheck disable=SC2016,SC2154
+
+load slurm
+
+examples=${BATS_TEST_DIRNAME}/../share/examples
+
+setup_file() {
+	[ -z "$(slurm_missing)" ] || return 0
+	clean_environment
+	export CLUSTER_TOP
+	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
+	cluster_start "$CLUSTER_TOP"
+}
+
+teardown_file() {
+	[ -n "$CLUSTER_TOP" ] || return 0
+	cluster_stop
+	rm -rf "$CLUSTER_TOP"
+}
+
+# A training of many epochs, which a test interrupts.
+setup() {
+	need_slurm
+	work_in_cluster
+	cluster_as python3 -c 'import torch, sklearn' ||
+		skip "PyTorch or scikit-learn is not installed"
+	program=$CLUSTER_DIR/bin/dsv
+	export PATH=$CLUSTER_DIR/bin:$PATH
+	cp "$examples"/* .
+	cluster_as "$program" -q init
+	cluster_as sh -c 'echo "{\"epochs\": 500}" >params'
+	export DSV_PARAMS_FILE=$PWD/params
+}
+
+# Start a job and wait until it has made two states.
+start() {
+	job=$(cluster_as sbatch --parsable "$@")
+	branch=job-$job
+	cluster_until 60 has_states 2
+}
+
+has_states() {
+	[ "$(cluster_as "$program" find --branch "$branch" --count \
+		2>/dev/null || echo 0)" -ge "$1" ]
+}
+
+goes_on() {
+	grep -q "^continuing from epoch" "digits-$job.log"
+}
+
+# After the requeue: the line has no gap and no second beginning.
+check_history() {
+	local n
+
+	cluster_until 90 goes_on || { cat "digits-$job.log"; false; }
+	n=$(cluster_as "$program" find --branch "$branch" --count)
+	cluster_until 60 has_states $((n + 1))
+	cluster_as scancel "$job"
+	cluster_wait_job "$job"
+	assert "$(cluster_as "$program" log "$branch" \
+		--format '%(attr:epoch)')" \
+		"$(cluster_as "$program" find --branch "$branch" --count |
+			xargs -I N seq N -1 1)"
+}
+
+@test "requeue.sh goes on where it was" {
+	start requeue.sh
+	cluster_requeue "$job"
+	check_history
+}
+
+@test "preempt.sh stops at USR2 and goes on after a requeue" {
+	start preempt.sh
+	cluster_as scancel --batch --signal=USR2 "$job"
+	cluster_until 30 cluster_can_start_now "$job"
+	check_history
+	grep -q "^out of time: requeuing $job" "digits-$job.log"
+}
+
+@test "train.sh in a fork continues with other parameters" {
+	cluster_as sh -c 'echo "{\"epochs\": 1}" >params'
+	job=$(cluster_as sbatch --parsable train.sh)
+	cluster_wait_job "$job" 60
+	unset DSV_PARAMS_FILE
+	job=$(cluster_as sbatch --parsable "--dsv-fork=max:acc@*" \
+		--dsv-set=lr=0.01 --dsv-set=epochs=1 --dsv-branch=small train.sh)
+	cluster_wait_job "$job" 60
+	assert "$(sed -n 's/.*now with //p' "digits-$job.log")" "lr 0.01"
+	assert "$(cluster_as "$program" show small \
+		--format '%(param:lr) %(attr:epoch)')" "0.01 2"
+}
+
+@test "what the CI jobs run finds the recorded accuracy" {
+	cluster_as sh -c 'echo "{\"epochs\": 1}" >params'
+	job=$(cluster_as sbatch --parsable train.sh)
+	cluster_wait_job "$job" 60
+	sed -n 's/^    - \(.*=\$(\|dsv\|test\)/\1/p' \
+		"$BATS_TEST_DIRNAME/../share/ci/gitlab-ci.yml" |
+		sed 's|share/examples/||' >job.sh
+	grep -q 'test "$measured" = "$recorded"' job.sh
+	DSV_REPO=$PWD MODEL='max:acc@*' run -0 cluster_as bash -e job.sh
+}
