@@ -282,8 +282,8 @@ void script_unwrap(const struct dsv *d, const char *ticket);
 int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);
 
 /* Print "BRANCH ID [JOBID]", or the JSON of it. */
-int fork_print(FILE *out, const struct dsv_fork *fork, const char *job_id,
-	       struct dsv_err *err);
+int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
+	       bool array, struct dsv_err *err);
 
 /* A file's text ("-": stdin), the caller's to free(). */
 int read_text(const char *path, char **out, size_t *len, struct dsv_err *err);

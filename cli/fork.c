@@ -12,6 +12,7 @@
 static struct dsv_fork_options options;
 static const char *to;
 static const char *after;
+static struct dsv_strings sweep;
 static bool use_sbatch;
 
 static const struct opt opts[] = {
@@ -23,6 +24,9 @@ static const struct opt opts[] = {
 	{ .name = "unset", .value = "KEY",
 	  .help = "remove a parameter (repeatable)",
 	  .strings = &options.unset },
+	{ .name = "sweep", .value = "[+]KEY=V,V",
+	  .help = "a fork for each value, all combinations (repeatable)",
+	  .strings = &sweep },
 	{ 'm', "message", "TEXT", "why", .string = &options.message },
 	{ 's', "scope", "SCOPE", "put the fork into a scope (repeatable)",
 	  .strings = &options.scopes },
@@ -36,29 +40,27 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-int fork_print(FILE *out, const struct dsv_fork *fork, const char *job_id,
-	       struct dsv_err *err)
+static int json_forks(FILE *out, const struct dsv_forks *forks,
+		      const char *job_id, bool array, struct dsv_err *err)
 {
-	struct dsv_json *j;
+	struct dsv_json *j = dsv_json_new();
+	char job[96];
 	const char *text;
-	size_t len;
+	size_t i, len;
 	int ret = 0;
 
-	if (!cli.json) {
-		out_text(out, fork->branch);
-		fprintf(out, " %s%s%s\n", fork->id, job_id ? " " : "",
-			job_id ? job_id : "");
-		return 0;
-	}
-	j = dsv_json_new();
 	if (!j)
 		return dsv_fail_nomem(err);
 	dsv_json_array(j, NULL);
-	dsv_json_object(j, NULL);
-	dsv_json_string(j, "branch", fork->branch);
-	dsv_json_string(j, "id", fork->id);
-	dsv_json_string(j, "job", job_id);
-	dsv_json_end(j);
+	for (i = 0; i < forks->count; i++) {
+		snprintf(job, sizeof(job), array ? "%s_%zu" : "%s",
+			 job_id ? job_id : "", i);
+		dsv_json_object(j, NULL);
+		dsv_json_string(j, "branch", forks->items[i].branch);
+		dsv_json_string(j, "id", forks->items[i].id);
+		dsv_json_string(j, "job", job_id ? job : NULL);
+		dsv_json_end(j);
+	}
 	dsv_json_end(j);
 	text = dsv_json_take(j, &len);
 	if (text)
@@ -67,6 +69,25 @@ int fork_print(FILE *out, const struct dsv_fork *fork, const char *job_id,
 		ret = dsv_fail_nomem(err);
 	dsv_json_free(j);
 	return ret;
+}
+
+int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
+	       bool array, struct dsv_err *err)
+{
+	size_t i;
+
+	if (cli.json)
+		return json_forks(out, forks, job_id, array, err);
+	for (i = 0; i < forks->count; i++) {
+		out_text(out, forks->items[i].branch);
+		fprintf(out, " %s", forks->items[i].id);
+		if (job_id && array)
+			fprintf(out, " %s_%zu", job_id, i);
+		else if (job_id)
+			fprintf(out, " %s", job_id);
+		putc('\n', out);
+	}
+	return 0;
 }
 
 static int checkout(struct dsv *d, const char *id, struct dsv_err *err)
@@ -151,15 +172,33 @@ static int check_operands(int argc, struct dsv_err *err)
 	if (use_sbatch && rest == 0)
 		return dsv_fail(err, DSV_EUSAGE,
 				"--sbatch: no script after '--'");
+	if (sweep.count && !use_sbatch && (rest > 0 || to))
+		return dsv_fail(err, DSV_EUSAGE, "--sweep makes many forks:"
+				" no --to and no COMMAND without --sbatch");
 	if (after && !use_sbatch)
 		return dsv_fail(err, DSV_EUSAGE, "--after needs --sbatch");
 	return 0;
+}
+
+static int run_sweep(struct dsv *d, const char *rev, struct dsv_err *err)
+{
+	struct dsv_forks forks;
+	int ret;
+
+	options.rev = rev;
+	ret = dsv_fork_sweep(d, &options, &sweep, &forks, err);
+	if (ret < 0)
+		return ret;
+	ret = fork_print(stdout, &forks, NULL, false, err);
+	dsv_forks_free(&forks);
+	return ret;
 }
 
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
 	struct sbatch sbatch = { .after = after };
 	struct dsv_fork fork;
+	struct dsv_forks forks = { 1, &fork };
 	int ret = check_operands(argc, err);
 
 	if (ret < 0)
@@ -168,6 +207,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		sbatch.request.rev = argv[0];
 		sbatch.request.set = options.set;
 		sbatch.request.unset = options.unset;
+		sbatch.request.sweep = sweep;
 		sbatch.request.branch = options.branch;
 		sbatch.request.to = to;
 		sbatch.request.message = options.message;
@@ -177,11 +217,13 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		sbatch.argv = argv + 1;
 		return sbatch_submit(d, &sbatch, err);
 	}
+	if (sweep.count)
+		return run_sweep(d, argv[0], err);
 	ret = make_fork(d, argv[0], &fork, err);
 	if (ret < 0)
 		return ret;
 	ui_progress_clear();
-	ret = fork_print(argc > 1 ? stderr : stdout, &fork, NULL, err);
+	ret = fork_print(argc > 1 ? stderr : stdout, &forks, NULL, false, err);
 	if (ret < 0 || argc == 1)
 		return ret;
 	return run_command(d, &fork, argv + 1, err);

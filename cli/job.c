@@ -28,6 +28,9 @@ static const struct opt prepare_opts[] = {
 	{ .name = "unset", .value = "KEY",
 	  .help = "remove a parameter (repeatable)",
 	  .strings = &request.unset },
+	{ .name = "sweep", .value = "[+]KEY=V,V",
+	  .help = "a value for each task of the array (repeatable)",
+	  .strings = &request.sweep },
 	{ .name = "branch", .value = "BRANCH", .help = "the new branch",
 	  .string = &request.branch },
 	{ .name = "to", .value = "DIR",
@@ -80,22 +83,27 @@ static void print_pair(const char *key, const char *value)
 static int run_prepare(struct dsv *d, int argc, char **argv,
 		       struct dsv_err *err)
 {
-	char new_ticket[DSV_TICKET_SIZE] = "", id[DSV_ID_SIZE];
-	struct dsv_fork fork;
+	struct dsv_submission s;
+	char tasks[32];
 	int ret = cli_operands(argc, 0, 0, err);
 
 	(void)argv;
 	if (ret == 0 && !request.rev)
 		ret = dsv_fail(err, DSV_EUSAGE, "--fork is missing");
 	if (ret == 0)
-		ret = dsv_job_prepare(d, &request, new_ticket, id, &fork, err);
+		ret = dsv_job_prepare(d, &request, &s, err);
 	if (ret < 0)
 		return ret;
 	if (!request.dry_run)
-		print_pair("TICKET", new_ticket);
+		print_pair("TICKET", s.ticket);
 	print_pair("REPO", dsv_path(d));
-	print_pair("STATE", id);
+	print_pair("STATE", s.id);
+	if (s.tasks > 0) {
+		snprintf(tasks, sizeof(tasks), "%zu", s.tasks);
+		print_pair("TASKS", tasks);
+	}
 	print_pair("V", "1");
+	dsv_submission_release(&s);
 	return 0;
 }
 

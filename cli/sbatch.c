@@ -105,10 +105,11 @@ static int make_command(const struct sbatch *s, const struct job_script *script,
 
 /* Runs sbatch; id is "" when nothing was submitted.  Its exit status. */
 static int submit(struct dsv *d, struct dsv_strings *command,
-		  const char *ticket, const struct dsv_fork *fork,
+		  const struct dsv_submission *submission,
 		  struct dsv_err *err)
 {
 	struct child child = { .argv = (char **)(void *)command->items };
+	const char *ticket = submission->ticket;
 	struct dsv_err bind_err;
 	char id[64];
 	int fd = -1, pid, status, ret;
@@ -127,7 +128,8 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 		if (id[0] && dsv_job_bind(d, ticket, id, &bind_err) < 0)
 			cli_warn("job %s: %s", id, bind_err.msg);
 		if (id[0])
-			ret = fork_print(stdout, fork, id, err);
+			ret = fork_print(stdout, &submission->forks, id,
+					 submission->tasks > 0, err);
 		fflush(stdout);
 	} else {
 		id[0] = '\0';
@@ -167,18 +169,73 @@ static int make_absolute(const char *dir, char out[PATH_MAX],
 	return 0;
 }
 
+/* What we add to the command line; own ends with NULL. */
+struct own {
+	char ticket[64], repo[PATH_MAX + 16], after[64], array[64];
+	const char *words[8];
+};
+
+static void make_own(struct dsv *d, const struct sbatch *s,
+		     const struct dsv_submission *submission, bool plugin,
+		     struct own *own)
+{
+	int n = 0;
+
+	own->words[n++] = "--parsable";
+	if (plugin) {
+		snprintf(own->ticket, sizeof(own->ticket), "--dsv-ticket=%s",
+			 submission->ticket);
+		snprintf(own->repo, sizeof(own->repo), "--dsv-repo=%s",
+			 dsv_path(d));
+		own->words[n++] = own->ticket;
+		own->words[n++] = own->repo;
+	}
+	if (s->after) {
+		snprintf(own->after, sizeof(own->after),
+			 "--dependency=afterany:%s", s->after);
+		own->words[n++] = own->after;
+	}
+	if (submission->tasks > 0) {
+		snprintf(own->array, sizeof(own->array), "--array=0-%zu",
+			 submission->tasks - 1);
+		own->words[n++] = own->array;
+	}
+	own->words[n] = NULL;
+}
+
+/* With the ticket, or (no plugin) with the wrapper in the script's place. */
+static int submit_ticket(struct dsv *d, const struct sbatch *s,
+			 struct job_script *script,
+			 const struct dsv_submission *submission,
+			 struct dsv_err *err)
+{
+	struct dsv_strings command = { 0 };
+	bool plugin = has_plugin();
+	char wrapper[PATH_MAX];
+	struct own own;
+	int ret = 0;
+
+	make_own(d, s, submission, plugin, &own);
+	if (!plugin)
+		ret = script_wrap(d, submission->ticket, script, wrapper, err);
+	if (ret == 0)
+		ret = make_command(s, script, own.words, plugin ? NULL :
+				   wrapper, &command, err);
+	if (ret < 0)
+		withdraw(d, submission->ticket);
+	else
+		ret = submit(d, &command, submission, err);
+	free((void *)command.items);
+	return ret;
+}
+
 int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 {
-	char ticket_opt[64], repo_opt[PATH_MAX + 16], after_opt[64];
 	struct dsv_job_request request = s->request;
-	char to[PATH_MAX];
-	char ticket[DSV_TICKET_SIZE], id[DSV_ID_SIZE], wrapper[PATH_MAX];
-	const char *own[8] = { "--parsable" };
 	struct job_script script = { .text = NULL };
-	struct dsv_strings command = { 0 };
-	bool plugin, prepared = false;
-	struct dsv_fork fork;
-	int n = 1, ret;
+	struct dsv_submission submission;
+	char to[PATH_MAX];
+	int ret;
 
 	ret = check_after(s->after, err);
 	if (ret == 0)
@@ -190,37 +247,13 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 		request.to = to;
 	}
 	if (ret == 0)
-		ret = dsv_job_prepare(d, &request, ticket, id, &fork, err);
-	if (ret < 0)
-		goto out;
-	prepared = true;
-	plugin = has_plugin();
-	if (plugin) {
-		snprintf(ticket_opt, sizeof(ticket_opt), "--dsv-ticket=%s",
-			 ticket);
-		snprintf(repo_opt, sizeof(repo_opt), "--dsv-repo=%s",
-			 dsv_path(d));
-		own[n++] = ticket_opt;
-		own[n++] = repo_opt;
-	} else {
-		ret = script_wrap(d, ticket, &script, wrapper, err);
+		ret = dsv_job_prepare(d, &request, &submission, err);
+	if (ret < 0) {
+		free(script.text);
+		return ret;
 	}
-	if (s->after) {
-		snprintf(after_opt, sizeof(after_opt),
-			 "--dependency=afterany:%s", s->after);
-		own[n++] = after_opt;
-	}
-	if (ret == 0)
-		ret = make_command(s, &script, own, plugin ? NULL : wrapper,
-				   &command, err);
-	if (ret < 0)
-		goto out;
-	prepared = false;	/* submit() cleans up */
-	ret = submit(d, &command, ticket, &fork, err);
-out:
-	if (prepared)
-		withdraw(d, ticket);
-	free((void *)command.items);
+	ret = submit_ticket(d, s, &script, &submission, err);
+	dsv_submission_release(&submission);
 	free(script.text);
 	return ret;
 }

@@ -555,6 +555,13 @@ struct dsv_fork {
 	char id[DSV_ID_SIZE];
 };
 
+struct dsv_forks {
+	size_t count;
+	struct dsv_fork *items;
+};
+
+void dsv_forks_free(struct dsv_forks *forks);
+
 /*
  * Start a branch with a fork state of rev's content and parameters.  Copies
  * and hashes no byte.  DSV_EREFUSED: the branch exists, rev is pending, or a
@@ -562,6 +569,14 @@ struct dsv_fork {
  */
 int dsv_fork(struct dsv *d, const struct dsv_fork_options *options,
 	     struct dsv_fork *out, struct dsv_err *err);
+
+/*
+ * A fork for each combination of values, all or none.  sweeps: "K=V,V" or
+ * "K:=[JSON,...]".  A branch that is named gets ".0", ".1", ...
+ */
+int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *options,
+		   const struct dsv_strings *sweeps, struct dsv_forks *out,
+		   struct dsv_err *err);
 
 /*
  * The environment that a command forked from state id gets, as "K=V"
@@ -816,6 +831,7 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 struct dsv_job_request {
 	const char *rev;
 	struct dsv_strings set, unset;
+	struct dsv_strings sweep;	/* an array job over the grid */
 	const char *branch;	/* NULL: "<branch>-<job id>" */
 	const char *to;		/* placement pattern, NULL: in the repository */
 	const char *message;
@@ -824,13 +840,20 @@ struct dsv_job_request {
 	bool dry_run;		/* check only: no ticket, no hold, no fork */
 };
 
+struct dsv_submission {
+	char ticket[DSV_TICKET_SIZE];	/* "" after a dry run */
+	char id[DSV_ID_SIZE];		/* of the state */
+	size_t tasks;			/* of the array; 0: no sweep */
+	struct dsv_forks forks;		/* made at once, one per task */
+};
+
 /*
  * At submission: resolve and hold the state, check the options, and write a
- * ticket that the job will present.  id gets the state's.
+ * ticket that the job will present.
  */
 int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *request,
-		    char ticket[DSV_TICKET_SIZE], char id[DSV_ID_SIZE],
-		    struct dsv_fork *fork, struct dsv_err *err);
+		    struct dsv_submission *out, struct dsv_err *err);
+void dsv_submission_release(struct dsv_submission *s);
 
 /* Tell the ticket its job id, known to whoever ran sbatch. */
 int dsv_job_bind(struct dsv *d, const char *ticket, const char *job_id,

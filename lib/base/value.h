@@ -60,6 +60,13 @@ int kvs_assignment_key(const char *assignment, char **out,
 int kvs_load(struct dsv_kvs *kvs, const char *json, struct dsv_err *err);
 
 /*
+ * The elements of a JSON list, each as its text; the caller's, as is each.
+ * DSV_EUSAGE: no list.
+ */
+int json_list_texts(const char *json, char ***out, size_t *count,
+		    struct dsv_err *err);
+
+/*
  * As records and journal have them: an object in which a number is
  * {"number":"1e-3"} and a list {"json":"[1,2]"}, so that texts survive.
  */

@@ -259,6 +259,58 @@ int kvs_load_value(struct dsv_kvs *kvs, const char *key, const char *json,
 	return ret;
 }
 
+static int list_texts(const json_t *list, char **texts, size_t *count,
+		      struct dsv_err *err)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		struct str text = STR_INIT;
+
+		unmark(&text, item);
+		texts[i] = str_take(&text);
+		if (!texts[i])
+			return dsv_fail_nomem(err);
+		*count = i + 1;
+	}
+	return 0;
+}
+
+int json_list_texts(const char *json, char ***out, size_t *count,
+		    struct dsv_err *err)
+{
+	char *wrapped = str_format("{\"\":%s}", json);
+	json_t *root = NULL, *list;
+	char **texts = NULL;
+	size_t n = 0;
+	int ret;
+
+	ret = wrapped ? parse_marked(wrapped, &root, err) :
+		dsv_fail_nomem(err);
+	free(wrapped);
+	if (ret < 0)
+		return ret;
+	list = json_object_get(root, "");
+	if (!json_is_array(list) || json_object_size(root) != 1)
+		ret = dsv_fail(err, DSV_EUSAGE, "no JSON list");
+	if (ret == 0) {
+		texts = calloc(json_array_size(list) + 1, sizeof(*texts));
+		ret = texts ? list_texts(list, texts, &n, err) :
+			dsv_fail_nomem(err);
+	}
+	json_decref(root);
+	if (ret == 0) {
+		*out = texts;
+		*count = n;
+		return 0;
+	}
+	while (n > 0)
+		free(texts[--n]);
+	free(texts);
+	return ret;
+}
+
 json_t *value_to_json(const struct dsv_value *value)
 {
 	switch (value->type) {

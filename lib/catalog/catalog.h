@@ -86,7 +86,7 @@ struct catalog_state {
 	const unsigned char *capture;
 	const struct ingest_result *ingest;	/* NULL: all is there */
 	const struct manifest *files_of;	/* whose recipes are counted */
-	const char *fork_ticket;	/* the job record to tell, or NULL */
+	int64_t fork_row;	/* the job's row to tell; 0: none */
 };
 
 enum catalog_outcome {

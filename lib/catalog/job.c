@@ -10,7 +10,8 @@
 	"id, ticket, job_id, cluster, state, branch, request, nodes, author," \
 	" submitter, coalesce(fork, 0), coalesce(fork_state, 0), active," \
 	" coalesce(exit_code, -1), coalesce(signal, 0), attempt," \
-	" coalesce(submitted, 0), coalesce(started, 0), coalesce(ended, 0)"
+	" coalesce(submitted, 0), coalesce(started, 0), coalesce(ended, 0)," \
+	" coalesce(task, -1)"
 
 void catalog_job_release(struct catalog_job *job)
 {
@@ -66,6 +67,7 @@ static int read_row(struct query *q, struct catalog_job *job,
 	job->submitted_ns = query_get_int(q, 16);
 	job->started_ns = query_get_int(q, 17);
 	job->ended_ns = query_get_int(q, 18);
+	job->task = query_get_int(q, 19);
 	return 0;
 }
 
@@ -74,7 +76,7 @@ static int job_op(struct catalog *c, int64_t row, struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"SELECT json_object('op', 'job', 'row', j.id,"
-		" 'ticket', ticket, 'id', job_id, 'cluster', cluster,"
+		" 'ticket', ticket, 'task', task, 'id', job_id, 'cluster', cluster,"
 		" 'state', j.state, 'active', j.active, 'branch', j.branch,"
 		" 'fork', lower(hex(f.id)), 'fork_state', lower(hex(s.id)),"
 		" 'request', request, 'nodes', nodes, 'exit', exit_code,"
@@ -99,7 +101,7 @@ static int job_op(struct catalog *c, int64_t row, struct dsv_err *err)
 }
 
 int catalog_job_add(struct catalog *c, const struct catalog_job *job,
-		    struct dsv_err *err)
+		    int64_t *row, struct dsv_err *err)
 {
 	struct query q;
 	int ret;
@@ -108,11 +110,13 @@ int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 	if (ret < 0)
 		return ret;
 	q = db_query(&c->writer,
-		     "INSERT INTO job (ticket, state, active, branch, fork,"
-		     " request, author, submitter, submitted) VALUES (:ticket,"
-		     " 'WAITING', 1, :branch, :fork, :request, :author,"
-		     " :submitter, :submitted)");
+		     "INSERT INTO job (ticket, task, state, active, branch,"
+		     " fork, request, author, submitter, submitted) VALUES"
+		     " (:ticket, :task, 'WAITING', 1, :branch, :fork, :request,"
+		     " :author, :submitter, :submitted)");
 	query_text(&q, ":ticket", job->ticket);
+	if (job->task >= 0)
+		query_int(&q, ":task", job->task);
 	query_text(&q, ":branch", job->branch);
 	query_int(&q, ":fork", job->fork);
 	query_text(&q, ":request", job->request);
@@ -120,9 +124,9 @@ int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 	query_text(&q, ":submitter", job->submitter);
 	query_int(&q, ":submitted", c->time_ns);
 	ret = query_run(&q, err);
+	*row = sqlite3_last_insert_rowid(c->writer.handle);
 	if (ret == 0)
-		ret = job_op(c, sqlite3_last_insert_rowid(c->writer.handle),
-			     err);
+		ret = job_op(c, *row, err);
 	return catalog_end(c, ret, err);
 }
 
@@ -187,6 +191,19 @@ static int set_job_id(struct catalog *c, int64_t row, const char *job_id,
 	return query_run(&q, err);
 }
 
+/* Each task of a sweep has a row that waits for its id. */
+static int bind_tasks(struct catalog *c, const char *ticket,
+		      const char *job_id, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"UPDATE job SET job_id = :job_id || '_' || task"
+		" WHERE ticket = :ticket AND job_id IS NULL");
+
+	query_text(&q, ":job_id", job_id);
+	query_text(&q, ":ticket", ticket);
+	return query_run(&q, err);
+}
+
 int catalog_job_bind(struct catalog *c, const char *ticket,
 		     const char *job_id, struct dsv_err *err)
 {
@@ -199,8 +216,8 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 	ret = find_submission(c, ticket, &job, err);
 	if (ret == 0) {
 		/* The job may have started before sbatch told its id. */
-		if (!job.job_id)
-			ret = set_job_id(c, job.row, job_id, err);
+		ret = job.task >= 0 ? bind_tasks(c, ticket, job_id, err) :
+			job.job_id ? 0 : set_job_id(c, job.row, job_id, err);
 		if (ret == 0)
 			ret = job_op(c, job.row, err);
 		catalog_job_release(&job);
@@ -225,6 +242,18 @@ static int add_task(struct catalog *c, int64_t submission,
 	return ret;
 }
 
+/* The row that a sweep has made for the task; 1: there is one. */
+static int find_task(struct catalog *c, const struct catalog_job_start *start,
+		     int64_t *row, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"SELECT id FROM job WHERE ticket = :ticket AND task = :task");
+
+	query_text(&q, ":ticket", start->ticket);
+	query_int(&q, ":task", start->task);
+	return query_one_int(&q, row, err);
+}
+
 /* The job's row, made or bound when this is the first that is heard of it. */
 static int claim_row(struct catalog *c, const struct catalog_job_start *start,
 		     int64_t *row, struct dsv_err *err)
@@ -242,16 +271,21 @@ static int claim_row(struct catalog *c, const struct catalog_job_start *start,
 	if (ret < 0)
 		return ret;
 	*row = job.row;
-	if (job.job_id && !strcmp(job.job_id, start->job_id))
+	if (job.job_id && !strcmp(job.job_id, start->job_id)) {
 		ret = 0;
-	else if (start->array)
-		ret = add_task(c, job.row, start->job_id, row, err);
-	else if (!job.job_id)
+	} else if (start->task >= 0) {
+		ret = find_task(c, start, row, err);
+		if (ret > 0)
+			ret = set_job_id(c, *row, start->job_id, err);
+		else if (ret == 0)
+			ret = add_task(c, job.row, start->job_id, row, err);
+	} else if (!job.job_id) {
 		ret = set_job_id(c, job.row, start->job_id, err);
-	else
+	} else {
 		ret = dsv_fail(err, DSV_EREFUSED, "submission '%s' is that of"
 			       " job %s, not of %s", start->ticket, job.job_id,
 			       start->job_id);
+	}
 	catalog_job_release(&job);
 	return ret;
 }

@@ -12,6 +12,7 @@
 struct catalog_job {
 	int64_t row;
 	char *ticket;		/* NULL: a job that only tagged */
+	int64_t task;		/* of a sweep whose forks are there; -1: none */
 	char *job_id, *cluster;	/* NULL: not known yet */
 	char *state;
 	char *branch;
@@ -29,9 +30,9 @@ struct catalog_job {
 
 void catalog_job_release(struct catalog_job *job);
 
-/* Add a waiting row; uses ticket, request, author, submitter, fork. */
+/* Add a waiting row: ticket, task, request, author, submitter, fork. */
 int catalog_job_add(struct catalog *c, const struct catalog_job *job,
-		    struct dsv_err *err);
+		    int64_t *row, struct dsv_err *err);
 /* DSV_ENOTFOUND: no such ticket. */
 int catalog_job_bind(struct catalog *c, const char *ticket,
 		     const char *job_id, struct dsv_err *err);
@@ -44,7 +45,7 @@ int catalog_job_get(struct catalog *c, const char *ticket, const char *job_id,
 struct catalog_job_start {
 	const char *ticket;
 	const char *job_id;
-	bool array;		/* a task: gets its own row */
+	int64_t task;		/* of an array: has its own row; -1: none */
 	const char *cluster, *nodes;
 	int attempt;
 };

@@ -137,6 +137,7 @@ const char *const schema_migrations[] = {
 	"CREATE TABLE job ("
 	"  id        INTEGER PRIMARY KEY,"
 	"  ticket    TEXT,"			/* 32 hex, NULL: no fork */
+	"  task      INTEGER,"			/* of a sweep; NULL: none */
 	"  job_id    TEXT,"			/* \"123\", \"120_3\" */
 	"  cluster   TEXT,"
 	"  state     TEXT NOT NULL,"		/* WAITING RUNNING ... */

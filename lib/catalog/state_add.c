@@ -329,20 +329,18 @@ static int add_attrs(struct catalog *c, struct addition *a,
 	return ret;
 }
 
-static int tell_ticket(struct catalog *c, struct addition *a,
-		       struct dsv_err *err)
+static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 {
 	struct query q;
 
-	if (!a->s->fork_ticket)
+	if (!a->s->fork_row)
 		return 0;
 	q = db_query(&c->writer,
 		     "UPDATE job SET fork_state = :seq, branch = :branch"
-		     " WHERE ticket = :ticket AND job_id IS :job_id");
+		     " WHERE id = :row");
 	query_int(&q, ":seq", c->seq);
 	query_text(&q, ":branch", a->s->branch);
-	query_text(&q, ":ticket", a->s->fork_ticket);
-	query_text(&q, ":job_id", a->s->job_id);
+	query_int(&q, ":row", a->s->fork_row);
 	return query_run(&q, err);
 }
 
@@ -354,7 +352,7 @@ int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 {
 	static add_step *const steps[] = {
 		add_params, add_job, add_edges, add_row, add_name, add_scopes,
-		add_attrs, settle_segments, add_journal, tell_ticket,
+		add_attrs, settle_segments, add_journal, tell_job,
 	};
 	struct addition a = { .s = s };
 	size_t i;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/str.h"
 #include "../base/suggest.h"
 #include "../base/value.h"
 #include "line.h"
@@ -115,7 +116,7 @@ static int fork_as(struct dsv *d, const struct fork_request *r,
 		.size_bytes = source->size_bytes,
 		.scopes = r->scopes,
 		.new_branch = true,
-		.fork_ticket = r->ticket,
+		.fork_row = r->row,
 	};
 	int ret;
 
@@ -211,16 +212,96 @@ int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *r,
 	return ret;
 }
 
-int dsv_fork(struct dsv *d, const struct dsv_fork_options *o,
-	     struct dsv_fork *out, struct dsv_err *err)
+void dsv_forks_free(struct dsv_forks *forks)
 {
-	struct fork_request r = {
+	free(forks->items);
+	*forks = (struct dsv_forks){ 0, NULL };
+}
+
+/* One of the forks of a sweep. */
+static int fork_task(struct dsv *d, int64_t seq,
+		     const struct fork_request *base, const struct grid *grid,
+		     size_t task, struct dsv_fork *out, struct dsv_err *err)
+{
+	struct fork_request r = *base;
+	char *branch = NULL;
+	int ret;
+
+	ret = grid_row(grid, task, &base->set, &r.set, err);
+	if (ret < 0)
+		return ret;
+	if (base->branch) {
+		branch = str_format("%s.%zu", base->branch, task);
+		r.branch = branch;
+	}
+	ret = base->branch && !branch ? dsv_fail_nomem(err) :
+		fork_seq(d, seq, &r, out, err);
+	free(branch);
+	free((void *)r.set.items);
+	return ret;
+}
+
+int fork_grid(struct dsv *d, int64_t seq, const struct fork_request *base,
+	      const struct grid *grid, const int64_t *rows,
+	      struct dsv_forks *out, struct dsv_err *err)
+{
+	struct dsv_forks forks = { 0, NULL };
+	struct fork_request r = *base;
+	size_t i;
+	int ret = 0;
+
+	forks.items = calloc(grid->rows, sizeof(*forks.items));
+	if (!forks.items)
+		return dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < grid->rows; i++) {
+		r.row = rows ? rows[i] : 0;
+		ret = fork_task(d, seq, &r, grid, i, &forks.items[i], err);
+		forks.count += ret == 0;
+	}
+	if (ret == 0) {
+		*out = forks;
+		return 0;
+	}
+	for (i = 0; i < forks.count; i++)
+		catalog_branch_delete(d->catalog, forks.items[i].branch, NULL);
+	dsv_forks_free(&forks);
+	return ret;
+}
+
+static struct fork_request request_of(const struct dsv_fork_options *o)
+{
+	return (struct fork_request){
 		.branch = o->branch,
 		.set = o->set,
 		.unset = o->unset,
 		.message = o->message,
 		.scopes = o->scopes,
 	};
+}
+
+int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
+		   const struct dsv_strings *sweeps, struct dsv_forks *out,
+		   struct dsv_err *err)
+{
+	struct fork_request r = request_of(o);
+	struct grid grid;
+	int64_t seq;
+	int ret;
+
+	ret = grid_parse(sweeps, &grid, err);
+	if (ret < 0)
+		return ret;
+	ret = rev_resolve(d, o->rev ? o->rev : "HEAD", &seq, err);
+	if (ret == 0)
+		ret = fork_grid(d, seq, &r, &grid, NULL, out, err);
+	grid_release(&grid);
+	return ret;
+}
+
+int dsv_fork(struct dsv *d, const struct dsv_fork_options *o,
+	     struct dsv_fork *out, struct dsv_err *err)
+{
+	struct fork_request r = request_of(o);
 	int64_t seq;
 	int ret;
 

@@ -2,6 +2,7 @@
 #ifndef DSV_LINEAGE_FORK_H
 #define DSV_LINEAGE_FORK_H
 
+#include "grid.h"
 #include "repo.h"
 
 struct fork_request {
@@ -9,12 +10,20 @@ struct fork_request {
 	struct dsv_strings set, unset;
 	const char *message;
 	struct dsv_strings scopes;
-	const char *ticket;	/* of the job it is made for, or NULL */
+	int64_t row;		/* of the job it is made for; 0: none */
 };
 
 /* dsv_fork() of a state that is known. */
 int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *request,
 	     struct dsv_fork *out, struct dsv_err *err);
+
+/*
+ * A fork for each row of the grid, all or none; rows: of the jobs they are
+ * made for, or NULL.  A branch that is named gets ".0", ".1", ...
+ */
+int fork_grid(struct dsv *d, int64_t seq, const struct fork_request *request,
+	      const struct grid *grid, const int64_t *rows,
+	      struct dsv_forks *out, struct dsv_err *err);
 
 /*
  * The state, if it can be forked.  DSV_ENOTFOUND: pruned, DSV_EREFUSED:

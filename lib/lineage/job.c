@@ -30,8 +30,9 @@ static json_t *strings_json(const struct dsv_strings *strings)
 
 static char *request_text(const struct dsv_job_request *r, const char *from)
 {
-	json_t *json = json_pack("{s:o, s:o, s:o, s:s*, s:s*, s:s*, s:s}",
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s*, s:s}",
 				 "set", strings_json(&r->set),
+				 "sweep", strings_json(&r->sweep),
 				 "unset", strings_json(&r->unset),
 				 "scopes", strings_json(&r->scopes),
 				 "branch", r->branch, "to", r->to,
@@ -72,34 +73,61 @@ static int check_text(const char *text, struct dsv_err *err)
 	return 0;
 }
 
+/* Whether the parameters of the request, or of its first task, can be set. */
+static int check_params(const struct dsv_job_request *r,
+			const struct dsv_state *source,
+			const struct grid *grid, struct dsv_err *err)
+{
+	struct dsv_strings set = r->set;
+	struct dsv_kvs params = { 0, NULL };
+	int ret = 0;
+
+	if (grid->rows > 0)
+		ret = grid_row(grid, 0, &r->set, &set, err);
+	if (ret < 0)
+		return ret;
+	ret = fork_params(&source->params, &set, &r->unset, &params, err);
+	dsv_kvs_free(&params);
+	if (grid->rows > 0)
+		free((void *)set.items);
+	return ret;
+}
+
+static int check_texts(const struct dsv_job_request *r, struct dsv_err *err)
+{
+	size_t i;
+	int ret = check_text(r->to, err);
+
+	for (i = 0; ret == 0 && i < r->set.count; i++)
+		ret = check_text(r->set.items[i], err);
+	for (i = 0; ret == 0 && i < r->sweep.count; i++)
+		ret = check_text(r->sweep.items[i], err);
+	return ret;
+}
+
 static int check_request(struct dsv *d, const struct dsv_job_request *r,
-			 int64_t *seq, struct dsv_state **source,
-			 struct dsv_err *err)
+			 const struct grid *grid, int64_t *seq,
+			 struct dsv_state **source, struct dsv_err *err)
 {
 	unsigned char manifest[HASH_BYTES];
-	struct dsv_kvs params = KVS_INIT;
 	int64_t head;
-	size_t i;
 	int ret;
 
 	ret = rev_resolve(d, r->rev, seq, err);
 	if (ret == 0 && r->branch)
 		ret = name_check(r->branch, "branch", err);
 	if (ret == 0)
-		ret = check_text(r->to, err);
-	for (i = 0; ret == 0 && i < r->set.count; i++)
-		ret = check_text(r->set.items[i], err);
+		ret = check_texts(r, err);
 	if (ret < 0)
 		return ret;
-	if (r->branch &&
+	if (r->branch && grid->rows == 0 &&
 	    catalog_branch_head(d->catalog, r->branch, &head, NULL) == 0)
 		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
 				" already (choose another)", r->branch);
 	ret = fork_source(d, *seq, source, manifest, err);
 	if (ret < 0)
 		return ret;
-	ret = fork_params(&(*source)->params, &r->set, &r->unset, &params, err);
-	dsv_kvs_free(&params);
+	ret = check_params(r, *source, grid, err);
 	if (ret < 0)
 		dsv_state_free(*source);
 	return ret;
@@ -115,10 +143,13 @@ static int make_ticket(char ticket[DSV_TICKET_SIZE], struct dsv_err *err)
 	return 0;
 }
 
-/* The row that holds the state until the job has started. */
-static int add_submission(struct dsv *d, const struct dsv_job_request *r,
-			  const struct dsv_state *source, int64_t seq,
-			  char *ticket, struct dsv_err *err)
+/*
+ * The row that holds the state until the job has started; for a sweep whose
+ * forks are made at once a row for each task.
+ */
+static int add_rows(struct dsv *d, const struct dsv_job_request *r,
+		    const struct dsv_state *source, int64_t seq, char *ticket,
+		    int64_t *rows, size_t count, struct dsv_err *err)
 {
 	struct catalog_job job = {
 		.ticket = ticket,
@@ -126,46 +157,97 @@ static int add_submission(struct dsv *d, const struct dsv_job_request *r,
 		.author = d->place.author,
 		.fork = seq,
 	};
-	int ret;
+	size_t i;
+	int ret = 0;
 
 	job.request = request_text(r, source->branch);
 	job.submitter = submitter_text(d, r->fork_now);
-	ret = job.request && job.submitter ?
-		catalog_job_add(d->catalog, &job, err) : dsv_fail_nomem(err);
+	if (!job.request || !job.submitter)
+		ret = dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < count; i++) {
+		job.task = r->fork_now && r->sweep.count ? (int64_t)i : -1;
+		ret = catalog_job_add(d->catalog, &job, &rows[i], err);
+	}
 	free(job.request);
 	free(job.submitter);
 	return ret;
 }
 
-int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *r,
-		    char ticket[DSV_TICKET_SIZE], char id[DSV_ID_SIZE],
-		    struct dsv_fork *fork, struct dsv_err *err)
+static int fork_at_once(struct dsv *d, const struct dsv_job_request *r,
+			int64_t seq, const struct grid *grid,
+			const int64_t *rows, struct dsv_forks *out,
+			struct dsv_err *err)
 {
+	struct fork_request f = {
+		.branch = r->branch, .set = r->set, .unset = r->unset,
+		.message = r->message, .scopes = r->scopes, .row = rows[0],
+	};
+	int ret;
+
+	if (grid->rows > 0)
+		return fork_grid(d, seq, &f, grid, rows, out, err);
+	out->items = calloc(1, sizeof(*out->items));
+	if (!out->items)
+		return dsv_fail_nomem(err);
+	ret = fork_seq(d, seq, &f, out->items, err);
+	if (ret < 0)
+		dsv_forks_free(out);
+	else
+		out->count = 1;
+	return ret;
+}
+
+static int submit(struct dsv *d, const struct dsv_job_request *r, int64_t seq,
+		  const struct dsv_state *source, const struct grid *grid,
+		  struct dsv_submission *out, struct dsv_err *err)
+{
+	size_t count = r->fork_now && grid->rows > 0 ? grid->rows : 1;
+	int64_t *rows = calloc(count, sizeof(*rows));
+	int ret;
+
+	if (!rows)
+		return dsv_fail_nomem(err);
+	ret = make_ticket(out->ticket, err);
+	if (ret == 0)
+		ret = add_rows(d, r, source, seq, out->ticket, rows, count,
+			       err);
+	if (ret == 0 && r->fork_now) {
+		ret = fork_at_once(d, r, seq, grid, rows, &out->forks, err);
+		if (ret < 0)
+			dsv_job_cancel(d, out->ticket, NULL);
+	}
+	free(rows);
+	return ret;
+}
+
+void dsv_submission_release(struct dsv_submission *s)
+{
+	dsv_forks_free(&s->forks);
+}
+
+int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *r,
+		    struct dsv_submission *out, struct dsv_err *err)
+{
+	struct dsv_submission s = { .tasks = 0 };
 	struct dsv_state *source;
+	struct grid grid;
 	int64_t seq;
 	int ret;
 
-	ret = check_request(d, r, &seq, &source, err);
+	ret = grid_parse(&r->sweep, &grid, err);
 	if (ret < 0)
 		return ret;
-	strcpy(id, source->id);
-	if (!r->dry_run) {
-		ret = make_ticket(ticket, err);
-		if (ret == 0)
-			ret = add_submission(d, r, source, seq, ticket, err);
+	ret = check_request(d, r, &grid, &seq, &source, err);
+	if (ret == 0) {
+		strcpy(s.id, source->id);
+		s.tasks = grid.rows;
+		if (!r->dry_run)
+			ret = submit(d, r, seq, source, &grid, &s, err);
+		dsv_state_free(source);
 	}
-	dsv_state_free(source);
-	if (ret == 0 && r->fork_now && !r->dry_run) {
-		struct fork_request f = {
-			.branch = r->branch, .set = r->set, .unset = r->unset,
-			.message = r->message, .scopes = r->scopes,
-			.ticket = ticket,
-		};
-
-		ret = fork_seq(d, seq, &f, fork, err);
-		if (ret < 0)
-			dsv_job_cancel(d, ticket, NULL);
-	}
+	grid_release(&grid);
+	if (ret == 0)
+		*out = s;
 	return ret;
 }
 
@@ -201,13 +283,24 @@ int job_withdraw(struct dsv *d, const struct catalog_job *job,
 
 int dsv_job_cancel(struct dsv *d, const char *ticket, struct dsv_err *err)
 {
-	struct catalog_job job;
-	int ret = catalog_job_get(d->catalog, ticket, NULL, &job, err);
+	struct catalog_job *jobs;
+	bool found = false;
+	size_t count, i;
+	int ret;
 
+	ret = catalog_jobs(d->catalog, false, &jobs, &count, err);
 	if (ret < 0)
 		return ret;
-	ret = job_withdraw(d, &job, "CANCELLED", err);
-	catalog_job_release(&job);
+	for (i = 0; ret == 0 && i < count; i++) {
+		if (!jobs[i].ticket || strcmp(jobs[i].ticket, ticket) != 0)
+			continue;
+		found = true;
+		ret = job_withdraw(d, &jobs[i], "CANCELLED", err);
+	}
+	catalog_jobs_free(jobs, count);
+	if (ret == 0 && !found)
+		ret = dsv_fail(err, DSV_ENOTFOUND,
+			       "there is no submission '%s'", ticket);
 	return ret;
 }
 

@@ -56,6 +56,45 @@ static char *named_branch(struct dsv *d, const char *name)
 	return strdup(name);
 }
 
+/* The grid of a sweep; *task: which row is this job's. */
+static int task_grid(struct dsv *d, const json_t *request, struct grid *grid,
+		     size_t *task, struct dsv_err *err)
+{
+	struct dsv_strings sweeps = { 0, NULL };
+	const char *text = d->place.array_task;
+	int ret;
+
+	ret = json_strings(json_object_get(request, "sweep"), &sweeps, err);
+	if (ret == 0)
+		ret = grid_parse(&sweeps, grid, err);
+	free((void *)sweeps.items);
+	if (ret < 0 || grid->rows == 0)
+		return ret;
+	*task = text ? strtoul(text, NULL, 10) : SIZE_MAX;
+	if (*task < grid->rows)
+		return 0;
+	ret = dsv_fail(err, DSV_EUSAGE, "the sweep has %zu combinations:"
+		       " submit it with --array=0-%zu", grid->rows,
+		       grid->rows - 1);
+	grid_release(grid);
+	return ret;
+}
+
+/* set, and in a sweep the task's own; the caller frees out->items. */
+static int task_set(const json_t *request, const struct grid *grid,
+		    size_t task, struct dsv_strings *out, struct dsv_err *err)
+{
+	struct dsv_strings set;
+	int ret;
+
+	ret = json_strings(json_object_get(request, "set"), &set, err);
+	if (ret < 0)
+		return ret;
+	ret = grid_row(grid, task, &set, out, err);
+	free((void *)set.items);
+	return ret;
+}
+
 static int make_fork(struct dsv *d, const struct catalog_job *job,
 		     const json_t *request, struct dsv_err *err)
 {
@@ -64,16 +103,21 @@ static int make_fork(struct dsv *d, const struct catalog_job *job,
 	struct fork_request f = {
 		.message = json_string_value(json_object_get(request,
 							     "message")),
-		.ticket = job->ticket,
+		.row = job->row,
 	};
-	char *branch = name ? named_branch(d, name) :
-		default_branch(d, request);
+	struct grid grid = GRID_INIT;
 	struct dsv_fork fork;
+	size_t task = 0;
+	char *branch;
 	int ret;
 
+	ret = task_grid(d, request, &grid, &task, err);
+	if (ret < 0)
+		return ret;
+	branch = name ? named_branch(d, name) : default_branch(d, request);
 	f.branch = branch;
-	ret = branch ? json_strings(json_object_get(request, "set"), &f.set,
-				    err) : dsv_fail_nomem(err);
+	ret = branch ? task_set(request, &grid, task, &f.set, err) :
+		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = json_strings(json_object_get(request, "unset"),
 				   &f.unset, err);
@@ -86,6 +130,7 @@ static int make_fork(struct dsv *d, const struct catalog_job *job,
 	free((void *)f.unset.items);
 	free((void *)f.scopes.items);
 	free(branch);
+	grid_release(&grid);
 	return ret;
 }
 
@@ -314,7 +359,7 @@ int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
 	struct catalog_job_start start = {
 		.ticket = ticket,
 		.job_id = d->place.job_id,
-		.array = d->place.array_task,
+		.task = d->place.array_task ? atol(d->place.array_task) : -1,
 		.cluster = d->place.cluster,
 		.nodes = d->place.nodes,
 		.attempt = d->place.attempt,

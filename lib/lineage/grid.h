@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The grid of a sweep: every combination of the values of its keys, the last
+ * key changing fastest.
+ */
+#ifndef DSV_LINEAGE_GRID_H
+#define DSV_LINEAGE_GRID_H
+
+#include "../dsv.h"
+
+enum { GRID_MAX_ROWS = 10000 };
+
+struct grid_axis {
+	size_t count;
+	char **assignments;	/* "K=V", "+K=V", "K:=JSON" */
+};
+
+struct grid {
+	size_t axis_count;
+	struct grid_axis *axes;
+	size_t rows;		/* 0: no sweep */
+};
+
+#define GRID_INIT { 0, NULL, 0 }
+
+/* "K=V,V" or "K:=[JSON,...]" each; a '+' before K: a new parameter. */
+int grid_parse(const struct dsv_strings *sweeps, struct grid *out,
+	       struct dsv_err *err);
+void grid_release(struct grid *g);
+
+/* set, then the assignments of the row; the caller frees out->items. */
+int grid_row(const struct grid *g, size_t row, const struct dsv_strings *set,
+	     struct dsv_strings *out, struct dsv_err *err);
+
+#endif
