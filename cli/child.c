@@ -73,6 +73,8 @@ static void child_run(const struct child *child, int in, int out,
 		goto fail;
 	if (out >= 0 && dup2(out, STDOUT_FILENO) < 0)
 		goto fail;
+	if (child->to_stderr && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		goto fail;
 	if (child->quiet) {
 		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		if (null >= 0)

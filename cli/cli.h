@@ -232,6 +232,7 @@ struct child {
 	int *stdin_fd;		/* not NULL: gets the writing end of a pipe */
 	int *stdout_fd;		/* not NULL: gets the reading end of a pipe */
 	bool quiet;		/* its stderr is thrown away */
+	bool to_stderr;		/* its stdout is our stderr */
 };
 
 /* Start a command; never through a shell. */
@@ -288,10 +289,11 @@ int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
 /* A file's text ("-": stdin), the caller's to free(). */
 int read_text(const char *path, char **out, size_t *len, struct dsv_err *err);
 
-extern const struct cmd cmd_attr, cmd_branch, cmd_cat, cmd_checkout,
-	cmd_config, cmd_diff, cmd_du, cmd_find, cmd_fork, cmd_fsck, cmd_help,
-	cmd_init, cmd_job, cmd_log, cmd_merge_base, cmd_name, cmd_next, cmd_params,
-	cmd_pin, cmd_prev, cmd_prune, cmd_restore, cmd_rev_parse, cmd_scope,
-	cmd_show, cmd_status, cmd_switch, cmd_tag, cmd_unpin, cmd_queue;
+extern const struct cmd cmd_attr, cmd_bisect, cmd_branch, cmd_cat,
+	cmd_checkout, cmd_config, cmd_diff, cmd_du, cmd_find, cmd_fork,
+	cmd_fsck, cmd_help, cmd_init, cmd_job, cmd_log, cmd_merge_base,
+	cmd_name, cmd_next, cmd_params, cmd_pin, cmd_prev, cmd_prune,
+	cmd_queue, cmd_restore, cmd_rev_parse, cmd_scope, cmd_show, cmd_status,
+	cmd_switch, cmd_tag, cmd_unpin;
 
 #endif

@@ -137,6 +137,7 @@ _dsv_operand() {
 	params,1) _dsv_keys params ;;
 	branch,0 | switch,0) _dsv_branches ;;
 	name,0) _dsv_names ;;
+	"bisect run",*) _dsv_files -f "$3"; compgen -c -- "$3" ;;
 	"scope open",0 | "scope close",0 | "scope add",0 | "scope rm",0)
 		_dsv_scopes
 		;;
@@ -147,9 +148,9 @@ _dsv_operand() {
 			safe.repository
 		;;
 	log,* | diff,* | show,0 | next,0 | prev,0 | merge-base,[01] | \
-	    rev-parse,* | \
-	    checkout,0 | pin,* | unpin,* | prune,* | restore,* | "scope add",* | \
-	    "scope rm",*)
+	    rev-parse,* | checkout,0 | pin,* | unpin,* | prune,* | restore,* | \
+	    "scope add",* | "scope rm",* | "bisect start",[01] | \
+	    "bisect good",* | "bisect bad",* | "bisect skip",*)
 		_dsv_revs "$3"
 		;;
 	esac
@@ -222,7 +223,7 @@ _dsv_subs() {
 }
 
 _dsv_is_group() {
-	[ "$1" = job ] || [ "$1" = scope ]
+	[ "$1" = bisect ] || [ "$1" = job ] || [ "$1" = scope ]
 }
 
 # Readline breaks words at ":" and "="; a revision or K=V is one to us.

@@ -120,7 +120,7 @@ function __dsv_operand
             end
         case 'checkout,1' 'init,0'
             __fish_complete_directories "$argv[3]"
-        case 'tag,*'
+        case 'tag,*' 'bisect run,*'
             __fish_complete_path "$argv[3]"
         case 'params,1'
             __dsv_keys params
@@ -139,6 +139,7 @@ function __dsv_operand
             end | sort -u
         case 'attr,0' 'params,0' 'branch,1' 'name,1' 'fork,0' 'show,0' 'next,0' \
                 'prev,0' 'checkout,0' 'merge-base,0' 'merge-base,1' 'log,*' 'diff,*' \
+                'bisect start,*' 'bisect good,*' 'bisect bad,*' 'bisect skip,*' \
                 'rev-parse,*' 'pin,*' 'unpin,*' 'prune,*' 'restore,*' \
                 'scope add,*' 'scope rm,*'
             __dsv_revs "$argv[3]"
@@ -176,7 +177,7 @@ function __dsv_complete
             case '*'
                 if test -z "$cmd"
                     set cmd $word
-                else if contains -- "$cmd" job scope
+                else if contains -- "$cmd" bisect job scope
                     set cmd "$cmd $word"
                 else
                     set count (math $count + 1)
@@ -197,7 +198,7 @@ function __dsv_complete
         end
     else if test -z "$cmd"
         __dsv_ask --list-commands
-    else if contains -- "$cmd" job scope
+    else if contains -- "$cmd" bisect job scope
         __dsv_ask $cmd -h | string replace -rf '^usage: dsv \w+ ([a-z]+\|[a-z|]+) .*' '$1' | string split '|'
     else
         __dsv_operand "$cmd" $count "$cur"

@@ -137,6 +137,7 @@ _dsv_operand() {
 	cat,0) _dsv_paths ;;
 	checkout,1 | init,0) _files -/ ;;
 	tag,*) _files ;;
+	bisect\ run,*) _files; _path_commands ;;
 	attr,0 | params,0 | branch,1 | name,1 | fork,0) _dsv_revs ;;
 	attr,*) _dsv_keys attr | _dsv_add '' -S = ;;
 	params,1) _dsv_keys params | _dsv_add '' ;;
@@ -151,7 +152,7 @@ _dsv_operand() {
 				safe.repository
 		} | sort -u | _dsv_add ''
 		;;
-	(log|diff|rev-parse|pin|unpin|prune|restore|scope\ add|scope\ rm),* | \
+	(bisect\ (start|good|bad|skip)|log|diff|rev-parse|pin|unpin|prune|restore|scope\ add|scope\ rm),* | \
 	    (show|next|prev|checkout),0 | merge-base,[01])
 		_dsv_revs
 		;;
@@ -192,7 +193,7 @@ _dsv() {
 		*)
 			if [[ -z $cmd ]]; then
 				cmd=$word
-			elif [[ $cmd == (job|scope) ]]; then
+			elif [[ $cmd == (bisect|job|scope) ]]; then
 				cmd="$cmd $word"
 			else
 				count+=1
@@ -210,7 +211,7 @@ _dsv() {
 		_dsv_all_options "$cmd"
 	elif [[ -z $cmd ]]; then
 		_dsv_commands
-	elif [[ $cmd == (job|scope) ]]; then
+	elif [[ $cmd == (bisect|job|scope) ]]; then
 		_dsv_ask $cmd -h | sed -n '1s/.* \([a-z]*|[a-z|]*\) .*/\1/p' |
 			tr '|' '\n' | _dsv_add ''
 	else

@@ -539,6 +539,46 @@ int dsv_diff(struct dsv *d, const struct dsv_diff_options *options,
 	     struct dsv_diff *out, struct dsv_err *err);
 void dsv_diff_free(struct dsv_diff *diff);
 
+/* ---- Bisect ------------------------------------------------------------ */
+
+enum dsv_bisect_mark { DSV_BISECT_GOOD, DSV_BISECT_BAD, DSV_BISECT_SKIP };
+
+/* A user's search for the first bad state of a line. */
+struct dsv_bisect {
+	char next[DSV_ID_SIZE];	/* to be tested; "": there is none */
+	char bad[DSV_ID_SIZE];	/* the oldest that is known to be bad */
+	char good[DSV_ID_SIZE];	/* the newest known good one before it */
+	int64_t left;		/* states between that could be tested */
+	int64_t pruned;		/* and that are pruned */
+	struct dsv_ids skipped;	/* and that were skipped, oldest first */
+};
+
+/*
+ * Look for the first bad state on the line of first parents from bad back to
+ * good.  along: where a state has several parents, the line goes to the one
+ * that was made on that branch, if any.  Replaces a search under way.  *out
+ * is the caller's, to be given to dsv_bisect_release().
+ *
+ * DSV_EUSAGE: good is not on that line.
+ */
+int dsv_bisect_start(struct dsv *d, const char *bad, const char *good,
+		     const char *along, struct dsv_bisect *out,
+		     struct dsv_err *err);
+/*
+ * Say what a state (rev NULL: the one to be tested) is.
+ *
+ * DSV_EUSAGE: no search, not on its line, or it contradicts what was said.
+ */
+int dsv_bisect_mark(struct dsv *d, const char *rev, enum dsv_bisect_mark mark,
+		    struct dsv_bisect *out, struct dsv_err *err);
+/* DSV_EUSAGE: no search. */
+int dsv_bisect_get(struct dsv *d, struct dsv_bisect *out, struct dsv_err *err);
+void dsv_bisect_release(struct dsv_bisect *b);
+/* What was said, a line each: "start BAD GOOD", "good ID"; to free(). */
+int dsv_bisect_log(struct dsv *d, char **out, struct dsv_err *err);
+/* Forget the search; none is fine. */
+int dsv_bisect_reset(struct dsv *d, struct dsv_err *err);
+
 /* ---- Fork -------------------------------------------------------------- */
 
 struct dsv_fork_options {
