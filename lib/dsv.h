@@ -819,6 +819,24 @@ struct dsv_status {
 int dsv_status(struct dsv *d, struct dsv_status *out, struct dsv_err *err);
 void dsv_status_release(struct dsv_status *status);
 
+struct dsv_finding {
+	const char *name;
+	const char *value;
+	const char *advice;	/* NULL: all is well */
+};
+
+struct dsv_findings {
+	size_t count;
+	struct dsv_finding *items;
+};
+
+/*
+ * What the file systems of the repository, the current directory and the
+ * local tier can do; tried with small files that are removed again.
+ */
+int dsv_doctor(struct dsv *d, struct dsv_findings *out, struct dsv_err *err);
+void dsv_findings_free(struct dsv_findings *findings);
+
 struct dsv_usage {
 	const char *key;
 	int64_t states;

@@ -199,3 +199,16 @@ int catalog_create(const struct catalog_options *options, struct dsv_err *err)
 	catalog_close(c);
 	return ret;
 }
+
+const char *catalog_describe(struct catalog *c)
+{
+	/* DELETE is what a rollback journal is called in SQLite's words. */
+	struct query q = db_query(&c->reader, "PRAGMA journal_mode");
+	const char *mode = query_step(&q, NULL) > 0 ? query_get_text(&q, 0) :
+		NULL;
+	bool rollback = mode && !strcmp(mode, "delete");
+
+	query_end(&q);
+	return rollback ? "rollback, SQLite " SQLITE_VERSION :
+		"not a rollback journal, SQLite " SQLITE_VERSION;
+}

@@ -35,6 +35,8 @@ int catalog_create(const struct catalog_options *options, struct dsv_err *err);
 int catalog_open(const struct catalog_options *options, struct catalog **out,
 		 struct dsv_err *err);
 void catalog_close(struct catalog *c);
+/* The database and its journal mode, for people; static. */
+const char *catalog_describe(struct catalog *c);
 
 /* ---- Chunks ------------------------------------------------------------ */
 

@@ -25,8 +25,7 @@ void capture_release(struct capture *c)
 	memset(c, 0, sizeof(*c));
 }
 
-/* core.localTier with %u user, %h host, %j job; NULL: none is configured. */
-static char *tier_dir(struct dsv *d)
+char *capture_tier(struct dsv *d)
 {
 	const char *p = config_get(&d->config, "core.localtier");
 	struct str out = STR_INIT;
@@ -210,7 +209,7 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 		      struct capture *c, struct dsv_err *err)
 {
 	char hex[HASH_HEX_SIZE];
-	char *tier = tier_dir(d);
+	char *tier = capture_tier(d);
 	char *queue, *local = NULL;
 	int ret;
 

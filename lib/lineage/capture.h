@@ -23,6 +23,12 @@ struct capture {
 void capture_release(struct capture *c);
 
 /*
+ * core.localTier with %u user, %h host, %j job; the caller's to free().
+ * NULL: none is configured.
+ */
+char *capture_tier(struct dsv *d);
+
+/*
  * Capture the files of a tree: cloned where the file system can; else, when
  * move, moved (only what is durable, has one link and no writer); else
  * copied.  The entry is there when it returns.
