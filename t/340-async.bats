@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+bats_require_minimum_version 1.5.0
+
+load helper
+
+# Hold this host's queue, so that no worker stores anything.
+hold_queue() {
+	local dir=.dsv/queue/$(uname -n)
+
+	mkdir -p "$dir"
+	python3 - "$dir/lock" 3>&- <<-'END' &
+		import fcntl, struct, sys, time
+		f = open(sys.argv[1], "a+")
+		lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+		fcntl.fcntl(f, 37, lock)	# F_OFD_SETLK
+		open(sys.argv[1] + ".held", "w")
+		time.sleep(600)
+	END
+	holder=$!
+	until [ -e "$dir/lock.held" ]; do sleep 0.01; done
+}
+
+release_queue() {
+	[ -z "${holder:-}" ] || kill "$holder"
+	holder=
+}
+
+teardown() {
+	release_queue
+}
+
+pending() {
+	"$program" status --json | jq .pending
+}
+
+@test "tag --async returns a state that becomes durable by itself" {
+	repo
+	put ckpt/a 3000000
+	tag --async ckpt
+	dsv wait "$id"
+	assert "$(pending)" 0
+	dsv checkout "$id" out
+	cmp ckpt/a out/ckpt/a
+	dsv fsck --data
+	[ -z "$(find .dsv/queue -name '*.json')" ]
+}
+
+@test "a caller that waits for the pipes does not wait for the worker" {
+	repo
+	put ckpt/a 1000
+	timeout 20 python3 -c '
+import subprocess, sys
+subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, check=True)' "$program"
+}
+
+@test "while it is pending the state is seen under its final id" {
+	repo
+	hold_queue
+	put ckpt/a 100000
+	tag --async -m epoch -a acc=0.5 ckpt
+	first=$id
+	assert "$(pending)" 1
+	dsv rev-parse HEAD
+	assert "$output" "$first"
+	dsv find 'pending = true'
+	assert "$output" "$first"
+	dsv queue --json
+	assert "$(jq -r '.[0].id' <<<"$output")" "$first"
+	dsv -14 fork "$first"
+	[[ $stderr == *"not durable yet"* ]]
+	release_queue
+	dsv wait
+	dsv rev-parse HEAD
+	assert "$output" "$first"
+}
+
+@test "what the writer does next does not change the capture" {
+	repo
+	hold_queue
+	put ckpt/a 100000 1
+	cp ckpt/a before
+	tag --async ckpt
+	put ckpt/a 100000 2
+	release_queue
+	dsv wait
+	dsv checkout HEAD out
+	cmp before out/ckpt/a
+}
+
+@test "several in flight keep their order, and wait flushes them" {
+	repo
+	hold_queue
+	for n in 1 2 3; do
+		put ckpt/a 50000 $n
+		tag --async -m "epoch $n" ckpt
+	done
+	assert "$(pending)" 3
+	release_queue
+	dsv queue --run
+	assert "$(pending)" 0
+	dsv log --format '%(message)'
+	assert "$output" $'epoch 3\nepoch 2\nepoch 1'
+	dsv fsck --data
+}
+
+@test "the local tier takes the copy; gone with its node the state is lost" {
+	repo
+	put ckpt/a 50000 1
+	tag ckpt
+	durable=$id
+	dsv config core.localTier "$PWD/tier/%h"
+	hold_queue
+	put ckpt/a 50000 2
+	tag --async ckpt
+	[ -n "$(find tier -type f -size +40k)" ]
+	rm -rf tier
+	dsv status
+	[[ $output == *"lost 1"* ]]
+	release_queue
+	dsv -4 wait "$id"
+	[[ $stderr == *"lost: its node died"* ]]
+	dsv -4 checkout "$id" out
+	dsv checkout --nearest "$id" out
+	[[ $stderr == *"${durable:0:12}"* ]]
+	dsv fsck
+}
+
+@test "--move takes the file, unless somebody else has it too" {
+	repo
+	put ckpt/a 50000
+	put ckpt/b 50000 2
+	ln ckpt/b other
+	cp ckpt/a a
+	tag --async --move ckpt
+	dsv wait
+	[ ! -e ckpt/a ]
+	[ -e ckpt/b ]
+	dsv checkout HEAD out
+	cmp a out/ckpt/a
+	cmp other out/ckpt/b
+}
+
+@test "--move without --async removes the files once they are durable" {
+	repo
+	put ckpt/a 50000
+	cp ckpt/a a
+	tag --move ckpt
+	[ ! -e ckpt/a ]
+	dsv cat HEAD:ckpt/a
+	dsv checkout HEAD out
+	cmp a out/ckpt/a
+}
+
+@test "a refused tag --async --move gives the files back" {
+	repo
+	put ckpt/a 5000
+	tag --name best ckpt
+	put ckpt/a 5000 2
+	dsv -14 tag --async --move --name best ckpt
+	[ -e ckpt/a ]
+	assert "$(pending)" 0
+}
+
+@test "a worker that was killed is carried on by the next" {
+	repo
+	hold_queue
+	put ckpt/a 5000000
+	tag --async ckpt
+	release_queue
+	"$program" queue --run -q 3>&- &
+	kill -9 $! 2>/dev/null || :
+	wait $! 2>/dev/null || :
+	dsv wait --timeout 20s
+	assert "$(pending)" 0
+	dsv fsck --data
+}
+
+@test "wait runs into its timeout with exit status 1" {
+	repo
+	hold_queue
+	put ckpt/a 5000
+	tag --async ckpt
+	dsv -1 wait --timeout 300ms "$id"
+}
