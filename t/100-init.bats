@@ -55,7 +55,7 @@ load helper
 	tag f
 	dsv fork HEAD
 	assert "$(find .dsv -type d ! -perm 2770)" ""
-	assert "$(find .dsv -type f ! -perm -0060 ! -path "*/segments/*")" ""
+	assert "$(find .dsv -type f ! -perm -0060 ! -path "*/segments/*" ! -name "statcache-*")" ""
 	assert "$(find .dsv -type f ! -perm -0040)" ""
 }
 

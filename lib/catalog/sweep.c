@@ -238,8 +238,9 @@ void catalog_reserve(struct catalog *c)
 	int fd = -1;
 
 	if (path)
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			  c->options.file_mode ? c->options.file_mode : 0600);
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0 && c->options.file_mode)
+		fchmod(fd, c->options.file_mode);
 	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
 		unlink(path);
 	if (fd >= 0)
