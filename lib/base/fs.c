@@ -99,8 +99,8 @@ int fs_read(const char *path, size_t limit_bytes, struct str *out,
 	return ret;
 }
 
-int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
-	       struct dsv_err *err)
+static int replace(const char *path, const void *data, size_t len, mode_t mode,
+		   bool durable, struct dsv_err *err)
 {
 	unsigned char nonce[8];
 	char suffix[2 * sizeof(nonce) + 1];
@@ -120,7 +120,7 @@ int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 		goto out;
 	}
 	if ((mode && fchmod(fd, mode) < 0) || write_all(fd, data, len) < 0 ||
-	    fsync(fd) < 0) {
+	    (durable && fsync(fd) < 0)) {
 		ret = dsv_fail_errno(err, "write '%s'", tmp);
 		goto out;
 	}
@@ -130,7 +130,8 @@ int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 		ret = dsv_fail_errno(err, "replace '%s'", path);
 		goto out;
 	}
-	ret = fs_sync_parent(path, err);
+	if (durable)
+		ret = fs_sync_parent(path, err);
 	free(tmp);
 	return ret;
 out:
@@ -139,6 +140,18 @@ out:
 	unlink(tmp);
 	free(tmp);
 	return ret;
+}
+
+int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
+	       struct dsv_err *err)
+{
+	return replace(path, data, len, mode, true, err);
+}
+
+int fs_replace_soon(const char *path, const void *data, size_t len,
+		    mode_t mode, struct dsv_err *err)
+{
+	return replace(path, data, len, mode, false, err);
 }
 
 int fs_sync_dir(const char *dir, struct dsv_err *err)

@@ -33,6 +33,10 @@ int fs_read(const char *path, size_t limit_bytes, struct str *out,
 int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 	       struct dsv_err *err);
 
+/* The same, but not durable: a crash may undo it, or leave the file empty. */
+int fs_replace_soon(const char *path, const void *data, size_t len,
+		    mode_t mode, struct dsv_err *err);
+
 int fs_sync_dir(const char *dir, struct dsv_err *err);
 /* The directory that holds path. */
 int fs_sync_parent(const char *path, struct dsv_err *err);

@@ -73,7 +73,8 @@ static int write_params(struct dsv *d, const struct dsv_state *fork,
 	if (ret == 0)
 		ret = dsv_params_format(&fork->params, "json", &text, err);
 	if (ret == 0)
-		ret = fs_replace(*path, text, strlen(text), d->file_mode, err);
+		ret = fs_replace_soon(*path, text, strlen(text), d->file_mode,
+				      err);
 	free(text);
 	free(dir);
 	return ret;

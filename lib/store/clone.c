@@ -218,12 +218,8 @@ static int clone_whole(struct copying *c, struct dsv_err *err)
 	segment_put(c->s, o);
 	if (ret <= 0)
 		return ret;
-	if (punch_zeros(c) < 0) {
-		if (ftruncate(c->fd, 0) < 0 ||
-		    ftruncate(c->fd, c->r->size_bytes) < 0)
-			return dsv_fail_errno(err, "truncate");
-		return 0;
-	}
+	if (punch_zeros(c) < 0)
+		return copying_reset(c, err);
 	c->cloned = true;
 	ret = 0;
 	for (i = 0; ret == 0 && c->verify && i < c->r->count; i++) {
@@ -250,7 +246,5 @@ int copying_clone(struct copying *c, struct dsv_err *err)
 		return ret;
 	c->span_count = 0;
 	c->cloned = false;
-	if (ftruncate(c->fd, 0) < 0 || ftruncate(c->fd, c->r->size_bytes) < 0)
-		return dsv_fail_errno(err, "truncate");
-	return 0;
+	return copying_reset(c, err);
 }

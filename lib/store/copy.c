@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -214,18 +215,33 @@ static int recheck(const struct copying *c, struct dsv_err *err)
 	return 1;
 }
 
+/*
+ * A hole of the file's size.  Truncated only when something is in it: ext4
+ * takes a truncation to nothing for a rewrite that is to be safe, and writes
+ * all of the file out when it is closed (auto_da_alloc, ext4(5)).
+ */
+int copying_reset(struct copying *c, struct dsv_err *err)
+{
+	struct stat st;
+
+	if (fstat(c->fd, &st) < 0 ||
+	    (st.st_blocks > 0 && ftruncate(c->fd, 0) < 0) ||
+	    ftruncate(c->fd, c->r->size_bytes) < 0)
+		return dsv_fail_errno(err, "truncate");
+	return 0;
+}
+
 /* 1: done; 0: chunks moved under the copy. */
 static int copy_once(struct copying *c, enum dsv_link link,
 		     struct dsv_err *err)
 {
 	int ret;
 
-	if (ftruncate(c->fd, 0) < 0 || ftruncate(c->fd, c->r->size_bytes) < 0)
-		return dsv_fail_errno(err, "truncate");
-	ret = prepare(c, err);
+	ret = copying_reset(c, err);
+	if (ret == 0)
+		ret = prepare(c, err);
 	if (ret < 0)
 		return ret;
-	ret = 0;
 	if (link != DSV_LINK_COPY)
 		ret = copying_clone(c, err);
 	if (ret == 0)

@@ -36,4 +36,7 @@ int copying_add_span(struct copying *c, const struct span *span,
  */
 int copying_clone(struct copying *c, struct dsv_err *err);
 
+/* The file empty, at its size. */
+int copying_reset(struct copying *c, struct dsv_err *err);
+
 #endif
