@@ -76,6 +76,34 @@ int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 	return 0;
 }
 
+void check_undo(struct check *k, size_t problems)
+{
+	size_t i, n = 0;
+
+	for (i = problems; i < k->count; i++) {
+		free(k->problems[i].kind);
+		free(k->problems[i].object);
+		free(k->problems[i].message);
+		free(k->problems[i].states);
+		free(k->problems[i].files);
+	}
+	k->count = problems;
+	/* A pass has sorted them. */
+	for (i = 0; i < k->bad_count; i++)
+		if (k->bad[i].problem < problems)
+			k->bad[n++] = k->bad[i];
+	k->bad_count = n;
+	for (i = 0; i < n; i++) {
+		struct check_problem *p = &k->problems[k->bad[i].problem];
+
+		p->state_count = 0;
+		p->manifest = 0;
+		p->file_count = 0;
+		free(p->files);
+		p->files = NULL;
+	}
+}
+
 int check_interrupted(struct check *k, struct dsv_err *err)
 {
 	if (k->interrupted && *k->interrupted)

@@ -60,6 +60,8 @@ int check_concerns(struct check *k, size_t problem, int64_t seq,
 /* problem makes a chunk unreadable. */
 int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 		  size_t problem, struct dsv_err *err);
+/* Forget the problems from there on. */
+void check_undo(struct check *k, size_t problems);
 int check_interrupted(struct check *k, struct dsv_err *err);
 
 int check_rows(struct check *k, struct dsv_err *err);

@@ -293,6 +293,43 @@ static int check_count(struct pass *p, const char *what, const char *sql,
 	return query_run(&q, err);
 }
 
+/* What the manifest needs beside its own chunk. */
+static int check_parts(struct pass *p, const struct manifest *files,
+		       struct dsv_err *err)
+{
+	static const char note[] =
+		"INSERT OR IGNORE INTO manifest_part (hash, manifest)"
+		" VALUES (:hash, :id)";
+	char hex[HASH_HEX_SIZE];
+	size_t problem = 0, i;
+	int64_t n;
+	int ret = 0;
+
+	for (i = 0; ret >= 0 && i < files->part_count; i++) {
+		const unsigned char *part = files->parts[i].manifest;
+		struct query q = db_query(catalog_db(p->k->c),
+			"SELECT 1 FROM manifest_part WHERE hash = :hash"
+			" AND manifest = :id");
+
+		query_hash(&q, ":hash", part);
+		query_int(&q, ":id", p->manifest);
+		ret = query_one_int(&q, &n, err);
+		hash_to_hex(part, hex);
+		if (ret == 0)
+			ret = check_problem(p->k, "link", hex, p->repair, err,
+					    "the catalog does not know that"
+					    " the part is needed");
+		else if (ret > 0)
+			ret = check_chunk(p, part, p->manifest, true, &problem,
+					  err);
+		if (ret > 0)
+			ret = concern_states(p, problem, NULL, err);
+		if (ret == 0 && p->repair)
+			ret = run_on(p->k, note, part, p->manifest, err);
+	}
+	return ret;
+}
+
 static int check_manifest(struct pass *p, struct dsv_err *err)
 {
 	struct manifest files = MANIFEST_INIT;
@@ -323,6 +360,8 @@ static int check_manifest(struct pass *p, struct dsv_err *err)
 	}
 	if (ret < 0 && why.msg[0])
 		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+	if (ret == 0)
+		ret = check_parts(p, &files, err);
 	for (i = 0; ret == 0 && i < files.count; i++)
 		if (files.entries[i].type == DSV_FILE)
 			ret = check_entry(p, &files.entries[i], err);
@@ -423,53 +462,16 @@ static int run_pass(struct check *k, bool repair, struct dsv_err *err)
 	return ret;
 }
 
-/* Forget what a pass has found. */
-static void undo(struct check *k, size_t problems, size_t bad)
-{
-	size_t i;
-
-	for (i = problems; i < k->count; i++) {
-		free(k->problems[i].kind);
-		free(k->problems[i].object);
-		free(k->problems[i].message);
-		free(k->problems[i].states);
-		free(k->problems[i].files);
-	}
-	k->count = problems;
-	for (i = 0; i < bad; i++) {
-		struct check_problem *p = &k->problems[k->bad[i].problem];
-
-		p->state_count = 0;
-		p->manifest = 0;
-		p->file_count = 0;
-		free(p->files);
-		p->files = NULL;
-	}
-}
-
-/* Keep only what was there before the pass, which has sorted it. */
-static void undo_bad(struct check *k, size_t problems, size_t *bad)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < k->bad_count; i++)
-		if (k->bad[i].problem < problems)
-			k->bad[n++] = k->bad[i];
-	k->bad_count = *bad = n;
-}
-
 int check_content(struct check *k, struct dsv_err *err)
 {
 	size_t problems = k->count;
-	size_t bad = k->bad_count;
 	int ret;
 
 	ret = run_pass(k, false, err);
 	if (ret < 0 || k->count == problems || access(k->c->path, W_OK) < 0)
 		return ret;
 	/* Others may have committed between two looks: once more, alone. */
-	undo_bad(k, problems, &bad);
-	undo(k, problems, bad);
+	check_undo(k, problems);
 	ret = catalog_begin(k->c, err);
 	if (ret < 0)
 		return ret;

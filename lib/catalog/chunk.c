@@ -111,42 +111,60 @@ static int chunk_row(struct catalog *c, int64_t segment,
 	return query_run(&q, err);
 }
 
-/* Rows [from, to) of the segment, in one transaction. */
-static int stage_some(struct catalog *c, const struct ingest_segment *segment,
-		      size_t from, size_t to, struct dsv_err *err)
+/* How far a staging is. */
+struct staging {
+	const struct ingest_segment *segments;
+	size_t count;
+	size_t segment;		/* the next */
+	size_t chunk;		/* the next of it */
+};
+
+/* Up to rows of the segment. */
+static int stage_segment(struct catalog *c, struct staging *s, size_t *rows,
+			 struct dsv_err *err)
 {
+	const struct ingest_segment *segment = &s->segments[s->segment];
 	int64_t id = 0;
+	int ret;
+
+	ret = segment_row(c, segment, &id, err);
+	while (ret == 0 && *rows > 0 && s->chunk < segment->count) {
+		const struct chunk *chunk = &segment->chunks[s->chunk++];
+
+		ret = heal_links(c, id, chunk, err);
+		if (ret == 0)
+			ret = chunk_row(c, id, chunk, err);
+		--*rows;
+	}
+	if (s->chunk == segment->count) {
+		s->segment++;
+		s->chunk = 0;
+	}
+	return ret;
+}
+
+/* One transaction, of many small segments or of some of a large one. */
+static int stage_some(struct catalog *c, struct staging *s,
+		      struct dsv_err *err)
+{
+	size_t rows = STAGE_BATCH;
 	int ret;
 
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = segment_row(c, segment, &id, err);
-	for (; ret == 0 && from < to; from++) {
-		ret = heal_links(c, id, &segment->chunks[from], err);
-		if (ret == 0)
-			ret = chunk_row(c, id, &segment->chunks[from], err);
-	}
+	while (ret == 0 && rows > 0 && s->segment < s->count)
+		ret = stage_segment(c, s, &rows, err);
 	return catalog_end(c, ret, err);
 }
 
 int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
 		  size_t count, struct dsv_err *err)
 {
-	size_t i, from, to;
-	int ret;
+	struct staging s = { segments, count, 0, 0 };
+	int ret = 0;
 
-	for (i = 0; i < count; i++) {
-		from = 0;
-		do {
-			to = from + STAGE_BATCH;
-			if (to > segments[i].count)
-				to = segments[i].count;
-			ret = stage_some(c, &segments[i], from, to, err);
-			if (ret < 0)
-				return ret;
-			from = to;
-		} while (to < segments[i].count);
-	}
-	return 0;
+	while (ret == 0 && s.segment < count)
+		ret = stage_some(c, &s, err);
+	return ret;
 }

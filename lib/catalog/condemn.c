@@ -185,14 +185,12 @@ static int mark_recipes(struct store *s, struct liveness *l,
 	return ret;
 }
 
-static int mark_manifests(struct catalog *c, struct liveness *l,
-			  const struct dropped *dropped, struct dsv_err *err)
+/* Rows of manifest and the chunk that each needs. */
+static int mark_rows(struct catalog *c, struct liveness *l, const char *sql,
+		     const struct dropped *dropped, struct dsv_err *err)
 {
 	unsigned char hash[HASH_BYTES];
-	struct query q = db_query(catalog_db(c),
-		"SELECT m.id, m.hash FROM manifest_segment t"
-		" JOIN manifest m ON m.id = t.manifest"
-		" WHERE t.segment = :segment AND m.refs > 0");
+	struct query q = db_query(catalog_db(c), sql);
 	int ret;
 
 	query_int(&q, ":segment", l->segment);
@@ -205,6 +203,23 @@ static int mark_manifests(struct catalog *c, struct liveness *l,
 		mark(l, hash);
 	}
 	return ret;
+}
+
+static int mark_manifests(struct catalog *c, struct liveness *l,
+			  const struct dropped *dropped, struct dsv_err *err)
+{
+	static const char manifests[] =
+		"SELECT m.id, m.hash FROM manifest_segment t"
+		" JOIN manifest m ON m.id = t.manifest"
+		" WHERE t.segment = :segment AND m.refs > 0";
+	static const char parts[] =
+		"SELECT m.id, p.hash FROM chunk c"
+		" CROSS JOIN manifest_part p ON p.hash = c.hash"
+		" CROSS JOIN manifest m ON m.id = p.manifest"
+		" WHERE c.segment = :segment AND m.refs > 0";
+	int ret = mark_rows(c, l, manifests, dropped, err);
+
+	return ret < 0 ? ret : mark_rows(c, l, parts, dropped, err);
 }
 
 int liveness_work_out(struct catalog *c, struct store *s, struct liveness *l,

@@ -167,6 +167,50 @@ static int use_recipes(struct catalog *c, const struct manifest *files,
 	return ret;
 }
 
+/* Note that the manifest touches the segment of the chunk. */
+static int link_manifest(struct catalog *c, int64_t manifest,
+			 const unsigned char chunk[HASH_BYTES],
+			 struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
+		" SELECT segment, :manifest FROM chunk WHERE hash = :hash");
+
+	query_int(&q, ":manifest", manifest);
+	query_hash(&q, ":hash", chunk);
+	return query_run(&q, err);
+}
+
+/* The manifests of its parts are needed as long as it is. */
+static int use_parts(struct catalog *c, int64_t manifest,
+		     const struct manifest *files, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < files->part_count; i++) {
+		const unsigned char *part = files->parts[i].manifest;
+		struct query q;
+
+		/* Replicas have one. */
+		if (i > 0 && !memcmp(files->parts[i - 1].manifest, part,
+				     HASH_BYTES))
+			continue;
+		ret = claim_one(c, part, err);
+		if (ret == 0)
+			ret = link_manifest(c, manifest, part, err);
+		if (ret != 0)
+			break;
+		q = db_query(&c->writer,
+			     "INSERT OR IGNORE INTO manifest_part"
+			     " (hash, manifest) VALUES (:hash, :manifest)");
+		query_hash(&q, ":hash", part);
+		query_int(&q, ":manifest", manifest);
+		ret = query_run(&q, err);
+	}
+	return ret;
+}
+
 int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		const struct manifest *files,
 		const struct ingest_result *ingest, int64_t *id,
@@ -193,22 +237,19 @@ int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
 	ret = claim_one(c, hash, err);
 	if (ret != 0)
 		return ret;
-	q = db_query(&c->writer,
-		     "INSERT OR IGNORE INTO manifest_segment"
-		     " (segment, manifest)"
-		     " SELECT segment, :manifest FROM chunk"
-		     " WHERE hash = :hash");
-	query_int(&q, ":manifest", *id);
-	query_hash(&q, ":hash", hash);
-	ret = query_run(&q, err);
-	return ret < 0 ? ret : use_recipes(c, files, ingest, err);
+	ret = link_manifest(c, *id, hash, err);
+	if (ret == 0)
+		ret = use_parts(c, *id, files, err);
+	return ret != 0 ? ret : use_recipes(c, files, ingest, err);
 }
 
 int content_settle(struct catalog *c, const char *segment,
 		   struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
-		"UPDATE segment SET staged = NULL WHERE name = :name");
+		"UPDATE segment SET staged = CASE WHEN EXISTS"
+		" (SELECT 1 FROM chunk WHERE segment = segment.id)"
+		" THEN NULL ELSE staged END WHERE name = :name");
 	int ret;
 
 	query_text(&q, ":name", segment);

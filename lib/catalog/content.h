@@ -4,7 +4,7 @@
  * recipe counts the manifests in use that name it, each once however many
  * files of it have it.  Chunks are not counted: which of a segment are alive
  * is worked out, when something is freed, from the recipes and manifests that
- * touch the segment (recipe_segment, manifest_segment).
+ * touch the segment (recipe_segment, manifest_segment, manifest_part).
  *
  * All are called inside of a write transaction.
  */
@@ -35,8 +35,9 @@ int content_claim(struct catalog *c,
 		  struct dsv_err *err);
 
 /*
- * A staged segment holds what is committed now: it is no leftover.
- * CATALOG_MISSING: it was swept.
+ * A staged segment holds what is committed now: it is no leftover, unless all
+ * that it holds was stored elsewhere meanwhile.  CATALOG_MISSING: it was
+ * swept.
  */
 int content_settle(struct catalog *c, const char *segment,
 		   struct dsv_err *err);

@@ -135,6 +135,10 @@ static int drop_rows(struct catalog *c, int64_t segment, int64_t before_ns,
 		" (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
 		"  WHERE c.segment = :segment AND c.status = 1"
 		"  AND c.since <= :before AND m.refs = 0)",
+		"DELETE FROM manifest_part WHERE manifest IN"
+		" (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
+		"  WHERE c.segment = :segment AND c.status = 1"
+		"  AND c.since <= :before AND m.refs = 0)",
 		"DELETE FROM chunk WHERE segment = :segment AND status = 1"
 		" AND since <= :before",
 	};

@@ -186,6 +186,13 @@ const char *const schema_migrations[] = {
 	"  PRIMARY KEY (segment, manifest)"
 	") WITHOUT ROWID;"
 	"CREATE INDEX manifest_segment_manifest ON manifest_segment (manifest);"
+	/* The manifests of the parts that a manifest refers to. */
+	"CREATE TABLE manifest_part ("
+	"  hash     BLOB NOT NULL,"
+	"  manifest INTEGER NOT NULL,"
+	"  PRIMARY KEY (hash, manifest)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX manifest_part_manifest ON manifest_part (manifest);"
 	"CREATE TABLE segment ("
 	"  id     INTEGER PRIMARY KEY,"
 	"  name   TEXT NOT NULL UNIQUE,"

@@ -41,8 +41,6 @@ static bool selected(const struct dsv_checkout_options *o,
 {
 	size_t i;
 
-	if (o->rank >= 0 && e->part != o->rank)
-		return false;
 	for (i = 0; i < o->paths.count; i++) {
 		if (matches(o->paths.items[i], e->path))
 			return true;
@@ -73,9 +71,6 @@ static int select_entries(const struct dsv_checkout_options *o,
 	if (kept == 0 && o->paths.count > 0)
 		return dsv_fail(err, DSV_ENOTFOUND, "the state has no file that"
 				" matches '%s'", o->paths.items[0]);
-	if (kept == 0 && o->rank >= 0)
-		return dsv_fail(err, DSV_ENOTFOUND, "the state has no part of"
-				" rank %lld", (long long)o->rank);
 	return 0;
 }
 
@@ -149,7 +144,8 @@ int checkout_seq(struct dsv *d, int64_t seq,
 
 	ret = queue_flush_state(d, seq, err);
 	if (ret == 0)
-		ret = files_of(d, seq, &m, err);
+		ret = o->rank < 0 ? files_of(d, seq, &m, err) :
+			files_of_rank(d, seq, o->rank, &m, err);
 	if (ret == 0)
 		ret = select_entries(o, &m, err);
 	if (ret == 0)

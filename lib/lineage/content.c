@@ -20,6 +20,15 @@ int files_of(struct dsv *d, int64_t seq, struct manifest *out,
 	return ret < 0 ? ret : store_read_manifest(d->store, hash, out, err);
 }
 
+int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
+		  struct manifest *out, struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	int ret = catalog_content(d->catalog, seq, hash, err);
+
+	return ret < 0 ? ret : store_read_part(d->store, hash, rank, out, err);
+}
+
 static int files_of_rev(struct dsv *d, const char *rev, struct manifest *out,
 			struct dsv_err *err)
 {

@@ -234,6 +234,10 @@ static int merge_parts(struct store *s, struct manifest *m,
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < m->part_count; i++) {
+		/* Replicas are the same. */
+		if (i > 0 && !memcmp(m->parts[i - 1].manifest,
+				     m->parts[i].manifest, HASH_BYTES))
+			continue;
 		ret = read_one_manifest(s, m->parts[i].manifest, &part, err);
 		if (ret < 0)
 			break;
@@ -261,5 +265,38 @@ int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
 		return ret;
 	}
 	*out = m;
+	return 0;
+}
+
+int store_read_part(struct store *s, const unsigned char hash[HASH_BYTES],
+		    int64_t rank, struct manifest *out, struct dsv_err *err)
+{
+	struct manifest m = MANIFEST_INIT;
+	struct manifest part = MANIFEST_INIT;
+	size_t i;
+	int ret;
+
+	ret = read_one_manifest(s, hash, &m, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < m.part_count && m.parts[i].rank != rank; i++)
+		;
+	if (i == m.part_count)
+		ret = dsv_fail(err, DSV_ENOTFOUND,
+			       "the state has no part of rank %lld",
+			       (long long)rank);
+	else
+		ret = read_one_manifest(s, m.parts[i].manifest, &part, err);
+	manifest_release(&m);
+	if (ret == 0 && part.part_count > 0)
+		ret = dsv_fail(err, DSV_ECORRUPT,
+			       "manifest: a part has parts");
+	if (ret < 0) {
+		manifest_release(&part);
+		return ret;
+	}
+	for (i = 0; i < part.count; i++)
+		part.entries[i].part = rank;
+	*out = part;
 	return 0;
 }

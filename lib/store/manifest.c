@@ -241,12 +241,55 @@ static bool same_but_part(const struct manifest_entry *a,
 	       !memcmp(a->recipe, b->recipe, HASH_BYTES);
 }
 
+/* Whether a sorted manifest has an entry below the directory. */
+static bool has_below(const struct manifest *m, const char *dir)
+{
+	size_t len = strlen(dir);
+	size_t low = 0;
+	size_t high = m->count;
+
+	/* The first entry that is not before "<dir>/". */
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const char *path = m->entries[mid].path;
+		int order = strncmp(path, dir, len);
+
+		if (order < 0 || (order == 0 &&
+				  (unsigned char)path[len] < '/'))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < m->count && !strncmp(m->entries[low].path, dir, len) &&
+	       m->entries[low].path[len] == '/';
+}
+
+/* A directory that is empty in one part may have files in another. */
+static void drop_filled_dirs(struct manifest *m)
+{
+	size_t kept = 0;
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		if (m->entries[i].type == DSV_DIR)
+			m->entries[i].executable =
+				has_below(m, m->entries[i].path);
+	for (i = 0; i < m->count; i++) {
+		if (m->entries[i].type == DSV_DIR && m->entries[i].executable)
+			manifest_entry_release(&m->entries[i]);
+		else
+			m->entries[kept++] = m->entries[i];
+	}
+	m->count = kept;
+}
+
 int manifest_settle(struct manifest *m, struct dsv_err *err)
 {
 	size_t kept = 0;
 	size_t i;
 
 	manifest_sort(m);
+	drop_filled_dirs(m);
 	for (i = 0; i < m->count; i++) {
 		if (kept > 0 && same_but_part(&m->entries[kept - 1],
 					      &m->entries[i]))

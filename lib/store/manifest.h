@@ -75,7 +75,8 @@ int manifest_decode(const void *data, size_t len, struct manifest *out,
 /*
  * Move the entries of a part into m, which is unsorted then.  Several parts
  * merged, manifest_settle() sorts, keeps one of those that are the same but
- * for the part (the lowest), and checks as manifest_decode() does.
+ * for the part (the lowest), drops directories that are empty in one part
+ * only, and checks as manifest_decode() does.
  */
 int manifest_merge(struct manifest *m, struct manifest *part, int64_t rank,
 		   struct dsv_err *err);

@@ -142,6 +142,12 @@ int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
 /* The manifest with those of its parts merged in. */
 int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
 			struct manifest *out, struct dsv_err *err);
+/*
+ * Only the part of a rank, with what other parts have too.  DSV_ENOTFOUND:
+ * there is no such part.
+ */
+int store_read_part(struct store *s, const unsigned char hash[HASH_BYTES],
+		    int64_t rank, struct manifest *out, struct dsv_err *err);
 
 /* What a copy did. */
 struct store_copy {
