@@ -145,9 +145,10 @@ _dsv_operand() {
 	config,0)
 		_dsv_ask config --list | cut -d= -f1
 		printf '%s\n' prune.grace prune.headGrace core.guardLock \
+			core.fsync core.localTier \
 			safe.repository
 		;;
-	log,* | diff,* | show,0 | next,0 | prev,0 | merge-base,[01] | \
+	log,* | wait,* | diff,* | show,0 | next,0 | prev,0 | merge-base,[01] | \
 	    rev-parse,* | checkout,0 | pin,* | unpin,* | prune,* | restore,* | \
 	    "scope add",* | "scope rm",* | "bisect start",[01] | \
 	    "bisect good",* | "bisect bad",* | "bisect skip",*)

@@ -149,10 +149,11 @@ _dsv_operand() {
 		{
 			_dsv_ask config --list | cut -d= -f1
 			print -l prune.grace prune.headGrace core.guardLock \
+			core.fsync core.localTier \
 				safe.repository
 		} | sort -u | _dsv_add ''
 		;;
-	(bisect\ (start|good|bad|skip)|log|diff|rev-parse|pin|unpin|prune|restore|scope\ add|scope\ rm),* | \
+	(bisect\ (start|good|bad|skip)|log|wait|diff|rev-parse|pin|unpin|prune|restore|scope\ add|scope\ rm),* | \
 	    (show|next|prev|checkout),0 | merge-base,[01])
 		_dsv_revs
 		;;

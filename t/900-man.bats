@@ -123,6 +123,16 @@ command_options() {
 	done | sed 's/ $//'
 }
 
+@test "dsv-config(1) has every key of the configuration" {
+	local key
+
+	for key in $(grep -rhoE '"(core|prune|safe)\.[a-z]+"' \
+	    "$BATS_TEST_DIRNAME"/../lib | tr -d '"' | sort -u); do
+		grep -qi "^\.It Li $key$" "$doc/dsv-config.1" ||
+			{ echo "not in dsv-config(1): $key"; false; }
+	done
+}
+
 @test "the options of dsv itself are in dsv(1)" {
 	diff <(page_options "$doc/dsv.1" | sort -u) \
 		<("$program" --list-options | awk -F '\t' '
