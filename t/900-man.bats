@@ -127,7 +127,8 @@ command_options() {
 	local key
 
 	for key in $(grep -rhoE '"(core|prune|safe)\.[a-z]+"' \
-	    "$BATS_TEST_DIRNAME"/../lib | tr -d '"' | sort -u); do
+	    "$BATS_TEST_DIRNAME"/../lib | tr -d '"' |
+	    grep -v '\.h$' | sort -u); do
 		grep -qi "^\.It Li $key$" "$doc/dsv-config.1" ||
 			{ echo "not in dsv-config(1): $key"; false; }
 	done

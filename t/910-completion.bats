@@ -66,13 +66,13 @@ need() {
 
 @test "bash: revisions" {
 	bash_is "dsv log " "HEAD main wide best"
-	bash_is "dsv checkout b" best
+	bash_is "dsv checkout bes" best
 	bash_is "dsv show max:" acc
 	bash_is "dsv show max:acc@w" acc@wide
 	id=$("$program" rev-parse HEAD)
 	bash_is "dsv show ${id:0:6}" "${id:0:12}"
 	bash_is "dsv cat best:" file
-	bash_is "dsv fork b" best
+	bash_is "dsv fork bes" best
 	bash_is "dsv log --branch w" wide
 }
 
@@ -80,7 +80,7 @@ need() {
 	bash_is "dsv name " best
 	bash_is "dsv switch w" wide
 	bash_is "dsv scope close " search
-	bash_is "dsv scope add search b" best
+	bash_is "dsv scope add search bes" best
 	bash_is "dsv find --scope=" search
 	bash_is "dsv fork best --set " "bs= lr="
 	bash_is "dsv fork best --set=l" lr=
@@ -106,13 +106,13 @@ need() {
 @test "bash: of the repository that the line names" {
 	mkdir other
 	"$program" -q init other
-	bash_is "dsv --repo other show b" ""
-	bash_is "dsv -C other show b" ""
+	bash_is "dsv --repo other show bes" ""
+	bash_is "dsv -C other show bes" ""
 }
 
 @test "bash: nothing, and silence, without a repository" {
 	rm -rf .dsv
-	run -0 --separate-stderr bash_offers "dsv show b"
+	run -0 --separate-stderr bash_offers "dsv show bes"
 	assert "$output$stderr" ""
 	bash_is "dsv sho" show
 }
