@@ -99,6 +99,7 @@ has() {
 	dsv name --json
 	json 'j == [{"name": "best", "id": "'"$id"'"}]'
 	assert "$result" True
+	dsv scope open warm
 	dsv scope add warm HEAD
 	dsv scope list --json
 	json '[(s["name"], s["open"], s["states"], s["closed"]) for s in j]'

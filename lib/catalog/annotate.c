@@ -340,7 +340,7 @@ int catalog_scope_change(struct catalog *c, const char *name,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = catalog_scope_id(c, name, add, &id, err);
+	ret = catalog_scope_id(c, name, false, &id, err);
 	for (i = 0; ret == 0 && i < count; i++) {
 		struct query q = db_query(&c->writer, add ?
 			"INSERT OR IGNORE INTO scope_state (scope, state)"

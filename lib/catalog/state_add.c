@@ -237,9 +237,9 @@ static int add_name(struct catalog *c, struct addition *a, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	if (ret > 0 && (job == 0 || job != a->job))
-		return dsv_fail(err, DSV_EREFUSED, "the name '%s' is borne by a"
-				" state of another job ('dsv name -f' moves"
-				" it)", s->name);
+		return dsv_fail(err, DSV_EREFUSED, "the name '%s' is borne by"
+				" another state%s ('dsv name -f' moves it)",
+				s->name, a->job ? ", not of this job" : "");
 	q = db_query(&c->writer,
 		     "SELECT 1 FROM branch WHERE name = :name"
 		     " AND NOT deleted");
