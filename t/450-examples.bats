@@ -24,9 +24,10 @@ teardown_file() {
 setup() {
 	need_slurm
 	work_in_cluster
-	cluster_as python3 -c 'import torch, sklearn' ||
+	if ! cluster_as python3 -c 'import torch, sklearn'; then
 		[[ ,${DSV_TEST_REQUIRE:-}, != *,torch,* ]]
 		skip "PyTorch or scikit-learn is not installed"
+	fi
 	program=$CLUSTER_DIR/bin/dsv
 	export PATH=$CLUSTER_DIR/bin:$PATH
 	cp "$examples"/* .
