@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "../base/value.h"
 
 int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
@@ -185,17 +186,14 @@ int catalog_attr_history(struct catalog *c, int64_t seq,
 
 	query_int(&q, ":state", seq);
 	while ((ret = query_step(&q, err)) > 0) {
-		struct dsv_attr_change *items = realloc(list.items,
-			(list.count + 1) * sizeof(*items));
-
-		if (items)
-			list.items = items;
-		if (!items || !history_row(&q, &items[list.count++])) {
-			query_end(&q);
+		ret = list_grow((void **)&list.items, list.count,
+				sizeof(*list.items), err);
+		if (ret == 0 && !history_row(&q, &list.items[list.count++]))
 			ret = dsv_fail_nomem(err);
+		if (ret < 0)
 			break;
-		}
 	}
+	query_end(&q);
 	if (ret < 0)
 		dsv_attr_history_free(&list);
 	else
@@ -246,23 +244,24 @@ int catalog_scopes(struct catalog *c, struct dsv_scopes *out,
 	int ret;
 
 	while ((ret = query_step(&q, err)) > 0) {
-		struct dsv_scope *items = realloc(list.items,
-			(list.count + 1) * sizeof(*items));
+		struct dsv_scope *item;
 
-		if (items)
-			list.items = items;
-		if (!items || !(items[list.count].name =
-				strdup(query_get_text(&q, 0)))) {
-			query_end(&q);
+		ret = list_grow((void **)&list.items, list.count,
+				sizeof(*item), err);
+		if (ret < 0)
+			break;
+		item = &list.items[list.count++];
+		item->name = strdup(query_get_text(&q, 0));
+		item->created_ns = query_get_int(&q, 1);
+		item->closed_ns = query_get_int(&q, 2);
+		item->open = query_is_null(&q, 2);
+		item->states = query_get_int(&q, 3);
+		if (!item->name) {
 			ret = dsv_fail_nomem(err);
 			break;
 		}
-		items += list.count++;
-		items->created_ns = query_get_int(&q, 1);
-		items->closed_ns = query_get_int(&q, 2);
-		items->open = query_is_null(&q, 2);
-		items->states = query_get_int(&q, 3);
 	}
+	query_end(&q);
 	if (ret < 0)
 		dsv_scopes_free(&list);
 	else

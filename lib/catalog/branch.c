@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
 	       struct dsv_err *err)
 {
@@ -129,24 +131,25 @@ int catalog_branches(struct catalog *c, struct dsv_branches *out,
 	int ret;
 
 	while ((ret = query_step(&q, err)) > 0) {
-		struct dsv_branch *items = realloc(list.items,
-			(list.count + 1) * sizeof(*items));
 		unsigned char id[HASH_BYTES];
+		struct dsv_branch *item;
 
-		if (items)
-			list.items = items;
-		if (!items || !(items[list.count].name =
-				strdup(query_get_text(&q, 0)))) {
-			query_end(&q);
+		ret = list_grow((void **)&list.items, list.count,
+				sizeof(*item), err);
+		if (ret < 0)
+			break;
+		item = &list.items[list.count++];
+		item->name = strdup(query_get_text(&q, 0));
+		item->current = false;
+		item->head[0] = '\0';
+		if (query_get_hash(&q, 1, id))
+			hash_to_hex(id, item->head);
+		if (!item->name) {
 			ret = dsv_fail_nomem(err);
 			break;
 		}
-		items += list.count++;
-		items->current = false;
-		items->head[0] = '\0';
-		if (query_get_hash(&q, 1, id))
-			hash_to_hex(id, items->head);
 	}
+	query_end(&q);
 	if (ret < 0)
 		dsv_branches_free(&list);
 	else
@@ -280,21 +283,23 @@ int catalog_names(struct catalog *c, struct dsv_names *out,
 	int ret;
 
 	while ((ret = query_step(&q, err)) > 0) {
-		struct dsv_name *items = realloc(list.items,
-			(list.count + 1) * sizeof(*items));
 		unsigned char id[HASH_BYTES];
+		struct dsv_name *item;
 
-		if (items)
-			list.items = items;
-		if (!items || !(items[list.count].name =
-				strdup(query_get_text(&q, 0)))) {
-			query_end(&q);
+		ret = list_grow((void **)&list.items, list.count,
+				sizeof(*item), err);
+		if (ret < 0)
+			break;
+		item = &list.items[list.count++];
+		item->name = strdup(query_get_text(&q, 0));
+		query_get_hash(&q, 1, id);
+		hash_to_hex(id, item->id);
+		if (!item->name) {
 			ret = dsv_fail_nomem(err);
 			break;
 		}
-		query_get_hash(&q, 1, id);
-		hash_to_hex(id, items[list.count++].id);
 	}
+	query_end(&q);
 	if (ret < 0)
 		dsv_names_free(&list);
 	else

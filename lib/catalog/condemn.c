@@ -40,20 +40,6 @@ static bool has_id(const int64_t *ids, size_t count, int64_t id)
 	return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_ids);
 }
 
-int list_grow(void **items, size_t count, size_t size, struct dsv_err *err)
-{
-	void *more;
-
-	/* At powers of two, and at the first. */
-	if (count != 0 && (count < 16 || (count & (count - 1)) != 0))
-		return 0;
-	more = realloc(*items, (count < 16 ? 16 : 2 * count) * size);
-	if (!more)
-		return dsv_fail_nomem(err);
-	*items = more;
-	return 0;
-}
-
 static int load_chunks(struct catalog *c, struct liveness *l,
 		       struct dsv_err *err)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "internal.h"
 
 #define JOB_COLUMNS \
@@ -370,19 +371,14 @@ int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
 	int ret;
 
 	while ((ret = query_step(&q, err)) > 0) {
-		struct catalog_job *items = realloc(list,
-						    (n + 1) * sizeof(*items));
-
-		if (items)
-			list = items;
-		ret = items ? read_row(&q, &items[n], err) :
-			dsv_fail_nomem(err);
-		if (ret < 0) {
-			query_end(&q);
+		ret = list_grow((void **)&list, n, sizeof(*list), err);
+		if (ret == 0)
+			ret = read_row(&q, &list[n], err);
+		if (ret < 0)
 			break;
-		}
 		n++;
 	}
+	query_end(&q);
 	if (ret < 0) {
 		catalog_jobs_free(list, n);
 		return ret;

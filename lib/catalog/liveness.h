@@ -5,6 +5,7 @@
 #ifndef DSV_CATALOG_LIVENESS_H
 #define DSV_CATALOG_LIVENESS_H
 
+#include "../base/list.h"
 #include "internal.h"
 
 struct segment_chunk {
@@ -37,8 +38,6 @@ int liveness_work_out(struct catalog *c, struct store *s, struct liveness *l,
 		      const struct dropped *dropped, struct dsv_err *err);
 void liveness_release(struct liveness *l);
 
-/* Room for one more item; count items are there. */
-int list_grow(void **items, size_t count, size_t size, struct dsv_err *err);
 int compare_ids(const void *a, const void *b);
 
 #endif

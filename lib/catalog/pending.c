@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "../base/list.h"
 #include "content.h"
 
 /* 1: the state is pending. */
@@ -113,22 +114,19 @@ int catalog_pending(struct catalog *c, struct catalog_pending **out,
 	int ret;
 
 	while ((ret = query_step(&q, err)) > 0) {
-		struct catalog_pending *items = realloc(list,
-			(n + 1) * sizeof(*items));
+		struct catalog_pending *item;
 
-		if (!items) {
-			query_end(&q);
-			ret = dsv_fail_nomem(err);
+		ret = list_grow((void **)&list, n, sizeof(*list), err);
+		if (ret < 0)
 			break;
-		}
-		list = items;
-		items[n].seq = query_get_int(&q, 0);
-		query_get_hash(&q, 1, items[n].id);
-		query_get_hash(&q, 2, items[n].capture);
-		items[n].size_bytes = query_get_int(&q, 3);
-		items[n].created_ns = query_get_int(&q, 4);
-		n++;
+		item = &list[n++];
+		item->seq = query_get_int(&q, 0);
+		query_get_hash(&q, 1, item->id);
+		query_get_hash(&q, 2, item->capture);
+		item->size_bytes = query_get_int(&q, 3);
+		item->created_ns = query_get_int(&q, 4);
 	}
+	query_end(&q);
 	if (ret < 0) {
 		free(list);
 		return ret;

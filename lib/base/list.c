@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#include "list.h"
+
+#include <stdlib.h>
+
+int list_grow(void **items, size_t count, size_t size, struct dsv_err *err)
+{
+	void *more;
+
+	/* At powers of two, and at the first. */
+	if (count != 0 && (count < 16 || (count & (count - 1)) != 0))
+		return 0;
+	more = realloc(*items, (count < 16 ? 16 : 2 * count) * size);
+	if (!more)
+		return dsv_fail_nomem(err);
+	*items = more;
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DSV_BASE_LIST_H
+#define DSV_BASE_LIST_H
+
+#include <stddef.h>
+
+#include "../dsv.h"
+
+/*
+ * Room for one more item of size bytes in *items, which starts as NULL and
+ * has count; the capacity follows from the count.
+ */
+int list_grow(void **items, size_t count, size_t size, struct dsv_err *err);
+
+#endif
