@@ -23,6 +23,19 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
+/* As in git, of upper and lower case only subsections take notice. */
+static bool same_key(const char *a, const char *b)
+{
+	size_t section = strcspn(a, ".");
+	const char *last = strrchr(a, '.');
+	size_t name = last ? (size_t)(last - a) : section;
+
+	return strlen(a) == strlen(b) && name >= section &&
+	       !strncasecmp(a, b, section) &&
+	       !memcmp(a + section, b + section, name - section) &&
+	       !strcasecmp(a + name, b + name);
+}
+
 static int print_json(const struct dsv_config_items *list, const char *key,
 		      struct dsv_err *err)
 {
@@ -35,7 +48,7 @@ static int print_json(const struct dsv_config_items *list, const char *key,
 	for (i = 0; i < list->count; i++) {
 		const struct dsv_config_item *item = &list->items[i];
 
-		if (key && strcasecmp(item->key, key))
+		if (key && !same_key(item->key, key))
 			continue;
 		dsv_json_object(j, NULL);
 		dsv_json_string(j, "key", item->key);
@@ -75,7 +88,7 @@ static int show(struct dsv *d, enum dsv_config_level level, const char *key,
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < list.count; i++) {
-		if (key && !strcasecmp(list.items[i].key, key))
+		if (key && same_key(list.items[i].key, key))
 			found = &list.items[i];
 		else if (!key && !cli.json)
 			print_item(&list.items[i]);

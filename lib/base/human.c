@@ -107,6 +107,15 @@ static const char *parse_zone(const char *p, int *out_s)
 	return p + 1 + len;
 }
 
+/* strptime() takes February 30. */
+static bool is_day(const struct tm *tm)
+{
+	struct tm other = { .tm_year = tm->tm_year, .tm_mon = tm->tm_mon,
+			    .tm_mday = tm->tm_mday };
+
+	return timegm(&other) != -1 && other.tm_mday == tm->tm_mday;
+}
+
 static bool parse_calendar(const char *text, int64_t *out_ns)
 {
 	struct tm tm = { .tm_isdst = -1 };
@@ -116,7 +125,7 @@ static bool parse_calendar(const char *text, int64_t *out_ns)
 	char *end;
 
 	p = strptime(text, "%Y-%m-%d", &tm);
-	if (!p)
+	if (!p || !is_day(&tm))
 		return false;
 	if (*p == '\0') {
 		*out_ns = (int64_t)mktime(&tm) * NS_PER_S;

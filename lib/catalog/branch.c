@@ -52,7 +52,7 @@ static int exists(struct catalog *c, const char *sql, const char *name,
 
 /* Names and branches win over each other in no order: one may not be both. */
 static int check_free(struct catalog *c, const char *name, bool as_branch,
-		      struct dsv_err *err)
+		      const char *hint, struct dsv_err *err)
 {
 	int ret;
 
@@ -66,7 +66,7 @@ static int check_free(struct catalog *c, const char *name, bool as_branch,
 		     " AND NOT deleted", name, err);
 	if (ret > 0)
 		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
-				" already", name);
+				" already%s", name, hint);
 	return ret;
 }
 
@@ -84,7 +84,7 @@ int catalog_branch_id(struct catalog *c, const char *name, bool make,
 	if (!make)
 		return dsv_fail(err, DSV_ENOTFOUND, "there is no branch '%s'",
 				name);
-	ret = check_free(c, name, false, err);
+	ret = check_free(c, name, false, "", err);
 	if (ret < 0)
 		return ret;
 	q = db_query(&c->writer, "INSERT INTO branch (name) VALUES (:name)");
@@ -182,7 +182,8 @@ int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
 	if (ret < 0)
 		return ret;
 	if (!force)
-		ret = check_free(c, name, true, err);
+		ret = check_free(c, name, true, " ('dsv branch -f' moves it)",
+				 err);
 	if (ret == 0)
 		ret = catalog_branch_id(c, name, true, &id, err);
 	if (ret == 0) {
@@ -210,7 +211,7 @@ int catalog_branch_rename(struct catalog *c, const char *from, const char *to,
 		return ret;
 	ret = catalog_branch_id(c, from, false, &id, err);
 	if (ret == 0)
-		ret = check_free(c, to, true, err);
+		ret = check_free(c, to, true, "", err);
 	if (ret == 0) {
 		q = db_query(&c->writer, "UPDATE branch SET name = :name"
 			     " WHERE id = :id");

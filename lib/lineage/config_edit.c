@@ -122,8 +122,11 @@ static bool is_header(const char *line, size_t len, const char *section,
 	put_header(&header, section, sub);
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
+	/* Of upper and lower case only subsections take notice. */
 	same = !str_failed(&header) && header.len - 1 == len &&
-		!strncasecmp(header.data, line, len);
+		!strncasecmp(header.data, line, strlen(section) + 1) &&
+		!memcmp(header.data + strlen(section) + 1,
+			line + strlen(section) + 1, len - strlen(section) - 1);
 	str_release(&header);
 	return same;
 }

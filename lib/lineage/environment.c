@@ -104,6 +104,7 @@ int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
 	if (real)
 		put(&env, "DSV_CHECKOUT", real);
 	put(&env, "DSV_PARAMS_FILE", params_file);
+	put(&env, "DSV_ATTEMPT", "1");
 	put_params(&env, &fork->params);
 	if (env.failed)
 		ret = dsv_fail_nomem(err);

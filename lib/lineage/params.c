@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../base/str.h"
 
@@ -48,44 +49,97 @@ static void put_env(struct str *out, const struct dsv_kv *kv)
 	free(name);
 }
 
+/* Whether Hydra takes a bare word for nothing but a string. */
+static bool is_plain(const char *text)
+{
+	static const char *const words[] = { "null", "true", "false" };
+	size_t i;
+
+	if (!isalpha((unsigned char)*text) && *text != '_' && *text != '/')
+		return false;
+	for (i = 0; i < 3; i++) {
+		if (!strcasecmp(text, words[i]))
+			return false;
+	}
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")] == '\0';
+}
+
+/* Within quotes backslashes count before a quote only. */
+static void put_hydra_quoted(struct str *out, const char *p)
+{
+	size_t run, i;
+
+	str_putc(out, '\'');
+	for (; *p; p++) {
+		run = strspn(p, "\\");
+		for (i = 0; i < run; i++)
+			str_puts(out, p[run] == '\'' || !p[run] ? "\\\\" :
+				 "\\");
+		p += run;
+		if (!*p)
+			break;
+		if (*p == '\'')
+			str_putc(out, '\\');
+		str_putc(out, *p);
+	}
+	str_putc(out, '\'');
+}
+
 /*
  * A value for Hydra's override grammar: what is not plain is quoted
  * (https://hydra.cc/docs/advanced/override_grammar/basic/).
  */
 static void put_hydra(struct str *out, const struct dsv_kv *kv)
 {
-	const char *p = kv->value.text;
+	const char *text = kv->value.text;
 
 	str_printf(out, "%s=", kv->key);
-	if (kv->value.type != DSV_STRING ||
-	    (*p && p[strspn(p, "abcdefghijklmnopqrstuvwxyz"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")]
-	     == '\0')) {
-		str_puts(out, p);
-	} else {
-		str_putc(out, '\'');
-		for (; *p; p++) {
-			if (*p == '\'' || (*p == '\\' && (p[1] == '\'' ||
-							  !p[1])))
-				str_putc(out, '\\');
+	/* "-inf" is a number to Hydra, and is meant to be. */
+	if (kv->value.type != DSV_STRING || is_plain(text) ||
+	    !strcmp(text, "-inf"))
+		str_puts(out, text);
+	else
+		put_hydra_quoted(out, text);
+	str_putc(out, '\n');
+}
+
+/* For people: a parameter a line whatever its value. */
+static void put_plain(struct str *out, const struct dsv_kv *kv)
+{
+	const char *p;
+
+	str_printf(out, "%s=", kv->key);
+	for (p = kv->value.text; *p; p++) {
+		if (iscntrl((unsigned char)*p))
+			str_printf(out, "\\x%02X", (unsigned char)*p);
+		else
 			str_putc(out, *p);
-		}
-		str_putc(out, '\'');
 	}
 	str_putc(out, '\n');
 }
 
-static void put_line(struct str *out, const struct dsv_kv *kv,
-		     const char *format)
+static int put_line(struct str *out, const struct dsv_kv *kv,
+		    const char *format, struct dsv_err *err)
 {
-	if (!strcmp(format, "env"))
+	if (!strcmp(format, "env")) {
 		put_env(out, kv);
-	else if (!strcmp(format, "hydra"))
+		return 0;
+	}
+	if (!strcmp(format, "lines")) {
+		put_plain(out, kv);
+		return 0;
+	}
+	/* One word a line: another line would be another option. */
+	if (strchr(kv->value.text, '\n'))
+		return dsv_fail(err, DSV_EUSAGE, "the value of '%s' has a line"
+				" break, which the format %s cannot carry",
+				kv->key, format);
+	if (!strcmp(format, "hydra"))
 		put_hydra(out, kv);
-	else if (!strcmp(format, "argparse"))
-		str_printf(out, "--%s=%s\n", kv->key, kv->value.text);
 	else
-		str_printf(out, "%s=%s\n", kv->key, kv->value.text);
+		str_printf(out, "--%s=%s\n", kv->key, kv->value.text);
+	return 0;
 }
 
 /* The length of the prefix that two dotted keys share, dots included. */
@@ -145,19 +199,18 @@ static void put_nested(struct dsv_json *j, const struct dsv_kvs *params,
 	size_t i;
 
 	dsv_json_object(j, NULL);
+	/* A value cannot be an object as well: it stays dotted. */
+	for (i = 0; i < params->count; i++) {
+		if (is_object_too(params, sorted[i]->key))
+			dsv_json_value(j, sorted[i]->key, &sorted[i]->value);
+	}
 	for (i = 0; i < params->count; i++) {
 		const char *key = sorted[i]->key;
 		size_t shared;
 		const char *dot;
 
-		/* A value cannot be an object as well: it stays dotted. */
-		if (is_object_too(params, key)) {
-			for (; depth > 0; depth--)
-				dsv_json_end(j);
-			dsv_json_value(j, key, &sorted[i]->value);
-			last = "";
+		if (is_object_too(params, key))
 			continue;
-		}
 		shared = shared_prefix(last, key);
 		for (; depth > key_depth(key, shared); depth--)
 			dsv_json_end(j);
@@ -226,8 +279,8 @@ int dsv_params_format(const struct dsv_kvs *params, const char *format,
 	if (i < 2) {
 		ret = format_json(params, i == 1, &text, err);
 	} else {
-		for (i = 0; i < params->count; i++)
-			put_line(&text, &params->items[i], format);
+		for (i = 0; ret == 0 && i < params->count; i++)
+			ret = put_line(&text, &params->items[i], format, err);
 	}
 	if (ret == 0) {
 		*out = str_take(&text);
