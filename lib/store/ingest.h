@@ -20,6 +20,7 @@ struct writer {
 	char *index_path;	/* temporary, or final once renamed */
 	int index_fd;
 	bool indexed;		/* the .idx bears its name */
+	bool cloned;		/* mirror: the bytes are there already */
 };
 
 struct ingest {
@@ -35,6 +36,7 @@ struct ingest {
 	size_t writer_capacity;
 	size_t open_count;	/* writers whose fd is open */
 	size_t recipe_capacity;
+	bool cannot_clone;	/* it was tried */
 	bool broken;		/* a claimed chunk may not be written */
 	bool finished;
 	struct ingest_result result;
@@ -56,6 +58,15 @@ int ingest_pool(struct ingest *in, struct pool **out, struct dsv_err *err);
 int writer_new(struct ingest *in, enum segment_kind kind, int64_t size_bytes,
 	       struct writer **out, struct dsv_err *err);
 void writer_free(struct writer *w, bool keep);
+/* Take the newest segment back, file and all. */
+void writer_drop(struct ingest *in, struct writer *w);
+/*
+ * Make the segment a clone of fd (FICLONE); false where the file systems
+ * cannot.
+ */
+bool writer_clone(struct writer *w, int fd);
+/* Leave a hole wherever the clone has no chunk of its own. */
+int writer_punch(struct writer *w, int64_t size_bytes, struct dsv_err *err);
 /* Put a claimed chunk at its place in a mirror segment. */
 int writer_put(struct ingest *in, struct writer *w,
 	       const unsigned char hash[HASH_BYTES], const void *data,

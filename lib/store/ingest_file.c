@@ -82,6 +82,47 @@ static int take_known(struct taking *t, const struct stat *st,
 	return ret;
 }
 
+/*
+ * Where the file systems can, the segment is a clone of the file, which costs
+ * no writing; the bytes are still read and hashed from the file, whose pages
+ * are cached.  That it has not changed since, source_check() says.
+ */
+static int begin_clone(struct taking *t, struct dsv_err *err)
+{
+	struct ingest *in = t->in;
+	struct writer *w = NULL;
+	int ret;
+
+	if (!t->parallel || in->cannot_clone)
+		return 0;
+	pthread_mutex_lock(&in->lock);
+	ret = writer_new(in, SEGMENT_MIRROR, 0, &w, err);
+	if (ret == 0 && writer_clone(w, t->fd)) {
+		t->mirror = w;
+	} else if (ret == 0) {
+		in->cannot_clone = true;
+		writer_drop(in, w);
+	}
+	pthread_mutex_unlock(&in->lock);
+	return ret;
+}
+
+static int end_clone(struct taking *t, struct dsv_err *err)
+{
+	struct writer *w = t->mirror;
+	int ret = 0;
+
+	if (!w || !w->cloned)
+		return 0;
+	pthread_mutex_lock(&t->in->lock);
+	if (w->count == 0)
+		writer_drop(t->in, w);
+	else
+		ret = writer_punch(w, t->size_bytes, err);
+	pthread_mutex_unlock(&t->in->lock);
+	return ret;
+}
+
 static int take_new(struct taking *t, struct source *src,
 		    unsigned char hash[HASH_BYTES], struct dsv_err *err)
 {
@@ -90,9 +131,13 @@ static int take_new(struct taking *t, struct source *src,
 	t->size_bytes = src->st.st_size;
 	t->parallel = t->size_bytes >= FORMAT_SMALL_BYTES;
 	posix_fadvise(t->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	ret = take_pieces(t, err);
+	ret = begin_clone(t, err);
+	if (ret == 0)
+		ret = take_pieces(t, err);
 	if (ret == 0)
 		ret = source_check(src, err);
+	if (ret == 0)
+		ret = end_clone(t, err);
 	if (ret == 0)
 		ret = make_recipe(t, hash, err);
 	if (ret == 0 && t->in->s->statcache)

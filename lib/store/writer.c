@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,6 +163,54 @@ void writer_free(struct writer *w, bool keep)
 	free(w);
 }
 
+void writer_drop(struct ingest *in, struct writer *w)
+{
+	size_t i;
+
+	for (i = in->writer_count; i > 0; i--) {
+		if (in->writers[i - 1] != w)
+			continue;
+		in->writer_count--;
+		memmove(in->writers + i - 1, in->writers + i,
+			(in->writer_count - i + 1) * sizeof(*in->writers));
+		break;
+	}
+	in->open_count -= w->fd >= 0;
+	writer_free(w, false);
+}
+
+bool writer_clone(struct writer *w, int fd)
+{
+	w->cloned = ioctl(w->fd, FICLONE, fd) == 0;
+	return w->cloned;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	const struct chunk *p = a, *q = b;
+
+	return (p->offset > q->offset) - (p->offset < q->offset);
+}
+
+int writer_punch(struct writer *w, int64_t size_bytes, struct dsv_err *err)
+{
+	int64_t from = 0, to;
+	size_t i;
+
+	qsort(w->chunks, w->count, sizeof(*w->chunks), compare_offsets);
+	for (i = 0; i <= w->count; i++) {
+		to = i < w->count ? w->chunks[i].offset : size_bytes;
+		if (to > from &&
+		    fallocate(w->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      from, to - from) < 0)
+			return dsv_fail_errno(err, "punch a hole into '%s'",
+					      w->path);
+		if (i < w->count)
+			from = to + w->chunks[i].stored_length;
+	}
+	return 0;
+}
+
 static int note_chunk(struct writer *w, const struct chunk *c,
 		      struct dsv_err *err)
 {
@@ -211,9 +262,11 @@ int writer_put(struct ingest *in, struct writer *w,
 	int ret;
 
 	fill_chunk(&c, w, hash, data, len, offset);
-	if (pwrite_all(w->fd, data, len, offset) < 0)
-		return dsv_fail_errno(err, "write '%s'", w->path);
-	begin_writeback(in->s, w->fd, offset, len);
+	if (!w->cloned) {
+		if (pwrite_all(w->fd, data, len, offset) < 0)
+			return dsv_fail_errno(err, "write '%s'", w->path);
+		begin_writeback(in->s, w->fd, offset, len);
+	}
 	pthread_mutex_lock(&in->lock);
 	ret = note_chunk(w, &c, err);
 	pthread_mutex_unlock(&in->lock);
