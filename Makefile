@@ -177,6 +177,12 @@ check:
 	$(MAKE) DEVELOPER=1 all tests
 	t/check.sh $(T)
 
+# All but the jobs, under AddressSanitizer and UBSan.
+check-sanitize:
+	t/deps.sh
+	$(MAKE) DEVELOPER=1 SANITIZE=address,undefined B=build-sanitize all tests
+	DSV_BUILD=build-sanitize t/check.sh $(T)
+
 tests: $(UNIT_BIN)
 
 # t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
@@ -191,10 +197,10 @@ style:
 	shellcheck -x t/*.sh t/*.bash .ci/run share/examples/*.sh
 
 clean:
-	rm -rf $(B)
+	rm -rf $(B) build-sanitize
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all check clean demo deps fuzz install install-spank style tests \
+.PHONY: all check check-sanitize clean demo deps fuzz install install-spank style tests \
 	uninstall
 .DELETE_ON_ERROR:
