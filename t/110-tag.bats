@@ -429,9 +429,11 @@ w=null'
 	dsv rev-parse best
 	assert "$output" "$id"
 	dsv -14 tag f --name best
-	assert "$stderr" "dsv tag: the name 'best' is borne by a state of\
- another job ('dsv name -f' moves it)"
+	assert "$stderr" "dsv tag: the name 'best' is borne by another\
+ state ('dsv name -f' moves it)"
 	SLURM_JOB_ID=7 dsv -14 tag f --name best
+	assert "$stderr" "dsv tag: the name 'best' is borne by another\
+ state, not of this job ('dsv name -f' moves it)"
 	dsv -14 tag f --name main
 	assert "$stderr" "dsv tag: 'main' is the name of a branch"
 	dsv -2 tag f --name HEAD
