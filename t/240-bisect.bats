@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Finding the first bad state of a line
 
-# shellcheck disable=SC2030,SC2031,SC2154
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 
 load helper
 
