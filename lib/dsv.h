@@ -447,6 +447,13 @@ int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,
 int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 	     int64_t timeout_ms, struct dsv_err *err);
 
+/*
+ * Until a state satisfies an expression, as of dsv_find(): id gets the newest
+ * that does.  DSV_NO: timeout_ms (< 0: none) is over.
+ */
+int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
+		 char id[DSV_ID_SIZE], struct dsv_err *err);
+
 enum dsv_link { DSV_LINK_AUTO, DSV_LINK_REFLINK, DSV_LINK_COPY };
 
 struct dsv_checkout_options {

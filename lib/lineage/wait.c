@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Until a state satisfies an expression.  Every change ends in the journal:
+ * where the kernel tells of writes to it, they are waited for; on a network
+ * file system, whose other hosts it does not hear of, one looks again and
+ * again, ever more rarely.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "repo.h"
+
+enum {
+	SLICE_MS = 500,		/* how soon an interruption is noticed */
+	POLL_FIRST_MS = 500,
+	POLL_LAST_MS = 10000,
+	WATCHED_MS = 30000,	/* look again even if nothing was heard */
+};
+
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* -1: nobody will tell. */
+static int watch(struct dsv *d)
+{
+	int fd;
+
+	if (fs_is_network(d->path))
+		return -1;
+	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	/* Of the directory: the journal may not be there yet. */
+	if (fd >= 0 && inotify_add_watch(fd, d->path, IN_MODIFY | IN_CREATE |
+					 IN_MOVED_TO) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Whether one of the events that are there is of the journal. */
+static bool heard(int fd)
+{
+	union {
+		struct inotify_event event;
+		char bytes[4096];
+	} buf;
+	bool found = false;
+	ssize_t n, at;
+
+	while ((n = read(fd, buf.bytes, sizeof(buf.bytes))) > 0) {
+		for (at = 0; at < n;) {
+			struct inotify_event e;
+
+			memcpy(&e, buf.bytes + at, sizeof(e));
+			if (e.mask & IN_Q_OVERFLOW ||
+			    (e.len > 0 && !strcmp(buf.bytes + at + sizeof(e),
+						  "journal")))
+				found = true;
+			at += (ssize_t)sizeof(e) + (ssize_t)e.len;
+		}
+	}
+	return found;
+}
+
+/* Until the journal is written to, or until end_ms. */
+static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
+		       struct dsv_err *err)
+{
+	const volatile int *interrupted = d->options.interrupted;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left;
+
+	while ((left = end_ms - clock_ms()) > 0) {
+		if (interrupted && *interrupted)
+			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+		if (poll(&p, fd >= 0, left < SLICE_MS ? (int)left :
+			 SLICE_MS) > 0 && heard(fd))
+			return 0;
+	}
+	return 0;
+}
+
+/* 1: id is the newest that satisfies the query. */
+static int look(struct dsv *d, const struct catalog_query *query,
+		char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	int64_t *seqs = NULL;
+	size_t count = 0;
+	int ret;
+
+	ret = catalog_find(d->catalog, query, &seqs, &count, err);
+	if (ret == 0 && count > 0)
+		ret = catalog_id(d->catalog, seqs[0], hash, err);
+	if (ret == 0 && count > 0) {
+		hash_to_hex(hash, id);
+		ret = 1;
+	}
+	free(seqs);
+	return ret;
+}
+
+int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
+		 char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	const struct catalog_query query = { .expr = expr, .limit = 1 };
+	int64_t start = clock_ms();
+	int64_t pause = POLL_FIRST_MS, end;
+	int fd = watch(d);	/* before the first look: nothing is missed */
+	int ret;
+
+	while ((ret = look(d, &query, id, err)) == 0) {
+		end = clock_ms() + (fd >= 0 ? (int64_t)WATCHED_MS : pause);
+		if (timeout_ms >= 0 && clock_ms() >= start + timeout_ms) {
+			ret = dsv_fail(err, DSV_NO, "no state satisfies the"
+				       " expression yet");
+			break;
+		}
+		if (timeout_ms >= 0 && end > start + timeout_ms)
+			end = start + timeout_ms;
+		ret = sleep_until(d, fd, end, err);
+		if (ret < 0)
+			break;
+		pause = pause * 2 < POLL_LAST_MS ? pause * 2 : POLL_LAST_MS;
+	}
+	if (fd >= 0)
+		close(fd);
+	return ret < 0 ? ret : 0;
+}

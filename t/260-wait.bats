@@ -1,0 +1,91 @@
+#!/usr/bin/env bats
+# Waiting for a state that satisfies an expression
+
+# shellcheck disable=SC2154
+
+load helper
+
+# Waits in the background for $1; its output is in file "out".
+start_wait() {
+	"$program" wait --for "$1" --timeout 60s >out 2>err 3>&- &
+	pid=$!
+}
+
+teardown() {
+	[ -z "${pid:-}" ] || kill "$pid" 2>/dev/null || true
+}
+
+@test "a state that is there already is printed at once, the newest" {
+	repo
+	put f
+	tag f -a acc=0.9
+	tag f -a acc=0.8
+	dsv wait --for 'acc > 0.5' --timeout 0s
+	assert "$output" "$id"
+	dsv wait --for 'acc > 0.5' --json
+	json 'j["id"], j["attrs"]["acc"]'
+	assert "$result" "('$id', 0.8)"
+}
+
+@test "it returns when a state appears, not before, and soon" {
+	local start
+
+	repo
+	put f
+	start_wait 'acc > 0.5'
+	tag f -a acc=0.1
+	sleep 0.5
+	kill -0 "$pid"
+	tag f -a acc=0.9
+	start=$(date +%s%N)
+	wait "$pid"
+	assert "$(cat out)" "$id"
+	[ $(($(date +%s%N) - start)) -lt 3000000000 ]
+}
+
+@test "it returns when an attribute is added" {
+	repo
+	put f
+	tag f
+	start_wait 'acc > 0.5'
+	sleep 0.2
+	dsv attr "$id" acc=0.9
+	wait "$pid"
+	assert "$(cat out)" "$id"
+}
+
+@test "the timeout is exit 1, with nothing on stdout" {
+	repo
+	dsv -1 wait --for 'acc > 0.5' --timeout 1s
+	assert "$output" ""
+	assert "$stderr" "dsv wait: no state satisfies the expression yet"
+}
+
+@test "an expression that is wrong exits 2 at once, so do operands" {
+	repo
+	dsv -2 wait --for 'acc >' --timeout 60s
+	[[ $stderr == *column* ]]
+	dsv -2 wait --for 'acc > 1' HEAD
+	dsv -2 wait --for 'acc > 1' --timeout soon
+	dsv -10 --repo nothing wait --for 'acc > 1'
+}
+
+@test "a signal ends it" {
+	local status=0
+
+	repo
+	start_wait 'acc > 0.5'
+	sleep 0.3
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	assert "$status" 130
+}
+
+@test "without pending states there is nothing to wait for" {
+	repo
+	put f
+	tag f
+	dsv wait --timeout 10s
+	dsv wait HEAD
+	dsv -4 wait nothing
+}
