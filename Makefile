@@ -3,6 +3,7 @@
 #   make            build everything into build/
 #   make demo       the main job, for real, on a throwaway Slurm cluster
 #   make check      build with -Werror and run every test
+#   make check-sanitize   the same, with ASan and UBSan in build-sanitize/
 #   make install    DESTDIR= PREFIX= respected
 #   V=1             show the commands
 #
