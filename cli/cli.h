@@ -248,6 +248,22 @@ void child_reap(int pid);
 /* Store what is captured, in a process of its own (queue.c). */
 void queue_start(const char *repo);
 
+/* ---- Hooks (hook.c) ---------------------------------------------------- */
+
+struct hook {
+	const char *name;	/* "post-tag" */
+	const char *state;	/* DSV_STATE; NULL: none, as for the next */
+	const char *branch;	/* DSV_BRANCH */
+	struct dsv_strings args;	/* "$@" */
+	struct dsv_strings lines;	/* on its stdin */
+};
+
+bool hook_is_set(struct dsv *d, const char *name);
+/* DSV_EREFUSED: a command of it ended with another status than 0. */
+int hook_run(struct dsv *d, const struct hook *h, struct dsv_err *err);
+/* After the fact: failure is a warning. */
+void hook_tell(struct dsv *d, const struct hook *h);
+
 /* ---- fork and its relatives -------------------------------------------- */
 
 struct sbatch {
@@ -282,6 +298,8 @@ void script_unwrap(const struct dsv *d, const char *ticket);
 /* Returns the exit status of sbatch when it refused. */
 int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);
 
+/* The hook post-fork, once for each. */
+void fork_tell(struct dsv *d, const struct dsv_forks *forks);
 /* Print "BRANCH ID [JOBID]", or the JSON of it. */
 int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
 	       bool array, struct dsv_err *err);

@@ -71,6 +71,20 @@ static int json_forks(FILE *out, const struct dsv_forks *forks,
 	return ret;
 }
 
+void fork_tell(struct dsv *d, const struct dsv_forks *forks)
+{
+	struct hook h = { .name = "post-fork" };
+	size_t i;
+
+	if (!hook_is_set(d, h.name))
+		return;
+	for (i = 0; i < forks->count; i++) {
+		h.state = forks->items[i].id;
+		h.branch = forks->items[i].branch;
+		hook_tell(d, &h);
+	}
+}
+
 int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
 	       bool array, struct dsv_err *err)
 {
@@ -190,6 +204,8 @@ static int run_sweep(struct dsv *d, const char *rev, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	ret = fork_print(stdout, &forks, NULL, false, err);
+	if (ret == 0)
+		fork_tell(d, &forks);
 	dsv_forks_free(&forks);
 	return ret;
 }
@@ -224,6 +240,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		return ret;
 	ui_progress_clear();
 	ret = fork_print(argc > 1 ? stderr : stdout, &forks, NULL, false, err);
+	if (ret == 0)
+		fork_tell(d, &forks);
 	if (ret < 0 || argc == 1)
 		return ret;
 	return run_command(d, &fork, argv + 1, err);

@@ -2,6 +2,7 @@
 /* dsv prune, restore - remove states by rules, and undo it */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct dsv_prune_options options;
@@ -141,6 +142,44 @@ static void print_report(const struct dsv_prune_report *r)
 	putchar('\n');
 }
 
+/* The ids of what a report removes, on the stdin of a hook. */
+static int run_hook(struct dsv *d, const char *name,
+		    const struct dsv_prune_report *r, bool after,
+		    struct dsv_err *err)
+{
+	struct hook h = { .name = name };
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < r->count && ret == 0; i++)
+		if (r->items[i].remove)
+			ret = strings_add(&h.lines, r->items[i].id, err);
+	if (ret == 0 && h.lines.count && after)
+		hook_tell(d, &h);
+	else if (ret == 0 && h.lines.count)
+		ret = hook_run(d, &h, err);
+	free((void *)h.lines.items);
+	return ret;
+}
+
+/* Ask about what would be removed. */
+static int ask_hook(struct dsv *d, struct dsv_err *err)
+{
+	struct dsv_prune_options dry = options;
+	struct dsv_prune_report report = { 0 };
+	int ret;
+
+	if (options.dry_run || !hook_is_set(d, "pre-prune"))
+		return 0;
+	dry.dry_run = true;
+	ret = dsv_prune(d, &dry, &report, err);
+	if (ret < 0 && ret != DSV_EPARTIAL)
+		return ret;
+	ret = run_hook(d, "pre-prune", &report, false, err);
+	dsv_prune_report_free(&report);
+	return ret;
+}
+
 static int check_options(struct dsv_err *err)
 {
 	const int64_t counts[] = {
@@ -169,6 +208,9 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	options.revs = strings_of(argc, argv);
+	ret = ask_hook(d, err);
+	if (ret < 0)
+		return ret;
 	ret = dsv_prune(d, &options, &report, err);
 	if (ret < 0 && ret != DSV_EPARTIAL)
 		return ret;
@@ -181,6 +223,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	} else {
 		print_report(&report);
 	}
+	if (!options.dry_run && hook_is_set(d, "post-prune"))
+		run_hook(d, "post-prune", &report, true, NULL);
 	dsv_prune_report_free(&report);
 	return ret < 0 ? ret : printed;
 }

@@ -253,6 +253,8 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 		return ret;
 	}
 	ret = submit_ticket(d, s, &script, &submission, err);
+	if (ret == 0)
+		fork_tell(d, &submission.forks);
 	dsv_submission_release(&submission);
 	free(script.text);
 	return ret;

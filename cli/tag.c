@@ -86,6 +86,28 @@ static int print_state(struct dsv *d, const char *id, struct dsv_err *err)
 	return json_print(j, err);
 }
 
+/* Before and after; id NULL: before. */
+static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
+{
+	struct hook h = {
+		.name = id ? "post-tag" : "pre-tag", .state = id,
+		.args = options.paths,
+	};
+	char *branch = NULL;
+	int ret;
+
+	if (!hook_is_set(d, h.name))
+		return 0;
+	ret = dsv_branch_current(d, &branch, err);
+	h.branch = branch;
+	if (ret == 0 && id)
+		hook_tell(d, &h);
+	else if (ret == 0)
+		ret = hook_run(d, &h, err);
+	free(branch);
+	return ret;
+}
+
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
 	char id[DSV_ID_SIZE];
@@ -102,12 +124,14 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	if (ret == 0)
 		ret = read_object(attrs_from, &options.attrs_from, err);
 	if (ret == 0)
+		ret = run_hook(d, NULL, err);
+	if (ret == 0)
 		ret = dsv_tag(d, &options, id, err);
 	if (ret == 0)
 		ret = print_state(d, id, err);
 	if (ret == 0 && options.async)
 		queue_start(dsv_path(d));
-	return ret;
+	return ret < 0 ? ret : run_hook(d, id, err);
 }
 
 const struct cmd cmd_tag = {
