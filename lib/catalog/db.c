@@ -92,9 +92,14 @@ int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
 	/*
 	 * FULL does not sync the directory after the journal is unlinked:
-	 * a committed transaction could come undone.
+	 * a committed transaction could come undone.  PERSIST: the journal's
+	 * head is overwritten instead, so that a commit makes, grows and
+	 * unlinks no file, each of which is a commit of the file system's
+	 * own journal.
 	 */
 	ret = db_exec(db, write ? "PRAGMA synchronous = EXTRA;"
+		      "PRAGMA journal_mode = PERSIST;"
+		      "PRAGMA journal_size_limit = 4194304;"
 		      "PRAGMA temp_store = MEMORY;" :
 		      "PRAGMA temp_store = MEMORY;", err);
 	if (ret == 0)
