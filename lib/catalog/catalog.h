@@ -53,6 +53,12 @@ int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
  */
 int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
 		  size_t count, struct dsv_err *err);
+/*
+ * A few chunks are not worth a transaction of their own: when the state is
+ * committed by who stored them, that makes them known, too.
+ */
+bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
+				 size_t count);
 
 /* ---- Making states ------------------------------------------------------ */
 

@@ -2,12 +2,19 @@
 /*
  * Chunks and the segments that hold them: looking up and staging.
  */
-#include "internal.h"
+#include "content.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { STAGE_BATCH = 2000 };	/* rows a transaction: some 20 ms */
+#include "../base/str.h"
+
+enum {
+	STAGE_BATCH = 2000,	/* rows a transaction: some 20 ms */
+	COMMIT_AT_MOST = 500	/* go with the state, without a stage */
+};
 
 int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 			 struct chunk *out, struct dsv_err *err)
@@ -167,4 +174,75 @@ int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
 	while (ret == 0 && s.segment < count)
 		ret = stage_some(c, &s, err);
 	return ret;
+}
+
+bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
+				 size_t count)
+{
+	size_t rows = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		rows += segments[i].count;
+	return rows > COMMIT_AT_MOST;
+}
+
+/*
+ * Whether the files of a segment that has no row are there: with the lock
+ * held, which a sweep holds, too.  What is being freed is as good as gone.
+ */
+static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
+{
+	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
+	char *index = str_format("%s/segments/%.2s/%s.idx", c->dir, name,
+				 name);
+	int64_t n;
+	struct query q;
+	int ret;
+
+	if (!path || !index)
+		ret = dsv_fail_nomem(err);
+	else
+		ret = access(path, F_OK) == 0 && access(index, F_OK) == 0;
+	free(path);
+	free(index);
+	if (ret <= 0)
+		return ret;
+	q = db_query(&c->writer, "SELECT 1 FROM freeing WHERE segment = :name");
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, &n, err);
+	return ret < 0 ? ret : !ret;
+}
+
+/* 1: done; 0: there is no row. */
+static int settle_row(struct catalog *c, const char *name, struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"UPDATE segment SET staged = CASE WHEN EXISTS"
+		" (SELECT 1 FROM chunk WHERE segment = segment.id)"
+		" THEN NULL ELSE staged END WHERE name = :name");
+	int ret;
+
+	query_text(&q, ":name", name);
+	ret = query_run(&q, err);
+	return ret < 0 ? ret : sqlite3_changes(c->writer.handle) > 0;
+}
+
+int content_settle(struct catalog *c, const struct ingest_segment *segment,
+		   struct dsv_err *err)
+{
+	struct staging s = { segment, 1, 0, 0 };
+	size_t rows = SIZE_MAX;
+	int ret;
+
+	ret = settle_row(c, segment->name, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	ret = is_there(c, segment->name, err);
+	if (ret <= 0)
+		return ret < 0 ? ret : (int)CATALOG_MISSING;
+	ret = stage_segment(c, &s, &rows, err);
+	if (ret == 0)
+		ret = settle_row(c, segment->name, err);
+	return ret < 0 ? ret : 0;
 }

@@ -242,19 +242,3 @@ int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		ret = use_parts(c, *id, files, err);
 	return ret != 0 ? ret : use_recipes(c, files, ingest, err);
 }
-
-int content_settle(struct catalog *c, const char *segment,
-		   struct dsv_err *err)
-{
-	struct query q = db_query(&c->writer,
-		"UPDATE segment SET staged = CASE WHEN EXISTS"
-		" (SELECT 1 FROM chunk WHERE segment = segment.id)"
-		" THEN NULL ELSE staged END WHERE name = :name");
-	int ret;
-
-	query_text(&q, ":name", segment);
-	ret = query_run(&q, err);
-	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
-		ret = CATALOG_MISSING;
-	return ret;
-}

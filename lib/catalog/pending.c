@@ -28,7 +28,7 @@ static int settle(struct catalog *c, const struct ingest_result *ingest,
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < ingest->segment_count; i++)
-		ret = content_settle(c, ingest->segments[i].name, err);
+		ret = content_settle(c, &ingest->segments[i], err);
 	return ret;
 }
 
@@ -61,12 +61,12 @@ int catalog_bind(struct catalog *c, int64_t seq,
 	ret = is_pending(c, seq, err);
 	if (ret <= 0)
 		return catalog_end(c, ret, err);
-	ret = content_use(c, content->manifest, content->files_of,
-			  content->ingest, &manifest, err);
+	ret = settle(c, content->ingest, err);
+	if (ret == 0)
+		ret = content_use(c, content->manifest, content->files_of,
+				  content->ingest, &manifest, err);
 	if (ret == 0)
 		ret = bind_row(c, seq, manifest, content, err);
-	if (ret == 0)
-		ret = settle(c, content->ingest, err);
 	if (ret == 0)
 		ret = catalog_state_hex(c, seq, state, err);
 	if (ret == 0) {

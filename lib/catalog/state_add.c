@@ -291,7 +291,7 @@ static int settle_segments(struct catalog *c, struct addition *a,
 	int ret = 0;
 
 	for (i = 0; ingest && ret == 0 && i < ingest->segment_count; i++)
-		ret = content_settle(c, ingest->segments[i].name, err);
+		ret = content_settle(c, &ingest->segments[i], err);
 	return ret;
 }
 
@@ -352,7 +352,7 @@ int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 {
 	static add_step *const steps[] = {
 		add_params, add_job, add_edges, add_row, add_name, add_scopes,
-		add_attrs, settle_segments, add_journal, tell_job,
+		add_attrs, add_journal, tell_job,
 	};
 	struct addition a = { .s = s };
 	size_t i;
@@ -362,6 +362,8 @@ int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 	if (ret < 0)
 		return ret;
 	ret = add_branch(c, &a, err);
+	if (ret == 0)
+		ret = settle_segments(c, &a, err);
 	if (ret == 0 && !s->capture)
 		ret = content_use(c, s->manifest, s->files_of, s->ingest,
 				  &a.manifest, err);

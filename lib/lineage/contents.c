@@ -46,8 +46,8 @@ static int store_file(struct contents *c, const struct tree_file *file,
 	return manifest_add(&c->manifest, &entry, err);
 }
 
-int contents_store(struct dsv *d, const struct tree *tree,
-		   struct contents *out, struct dsv_err *err)
+static int store(struct dsv *d, const struct tree *tree, bool stage,
+		 struct contents *out, struct dsv_err *err)
 {
 	struct contents c = { .manifest = MANIFEST_INIT };
 	struct str text = STR_INIT;
@@ -68,8 +68,10 @@ int contents_store(struct dsv *d, const struct tree *tree,
 		ret = ingest_finish(c.ingest, &c.result, err);
 	if (ret == 0) {
 		known = true;
-		ret = catalog_stage(d->catalog, c.result->segments,
-				    c.result->segment_count, err);
+		if (stage || catalog_is_stage_worthwhile(c.result->segments,
+						c.result->segment_count))
+			ret = catalog_stage(d->catalog, c.result->segments,
+					    c.result->segment_count, err);
 	}
 	str_release(&text);
 	if (ret < 0)
@@ -77,4 +79,16 @@ int contents_store(struct dsv *d, const struct tree *tree,
 	else
 		*out = c;
 	return ret;
+}
+
+int contents_store(struct dsv *d, const struct tree *tree,
+		   struct contents *out, struct dsv_err *err)
+{
+	return store(d, tree, true, out, err);
+}
+
+int contents_store_to_commit(struct dsv *d, const struct tree *tree,
+			     struct contents *out, struct dsv_err *err)
+{
+	return store(d, tree, false, out, err);
 }

@@ -18,8 +18,15 @@ struct contents {
 	int64_t size_bytes;
 };
 
+/* Store the files, and make what is new known to the catalog. */
 int contents_store(struct dsv *d, const struct tree *tree,
 		   struct contents *out, struct dsv_err *err);
+/*
+ * The same, when this process commits them at once: a few new chunks are made
+ * known by the commit, which is given result.
+ */
+int contents_store_to_commit(struct dsv *d, const struct tree *tree,
+			     struct contents *out, struct dsv_err *err);
 /* keep: the catalog knows the segments, they stay. */
 void contents_release(struct contents *c, bool keep);
 
