@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# What doc/hacking.md asks of the code, as far as a script can see it.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/.." || return
+	mapfile -t sources < <(find lib cli spank t -name '*.[ch]' | sort)
+	objects=${DSV_BUILD:-build}
+}
+
+@test "no line is wider than 80 columns, tabs being 8" {
+	run ! grep -nE '^.{81}' <(expand "${sources[@]}")
+}
+
+@test "no file of the program is longer than 500 lines" {
+	run ! grep -vE ' total$|^ *([0-9]|[1-9][0-9]|[1-4][0-9][0-9]|500) ' \
+		<(find lib cli spank -name '*.c' -exec wc -l {} +)
+}
+
+@test "no function is longer than 60 lines" {
+	long=$(awk 'FNR == 1 { start = 0 }
+		/^\{/ { start = FNR }
+		/^\}/ && start {
+			if (FNR - start > 61)
+				print FILENAME ":" start ": " FNR - start
+			start = 0
+		}' $(find lib cli spank -name '*.c'))
+	[ -z "$long" ] || { echo "$long"; false; }
+}
+
+@test "no typedef of a struct, no // comment, no strcpy into a guess" {
+	run ! grep -nE '^typedef struct' "${sources[@]}"
+	run ! grep -nE '^[^"]*[[:space:]]//' "${sources[@]}"
+	run ! grep -nwE 'strcat|gets|strtok|asctime|gmtime|localtime' \
+		"${sources[@]}"
+}
+
+@test "every source says its licence" {
+	for file in "${sources[@]}" t/*.bats t/*.bash t/*.sh; do
+		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT' ||
+			{ echo "$file"; false; }
+	done
+}
+
+@test "libdsv neither prints nor exits" {
+	run ! grep -wE 'printf|puts|putchar|fprintf|perror|exit|_exit|abort|stdout|stderr' \
+		<(nm -u "$objects/libdsv.a" | sort -u)
+}
+
+@test "libdsv changes nothing of the process" {
+	run ! grep -wE 'chdir|umask|signal|sigaction|setenv|putenv|unsetenv|setlocale' \
+		<(nm -u "$objects/libdsv.a" | sort -u)
+}
+
+@test "libdsv keeps no globals" {
+	run ! grep -E ' [bBdDC] ' <(nm "$objects/libdsv.a" |
+		grep -vE ' (__func__|statements)')
+}
+
+@test "the program is written on dsv.h alone" {
+	run ! grep -nE '#include "\.\./' <(grep -v '"\.\./lib/dsv\.h"' cli/*.[ch])
+}
+
+@test "layers use only what is to the left" {
+	layers=(base format store catalog lineage)
+	for ((i = 0; i < 5; i++)); do
+		for ((k = i + 1; k < 5; k++)); do
+			run ! grep -n "#include \"../${layers[k]}/" \
+				lib/"${layers[i]}"/*.[ch]
+		done
+	done
+}
