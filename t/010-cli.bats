@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The program as such: options, exit codes, where what is printed
 
 load helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # fork --sbatch, as far as it can be seen without Slurm: a program that
 # stands for sbatch tells what it was given.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # branch, switch, name, scope, attr, pin, params, config
 
 load helper

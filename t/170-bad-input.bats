@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # What is wrong gets a clear line, the right exit status, and changes nothing
 
 load helper

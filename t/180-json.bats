@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The fields of each command's JSON, as the contract names them
 
 load helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Searching: t/unit/find_test.c has the grammar, here is the command
 
 load helper

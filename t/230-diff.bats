@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # What changed between two states, or between a state and a directory
 
 # shellcheck disable=SC2030,SC2031,SC2154

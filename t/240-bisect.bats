@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Finding the first bad state of a line
 
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154

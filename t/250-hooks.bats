@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Commands that the user's configuration has dsv run
 
 # shellcheck disable=SC2016,SC2154

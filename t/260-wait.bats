@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Waiting for a state that satisfies an expression
 
 # shellcheck disable=SC2154

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dsv prune: what is removed, what is kept, and what is freed.
 # shellcheck disable=SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dsv restore: a prune undone, within its grace.
 # shellcheck disable=SC2154
 

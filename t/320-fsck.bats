@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dsv fsck: every defect is found, and names the states concerned.
 # shellcheck disable=SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # A prune, a restore that are killed at their k-th call that changes a file.
 # shellcheck disable=SC2154
 
@@ -12,6 +13,8 @@ setup() {
 	clean_environment
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
+	# LeakSanitizer does not work under ptrace(2).
+	export ASAN_OPTIONS=detect_leaks=0
 	mkdir -p "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return
 	repo r

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The plugin as a file: it is loaded into everybody's Slurm commands
 # shellcheck disable=SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The plugin in sbatch, without a cluster: what is submitted, what is refused
 # shellcheck disable=SC2030,SC2031,SC2154
 

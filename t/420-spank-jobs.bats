@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The plugin in real jobs of an ordinary user, with a stand-in for dsv
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154
 

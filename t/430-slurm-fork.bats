@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Forks in real Slurm jobs, by dsv itself: with the plugin and without
 # shellcheck disable=SC2016,SC2154
 

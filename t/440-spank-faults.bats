@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Whatever goes wrong in the plugin, no node is drained
 # shellcheck disable=SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The job scripts of share/examples, in real jobs
 # shellcheck disable=SC2016,SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Each command has a page, and the pages say what the program says
 
 # A group's command is two words.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Completion, as the shells ask for it
 
 # shellcheck disable=SC2016,SC2154

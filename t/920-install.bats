@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # What make install puts where, and that it works from there
 
 # shellcheck disable=SC2154

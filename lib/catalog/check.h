@@ -48,7 +48,7 @@ struct check {
 int catalog_check(struct check *k, struct dsv_err *err);
 void check_release(struct check *k);
 
-/* ---- The parts ------------------------------------------------------------ */
+/* ---- The parts ------------------------------------------------------- */
 
 /* Note a problem; its index is count - 1. */
 int check_problem(struct check *k, const char *kind, const char *object,

@@ -277,7 +277,7 @@ int check_records(struct check *k, struct dsv_err *err)
 	return ret;
 }
 
-/* ---- Journal --------------------------------------------------------------- */
+/* ---- Journal --------------------------------------------------------- */
 
 /* The numbers of the lines that were read. */
 struct seen {

@@ -317,7 +317,7 @@ int check_segments(struct check *k, struct dsv_err *err)
 	return ret;
 }
 
-/* ---- Data ------------------------------------------------------------------ */
+/* ---- Data ------------------------------------------------------------ */
 
 struct verify {
 	struct check *k;

@@ -26,7 +26,8 @@ int content_recipes(const struct manifest *files,
 	}
 	qsort(list, n, sizeof(*list), compare_hashes);
 	for (i = 0; i < n; i++) {
-		if (unique > 0 && !memcmp(list[unique - 1], list[i], HASH_BYTES))
+		if (unique > 0 &&
+		    !memcmp(list[unique - 1], list[i], HASH_BYTES))
 			continue;
 		memmove(list[unique++], list[i], HASH_BYTES);
 	}

@@ -234,7 +234,7 @@ static int expire_batch(struct catalog *c, const int64_t *segments,
 	return catalog_end(c, ret, err);
 }
 
-/* ---- Giving bytes back ---------------------------------------------------- */
+/* ---- Giving bytes back ----------------------------------------------- */
 
 static int load_index(struct catalog *c, const char *name,
 		      struct segment_index *index, struct dsv_err *err)
@@ -340,7 +340,8 @@ static int give_back(struct catalog *c, struct store *s, const char *name,
 	if (ret < 0)
 		return ret;
 	*bytes += freed;
-	q = db_query(&c->writer, "DELETE FROM freeing WHERE segment = :segment");
+	q = db_query(&c->writer, "DELETE FROM freeing"
+		     " WHERE segment = :segment");
 	query_text(&q, ":segment", name);
 	return query_run(&q, err);
 }

@@ -77,7 +77,8 @@ static int job_op(struct catalog *c, int64_t row, struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"SELECT json_object('op', 'job', 'row', j.id,"
-		" 'ticket', ticket, 'task', task, 'id', job_id, 'cluster', cluster,"
+		" 'ticket', ticket, 'task', task, 'id', job_id,"
+		" 'cluster', cluster,"
 		" 'state', j.state, 'active', j.active, 'branch', j.branch,"
 		" 'fork', lower(hex(f.id)), 'fork_state', lower(hex(s.id)),"
 		" 'request', request, 'nodes', nodes, 'exit', exit_code,"

@@ -14,7 +14,7 @@
 
 #include "catalog.h"
 
-/* ---- Prune and restore -------------------------------------------------- */
+/* ---- Prune and restore ----------------------------------------------- */
 
 struct catalog_prune {
 	const int64_t *seqs;
@@ -95,7 +95,7 @@ struct catalog_swept {
 int catalog_sweep(struct catalog *c, struct store *s, int64_t before_ns,
 		  struct catalog_swept *out, struct dsv_err *err);
 
-/* ---- What rules look at -------------------------------------------------- */
+/* ---- What rules look at ---------------------------------------------- */
 
 enum catalog_kept {
 	CATALOG_PINNED = 1,
@@ -170,7 +170,7 @@ int catalog_branch_name(struct catalog *c, int64_t id, char **out,
 int catalog_state_kept(struct catalog *c, int64_t seq, uint32_t *out,
 		       struct dsv_err *err);
 
-/* ---- Status ---------------------------------------------------------------- */
+/* ---- Status ---------------------------------------------------------- */
 
 struct catalog_totals {
 	int64_t states, pruned, size_bytes, pending, lost;

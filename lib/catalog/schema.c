@@ -48,7 +48,7 @@ const char *const schema_migrations[] = {
 	"  kind       TEXT NOT NULL,"
 	"  branch     INTEGER NOT NULL REFERENCES branch,"
 	"  manifest   INTEGER,"			/* NULL while pending */
-	"  capture    BLOB,"			/* NULL: content known at once */
+	"  capture    BLOB,"			/* NULL: none was needed */
 	"  params     INTEGER NOT NULL,"
 	"  changed    TEXT,"			/* JSON {set, unset} or NULL */
 	"  message    TEXT,"
@@ -155,7 +155,7 @@ const char *const schema_migrations[] = {
 	"  started   INTEGER,"
 	"  ended     INTEGER,"
 	"  author    TEXT NOT NULL,"
-	"  submitter TEXT"			/* JSON {host, boot, pid, start} */
+	"  submitter TEXT"			/* JSON: its process */
 	");"
 	"CREATE INDEX job_ticket ON job (ticket) WHERE ticket IS NOT NULL;"
 	"CREATE INDEX job_job_id ON job (job_id, cluster);"
