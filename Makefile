@@ -157,6 +157,11 @@ $(B)/dsv: $(CLI_OBJ) $(B)/libdsv.a
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libdsv.a $(PKG_LIBS) -lm
 
+$(B)/t/perf/%: t/perf/%.c $(B)/libdsv.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(ALL_LDFLAGS) -o $@ $< \
+		$(B)/libdsv.a $(PKG_LIBS) -lm
+
 $(B)/t/unit/%: t/unit/%.c $(B)/libdsv.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@")
@@ -184,6 +189,12 @@ check-sanitize:
 	$(MAKE) DEVELOPER=1 SANITIZE=address,undefined B=build-sanitize all tests
 	DSV_BUILD=build-sanitize t/check.sh $(T)
 
+# Beside the peers, on this machine: an hour and 30 GiB.
+bench:
+	t/deps.sh t/perf/packages.txt
+	$(MAKE) all
+	t/perf/bench.bash
+
 tests: $(UNIT_BIN)
 
 # t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
@@ -195,13 +206,13 @@ $(B)/t/fuzz/%: t/fuzz/%.c $(LIB_SRC)
 		-fsanitize=%,$(ALL_CFLAGS)) -o $@ $< $(LIB_SRC) $(PKG_LIBS) -lm
 
 style:
-	shellcheck -x t/*.sh t/*.bash .ci/run share/examples/*.sh
+	shellcheck -x t/*.sh t/*.bash t/perf/*.bash .ci/run share/examples/*.sh
 
 clean:
 	rm -rf $(B) build-sanitize
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all check check-sanitize clean demo deps fuzz install install-spank style tests \
+.PHONY: all bench check check-sanitize clean demo deps fuzz install install-spank style tests \
 	uninstall
 .DELETE_ON_ERROR:

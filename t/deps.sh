@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # Install the packages that building, demo and tests need and that are not
-# there.  As root, or by sudo; else say which are missing.
+# there.  As root, or by sudo; else say which are missing.  deps.sh [LIST]
 set -eu
 
-want=$(sed 's/#.*//' "$(dirname "$0")/packages.txt")
+want=$(sed 's/#.*//' "${1:-$(dirname "$0")/packages.txt}")
 missing=
 for package in $want; do
 	case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
