@@ -126,7 +126,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	if (background && !run_it)
-		return dsv_fail(err, DSV_EUSAGE, "--background goes with --run");
+		return dsv_fail(err, DSV_EUSAGE,
+				"--background goes with --run");
 	if (background) {
 		queue_start(dsv_path(d));
 		return 0;

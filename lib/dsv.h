@@ -43,7 +43,7 @@ enum dsv_code {
 	DSV_NO = -1,		/* the answer is no */
 	DSV_EUSAGE = -2,	/* syntax of a value, name or expression */
 	DSV_EPARTIAL = -3,	/* partly done; the message says what was not */
-	DSV_ENOTFOUND = -4,	/* revision, branch, ...: not found, ambiguous */
+	DSV_ENOTFOUND = -4,	/* or ambiguous: revision, branch, ... */
 	DSV_ESYS = -5,		/* system or I/O error */
 	DSV_ENOREPO = -10,	/* no repository, or one of a newer format */
 	DSV_ELOCKED = -11,	/* lock not obtained in time */

@@ -57,7 +57,7 @@ static void mark_token(struct str *out, const char *text, size_t len)
 	else if (is_json_number(text, len) && number_overflows(token))
 		str_printf(out, "\"%s\"", token);
 	else
-		str_add(out, text, len);	/* true, false, null, an error */
+		str_add(out, text, len);	/* true, null, an error */
 	free(token);
 }
 

@@ -106,7 +106,7 @@ struct format_tensor {
 struct format_tensors {
 	enum format_kind kind;
 	size_t count;
-	struct format_tensor *items;	/* in the order in which it names them */
+	struct format_tensor *items;	/* in the order of their names */
 };
 
 /*

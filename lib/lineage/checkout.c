@@ -98,7 +98,8 @@ static int compare_all(const struct target *t, const struct manifest *m,
 	if (differ == 0 || force)
 		return 0;
 	return dsv_fail(err, DSV_EREFUSED, "'%s/%s'%s there and would be"
-			" overwritten; nothing was written (--force overwrites)",
+			" overwritten; nothing was written"
+			" (--force overwrites)",
 			t->dir, m->entries[first].path, differ > 1 ?
 			" and other files that differ are" :
 			" differs from what is to be written, is");

@@ -146,7 +146,8 @@ int target_compare(const struct target *t, const struct manifest_entry *e,
 	else if (e->type == DSV_DIR)
 		ret = TARGET_DIFFERS;
 	else if (e->type == DSV_LINK)
-		ret = S_ISLNK(st.st_mode) && same_link(parent, name, e->target) ?
+		ret = S_ISLNK(st.st_mode) &&
+		      same_link(parent, name, e->target) ?
 			TARGET_SAME : TARGET_DIFFERS;
 	else
 		ret = compare_file(t, e, parent, name, &st, err);

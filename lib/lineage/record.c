@@ -65,7 +65,8 @@ int record_encode(const struct record *r, struct str *out,
 	hex_encode(r->nonce, sizeof(r->nonce), nonce);
 	json = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:o, s:o, s:I, s:s}",
-			 "dsv", 1, "kind", r->kind, r->is_capture ? "capture" : "content", content,
+			 "dsv", 1, "kind", r->kind,
+			 r->is_capture ? "capture" : "content", content,
 			 "parents", parents_json(r),
 			 "params", kvs_to_json(&r->params),
 			 "set", kvs_to_json(&r->set),

@@ -37,7 +37,8 @@ struct retention_rule {
 
 /*
  * Apply the rules to one group: members[count] are indexes of states, newest
- * first; created_ns is by index, too.  Sets bit i of kept[index] when rule i keeps the state.
+ * first; created_ns is by index, too.  Sets bit i of kept[index] when rule i
+ * keeps the state.
  *
  * *alone: the group has no value of a RETENTION_BEST rule, and is to be left
  * alone; kept is as it was.

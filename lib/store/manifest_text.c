@@ -19,7 +19,8 @@ static void put_escaped(struct str *out, const char *text)
 	size_t len;
 
 	while (*text) {
-		for (len = 0; text[len] && !is_escaped((unsigned char)text[len]);)
+		for (len = 0; text[len] &&
+		     !is_escaped((unsigned char)text[len]);)
 			len++;
 		str_add(out, text, len);
 		text += len;
