@@ -6,7 +6,7 @@
  * parameters, of which a fork changes one; 6 attributes a state; every tenth
  * in one of 50 scopes; a new content every hundred states; four branches are
  * pruned to a half.  By the library alone, as a training code would.  On
- * /dev/shm, where no sync costs anything, a state takes some 0.3 ms.
+ * /dev/shm, where no sync costs anything, a state takes a millisecond.
  */
 #include <inttypes.h>
 #include <stdio.h>
