@@ -403,13 +403,26 @@ struct dsv_tag_options {
 	 */
 	bool async;
 	bool move;	/* the files are given away */
+	/*
+	 * One of ranks processes that make one state together, each with its
+	 * own paths; message, name, parameters, ... are those of rank 0.
+	 * ranks 0: rank and ranks are those of the environment.  group: NULL:
+	 * the step of the job and a count.  Waits for the others at most
+	 * group_timeout_ms (0: 10 minutes): DSV_EPARTIAL, nothing is tagged.
+	 */
+	bool collective;
+	bool replicated;	/* all have the same files */
+	int64_t rank, ranks;
+	const char *group;
+	int64_t group_timeout_ms;
 };
 
 /*
  * Capture files and directories as a new state on the current branch.
  *
  * DSV_EREFUSED: the name is another job's state's, the parents do not hold
- * the branch head, or a path was checked out from another state.
+ * the branch head, a path was checked out from another state, or the
+ * processes of a group contradict one another.
  */
 int dsv_tag(struct dsv *d, const struct dsv_tag_options *options,
 	    char id[DSV_ID_SIZE], struct dsv_err *err);

@@ -36,6 +36,64 @@ int content_recipes(const struct manifest *files,
 	return 0;
 }
 
+void catalog_recipes_release(struct ingest_result *recipes)
+{
+	size_t i;
+
+	for (i = 0; i < recipes->recipe_count; i++)
+		free(recipes->recipes[i].chunks);
+	free(recipes->recipes);
+	recipes->recipes = NULL;
+	recipes->recipe_count = 0;
+}
+
+static int read_recipe(struct store *s, struct ingest_recipe *out,
+		       struct dsv_err *err)
+{
+	struct recipe recipe = RECIPE_INIT;
+	size_t i;
+	int ret;
+
+	ret = store_read_recipe(s, out->hash, &recipe, err);
+	if (ret == 0)
+		out->chunks = malloc((recipe.count + 1) *
+				     sizeof(*out->chunks));
+	if (ret == 0 && !out->chunks)
+		ret = dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < recipe.count; i++) {
+		if (recipe.items[i].op == RECIPE_RANGE)
+			memcpy(out->chunks[out->count++],
+			       recipe.items[i].chunk, HASH_BYTES);
+	}
+	recipe_release(&recipe);
+	return ret;
+}
+
+int catalog_recipes_read(struct store *s, const struct manifest *files,
+			 struct ingest_result *out, struct dsv_err *err)
+{
+	unsigned char (*recipes)[HASH_BYTES];
+	size_t count, i;
+	int ret;
+
+	ret = content_recipes(files, &recipes, &count, err);
+	if (ret < 0)
+		return ret;
+	out->recipe_count = 0;
+	out->recipes = calloc(count + 1, sizeof(*out->recipes));
+	if (!out->recipes)
+		ret = dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < count; i++) {
+		struct ingest_recipe *recipe = &out->recipes[i];
+
+		memcpy(recipe->hash, recipes[i], HASH_BYTES);
+		out->recipe_count++;
+		ret = read_recipe(s, recipe, err);
+	}
+	free(recipes);
+	return ret;
+}
+
 static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		     struct dsv_err *err)
 {

@@ -16,62 +16,18 @@ struct revival {
 
 static void revival_release(struct revival *r)
 {
-	size_t i;
-
-	for (i = 0; i < r->known.recipe_count; i++)
-		free(r->known.recipes[i].chunks);
-	free(r->known.recipes);
+	catalog_recipes_release(&r->known);
 	manifest_release(&r->files);
-}
-
-static int read_recipe(struct store *s, struct ingest_recipe *out,
-		       struct dsv_err *err)
-{
-	struct recipe recipe = RECIPE_INIT;
-	size_t i;
-	int ret;
-
-	ret = store_read_recipe(s, out->hash, &recipe, err);
-	if (ret == 0)
-		out->chunks = malloc((recipe.count + 1) *
-				     sizeof(*out->chunks));
-	if (ret == 0 && !out->chunks)
-		ret = dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < recipe.count; i++) {
-		if (recipe.items[i].op == RECIPE_RANGE)
-			memcpy(out->chunks[out->count++],
-			       recipe.items[i].chunk, HASH_BYTES);
-	}
-	recipe_release(&recipe);
-	return ret;
 }
 
 /* Before the lock is taken. */
 static int read_content(struct store *s, struct revival *r,
 			struct dsv_err *err)
 {
-	unsigned char (*recipes)[HASH_BYTES] = NULL;
-	size_t count = 0, i;
-	int ret;
+	int ret = store_read_manifest(s, r->manifest, &r->files, err);
 
-	ret = store_read_manifest(s, r->manifest, &r->files, err);
-	if (ret == 0)
-		ret = content_recipes(&r->files, &recipes, &count, err);
-	if (ret == 0) {
-		r->known.recipes = calloc(count + 1,
-					  sizeof(*r->known.recipes));
-		if (!r->known.recipes)
-			ret = dsv_fail_nomem(err);
-	}
-	for (i = 0; ret == 0 && i < count; i++) {
-		struct ingest_recipe *recipe = &r->known.recipes[i];
-
-		memcpy(recipe->hash, recipes[i], HASH_BYTES);
-		r->known.recipe_count++;
-		ret = read_recipe(s, recipe, err);
-	}
-	free(recipes);
-	return ret;
+	return ret < 0 ? ret : catalog_recipes_read(s, &r->files, &r->known,
+						    err);
 }
 
 /* Whether the state's first parents lead to head: nobody has used it since. */

@@ -191,50 +191,68 @@ int line_inherited(struct dsv *d, const struct line *l, struct dsv_kvs *out,
 	return ret;
 }
 
-int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
-		char id[DSV_ID_SIZE], struct dsv_err *err)
+int line_encode(struct line *l, struct catalog_state *s, struct line_text *out,
+		struct dsv_err *err)
 {
 	struct record *r = &l->record;
+	struct line_text text = { STR_INIT, STR_INIT, NULL };
 	const char *given = r->message;
-	struct str message = STR_INIT;
-	struct str text = STR_INIT;
-	char *changed = NULL;
 	int ret;
 
 	r->is_capture = s->capture;
 	memcpy(r->content, s->capture ? s->capture : s->manifest, HASH_BYTES);
 	if (given) {
-		utf8_clean(&message, given, strlen(given));
-		r->message = str_text(&message);
+		utf8_clean(&text.message, given, strlen(given));
+		r->message = str_text(&text.message);
 	}
-	ret = str_failed(&message) ? dsv_fail_nomem(err) :
-		record_encode(r, &text, s->id, err);
+	s->message = r->message;
+	ret = str_failed(&text.message) ? dsv_fail_nomem(err) :
+		record_encode(r, &text.record, s->id, err);
+	r->message = given;
 	if (ret == 0)
-		ret = record_changes(r, &changed, err);
-	if (ret == 0) {
-		s->record = text.data;
-		s->record_len = text.len;
-		s->kind = r->kind;
-		s->branch = l->branch;
-		s->parent_count = r->parent_count;
-		s->parents = (const unsigned char (*)[HASH_BYTES])r->parents;
-		s->params = &r->params;
-		s->changed = changed;
-		s->attrs = &r->attrs;
-		s->message = r->message;
-		s->author = r->author;
-		s->host = r->host;
-		s->created_ns = r->created_ns;
-		s->job_id = r->job_id;
-		s->cluster = r->cluster;
-		s->expected_head = l->has_head ? l->head : NULL;
-		ret = catalog_add_state(d->catalog, s, err);
+		ret = record_changes(r, &text.changed, err);
+	if (ret < 0) {
+		line_text_release(&text);
+		return ret;
 	}
+	s->record = text.record.data;
+	s->record_len = text.record.len;
+	s->kind = r->kind;
+	s->branch = l->branch;
+	s->parent_count = r->parent_count;
+	s->parents = (const unsigned char (*)[HASH_BYTES])r->parents;
+	s->params = &r->params;
+	s->changed = text.changed;
+	s->attrs = &r->attrs;
+	s->author = r->author;
+	s->host = r->host;
+	s->created_ns = r->created_ns;
+	s->job_id = r->job_id;
+	s->cluster = r->cluster;
+	s->expected_head = l->has_head ? l->head : NULL;
+	*out = text;
+	return 0;
+}
+
+void line_text_release(struct line_text *text)
+{
+	free(text->changed);
+	str_release(&text->message);
+	str_release(&text->record);
+}
+
+int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
+		char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct line_text text;
+	int ret;
+
+	ret = line_encode(l, s, &text, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_add_state(d->catalog, s, err);
 	if (ret == 0)
 		hash_to_hex(s->id, id);
-	r->message = given;
-	free(changed);
-	str_release(&message);
-	str_release(&text);
+	line_text_release(&text);
 	return ret;
 }

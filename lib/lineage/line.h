@@ -43,6 +43,21 @@ int line_changes(struct line *l, const struct dsv_kvs *inherited,
 int line_inherited(struct dsv *d, const struct line *l, struct dsv_kvs *out,
 		   struct dsv_err *err);
 
+/* What a struct catalog_state borrows. */
+struct line_text {
+	struct str record;
+	struct str message;	/* valid UTF-8 */
+	char *changed;
+};
+
+/*
+ * Encode the record: fills in s, whose content, files, scopes, ... are there
+ * already; its id is known then.  It borrows from l and out.
+ */
+int line_encode(struct line *l, struct catalog_state *s, struct line_text *out,
+		struct dsv_err *err);
+void line_text_release(struct line_text *text);
+
 /*
  * Encode the record and commit the state, whose content, files, scopes, ...
  * are in s already.  An enum catalog_outcome; on 0 id is the state's.

@@ -3,6 +3,7 @@
  * Where this process runs.  The only place that reads the environment of
  * Slurm and of forked jobs.
  */
+#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ void place_release(struct place *p)
 	free(p->nodes);
 	free(p->branch);
 	free(p->state);
+	free(p->step);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -82,6 +84,53 @@ static bool fill_job(struct place *p)
 	       copy(&p->nodes, get("SLURM_JOB_NODELIST"));
 }
 
+static bool get_number(const char *name, int64_t *out)
+{
+	const char *value = get(name);
+	char *end;
+
+	if (!value || *value < '0' || *value > '9')
+		return false;
+	errno = 0;
+	*out = strtoll(value, &end, 10);
+	return *end == '\0' && errno == 0;
+}
+
+/*
+ * A batch script has the numbers of the job, but is no step of it: there are
+ * no other processes to wait for.
+ */
+static void fill_rank(struct place *p)
+{
+	if (get_number("RANK", &p->rank) &&
+	    get_number("WORLD_SIZE", &p->ranks))
+		return;
+	if (get("SLURM_STEP_ID") && get_number("SLURM_PROCID", &p->rank) &&
+	    get_number("SLURM_NTASKS", &p->ranks))
+		return;
+	p->rank = p->ranks = -1;
+}
+
+/*
+ * torchrun starts its processes again within one step of a job: then each of
+ * them counts its tags anew.
+ */
+static bool fill_step(struct place *p)
+{
+	const char *step = get("SLURM_STEP_ID");
+	const char *run = get("TORCHELASTIC_RUN_ID");
+	const char *restart = get("TORCHELASTIC_RESTART_COUNT");
+
+	if (!p->job_number)
+		return true;
+	p->step = str_format("%s:%s.%s.%d%s%s%s%s",
+			     p->cluster ? p->cluster : "", p->job_number,
+			     step ? step : "batch", p->attempt,
+			     run ? "/" : "", run ? run : "",
+			     restart ? "+" : "", restart ? restart : "");
+	return p->step;
+}
+
 int place_init(struct place *p, struct dsv *d, struct dsv_err *err)
 {
 	const char *told = get("DSV_JOB_ID");
@@ -90,7 +139,8 @@ int place_init(struct place *p, struct dsv *d, struct dsv_err *err)
 
 	p->author = user_name();
 	p->host = host_name();
-	if (!p->author || !p->host || !fill_job(p))
+	fill_rank(p);
+	if (!p->author || !p->host || !fill_job(p) || !fill_step(p))
 		return dsv_fail_nomem(err);
 	if (foreign) {
 		if (get("DSV_BRANCH") || get("DSV_STATE"))

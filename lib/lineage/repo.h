@@ -26,6 +26,9 @@ struct place {
 	char *branch;		/* $DSV_BRANCH */
 	char *state;		/* $DSV_STATE */
 	int attempt;		/* 1 + $SLURM_RESTART_COUNT */
+	/* Of a group of processes: -1, NULL when that is unknown. */
+	int64_t rank, ranks;
+	char *step;		/* what no other group of processes has */
 };
 
 struct dsv {

@@ -91,11 +91,13 @@ struct taking {
 	struct piece *pieces;	/* in->lock */
 	size_t count;
 	size_t capacity;
+	struct sharing *sharing;	/* NULL: all pieces are ours */
 };
 
 /* What a stretch of the file turned out to be. */
 struct piece {
 	unsigned char hash[HASH_BYTES];
+	int64_t offset;
 	uint32_t length;
 	bool is_zero;
 };
@@ -113,5 +115,16 @@ int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
 int taking_read(const struct taking *t, void *buf, size_t len, int64_t offset,
 		struct dsv_err *err);
 int taking_changed(const struct taking *t, struct dsv_err *err);
+/* Cut, and wait for all pieces: whatever went wrong, the jobs hold t. */
+int taking_run(struct taking *t, struct dsv_err *err);
+
+/* ---- ingest_share.c ----------------------------------------------------- */
+
+/*
+ * A piece of a replica, in order: takes note of its bytes, which *data holds
+ * afterwards.  1: it is ours to take in; 0: another rank's.
+ */
+int sharing_piece(struct taking *t, int64_t offset, size_t len, void **data,
+		  struct dsv_err *err);
 
 #endif

@@ -108,7 +108,9 @@ static int read_piece(struct taking *t, struct job *job, struct piece *piece,
 static int take(struct taking *t, struct job *job, struct dsv_err *err)
 {
 	struct ingest *in = t->in;
-	struct piece piece = { .length = (uint32_t)job->len };
+	struct piece piece = {
+		.offset = job->offset, .length = (uint32_t)job->len,
+	};
 	struct writer *w = NULL;
 	int ret;
 
@@ -172,14 +174,20 @@ int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
 	int ret;
 
 	ret = store_poll(s, err);
+	if (ret == 0 && t->sharing) {
+		ret = sharing_piece(t, offset, len, &data, err);
+		if (ret == 0)
+			goto out;	/* another's */
+		ret = ret < 0 ? ret : 0;
+	}
 	if (ret == 0)
 		ret = new_piece(t, &number, err);
 	if (ret < 0)
-		goto fail;
+		goto out;
 	job = malloc(sizeof(*job));
 	if (!job) {
 		ret = dsv_fail_nomem(err);
-		goto fail;
+		goto out;
 	}
 	*job = (struct job){ t, number, offset, len, data };
 	if (!t->parallel)
@@ -189,11 +197,11 @@ int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
 		ret = pool_submit(pool, run_job, job, err);
 	if (ret < 0) {
 		free(job);
-		goto fail;
+		goto out;
 	}
 	store_tell(s);
 	return 0;
-fail:
+out:
 	store_buffer_put(s, data);
 	return ret;
 }

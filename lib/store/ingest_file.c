@@ -9,8 +9,7 @@
 #include "../format/format.h"
 #include "source.h"
 
-/* All pieces, whatever went wrong: the jobs hold t. */
-static int take_pieces(struct taking *t, struct dsv_err *err)
+int taking_run(struct taking *t, struct dsv_err *err)
 {
 	struct dsv_err job_err;
 	int ret;
@@ -26,11 +25,25 @@ static int take_pieces(struct taking *t, struct dsv_err *err)
 	return job_ret;
 }
 
+int ingest_recipe(struct ingest *in, const struct recipe *r,
+		  unsigned char hash[HASH_BYTES], struct dsv_err *err)
+{
+	struct str text = STR_INIT;
+	int ret;
+
+	ret = recipe_encode(r, &text, err);
+	if (ret == 0)
+		ret = ingest_bytes(in, text.data, text.len, hash, err);
+	if (ret == 0)
+		ret = ingest_note_recipe(in, r, hash, err);
+	str_release(&text);
+	return ret;
+}
+
 static int make_recipe(struct taking *t, unsigned char hash[HASH_BYTES],
 		       struct dsv_err *err)
 {
 	struct recipe r = RECIPE_INIT;
-	struct str text = STR_INIT;
 	size_t i;
 	int ret = 0;
 
@@ -43,12 +56,7 @@ static int make_recipe(struct taking *t, unsigned char hash[HASH_BYTES],
 		ret = recipe_add(&r, &item, err);
 	}
 	if (ret == 0)
-		ret = recipe_encode(&r, &text, err);
-	if (ret == 0)
-		ret = ingest_bytes(t->in, text.data, text.len, hash, err);
-	if (ret == 0)
-		ret = ingest_note_recipe(t->in, &r, hash, err);
-	str_release(&text);
+		ret = ingest_recipe(t->in, &r, hash, err);
 	recipe_release(&r);
 	return ret;
 }
@@ -133,7 +141,7 @@ static int take_new(struct taking *t, struct source *src,
 	posix_fadvise(t->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	ret = begin_clone(t, err);
 	if (ret == 0)
-		ret = take_pieces(t, err);
+		ret = taking_run(t, err);
 	if (ret == 0)
 		ret = source_check(src, err);
 	if (ret == 0)

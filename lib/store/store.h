@@ -100,6 +100,34 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 int ingest_bytes(struct ingest *in, const void *data, size_t len,
 		 unsigned char hash[HASH_BYTES], struct dsv_err *err);
 
+/* A stretch of a file: one chunk, or zero bytes. */
+struct ingest_piece {
+	int64_t offset;
+	uint32_t length;
+	bool is_zero;
+	unsigned char hash[HASH_BYTES];
+};
+
+/* What one of several ranks does of a file that all of them hold. */
+struct ingest_share {
+	int64_t rank, ranks;
+	int64_t number;		/* of the file; the same for all ranks */
+	int64_t size_bytes;		/* from here on it is the result */
+	unsigned char digest[16];	/* XXH3-128 of the whole file */
+	size_t count;
+	struct ingest_piece *pieces;	/* by offset; the caller's to free() */
+};
+
+/*
+ * As ingest_file(), but only about 1/ranks of the file's chunks is taken in.
+ * The shares of all ranks, put together, are its recipe.
+ */
+int ingest_share(struct ingest *in, int fd, const char *path,
+		 struct ingest_share *share, struct dsv_err *err);
+/* Take in a recipe of chunks that are stored. */
+int ingest_recipe(struct ingest *in, const struct recipe *r,
+		  unsigned char hash[HASH_BYTES], struct dsv_err *err);
+
 struct ingest_segment {
 	char name[SEGMENT_NAME_SIZE];
 	enum segment_kind kind;
