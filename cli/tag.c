@@ -6,6 +6,8 @@
 #include <string.h>
 
 static struct dsv_tag_options options;
+static int64_t rank = NOT_GIVEN, ranks = NOT_GIVEN;
+static int64_t group_timeout_ns;
 static const char *params_from;
 static const char *attrs_from;
 
@@ -37,6 +39,21 @@ static const struct opt opts[] = {
 	  .flag = &options.async },
 	{ .name = "move", .help = "the files may be taken away",
 	  .flag = &options.move },
+	{ .name = "collective", .help = "several processes make one state",
+	  .flag = &options.collective },
+	{ .name = "replicated",
+	  .help = "they hold the same files: each stores its share",
+	  .flag = &options.replicated },
+	{ .name = "rank", .value = "RANK",
+	  .help = "which of them this is, from 0", .number = &rank },
+	{ .name = "ranks", .value = "N", .help = "how many they are",
+	  .number = &ranks },
+	{ .name = "group", .value = "GROUP",
+	  .help = "which processes belong together",
+	  .string = &options.group },
+	{ .name = "group-timeout", .value = "DURATION",
+	  .help = "how long to wait for the others (10m)",
+	  .duration_ns = &group_timeout_ns },
 	{ .name = "parent", .value = "REV", .help = "its parent (repeatable)",
 	  .strings = &options.parents },
 	{ .name = "exclude", .value = "GLOB",
@@ -108,6 +125,25 @@ static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
 	return ret;
 }
 
+static int group_options(struct dsv_err *err)
+{
+	if ((rank == NOT_GIVEN) != (ranks == NOT_GIVEN))
+		return dsv_fail(err, DSV_EUSAGE, "--rank and --ranks belong "
+				"together");
+	if (ranks != NOT_GIVEN && (ranks <= 0 || rank < 0 || rank >= ranks))
+		return dsv_fail(err, DSV_EUSAGE, "rank %" PRId64 " of %" PRId64
+				" is impossible (ranks are counted from 0)",
+				rank, ranks);
+	if (ranks != NOT_GIVEN) {
+		options.rank = rank;
+		options.ranks = ranks;
+	}
+	if (group_timeout_ns > 0 && group_timeout_ns < 1000000)
+		group_timeout_ns = 1000000;
+	options.group_timeout_ms = group_timeout_ns / 1000000;
+	return 0;
+}
+
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
 	char id[DSV_ID_SIZE];
@@ -120,7 +156,9 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		return dsv_fail(err, DSV_EUSAGE, "only one of --params-from "
 				"and --attrs-from can be '-'");
 	options.paths = strings_of(argc, argv);
-	ret = read_object(params_from, &options.params_from, err);
+	ret = group_options(err);
+	if (ret == 0)
+		ret = read_object(params_from, &options.params_from, err);
 	if (ret == 0)
 		ret = read_object(attrs_from, &options.attrs_from, err);
 	if (ret == 0)

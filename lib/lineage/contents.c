@@ -46,24 +46,35 @@ static int store_file(struct contents *c, const struct tree_file *file,
 	return manifest_add(&c->manifest, &entry, err);
 }
 
+int contents_take(struct contents *c, const struct tree *tree,
+		  struct dsv_err *err)
+{
+	struct str text = STR_INIT;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < tree->count; i++)
+		ret = store_file(c, &tree->files[i], err);
+	if (ret == 0)
+		ret = manifest_encode(&c->manifest, &text, err);
+	if (ret == 0)
+		ret = ingest_bytes(c->ingest, text.data, text.len, c->hash,
+				   err);
+	str_release(&text);
+	return ret;
+}
+
 static int store(struct dsv *d, const struct tree *tree, bool stage,
 		 struct contents *out, struct dsv_err *err)
 {
 	struct contents c = { .manifest = MANIFEST_INIT };
-	struct str text = STR_INIT;
 	bool known = false;	/* the catalog may know the segments */
-	size_t i;
 	int ret;
 
 	ret = ingest_new(d->store, &c.ingest, err);
 	if (ret < 0)
 		return ret;
-	for (i = 0; ret == 0 && i < tree->count; i++)
-		ret = store_file(&c, &tree->files[i], err);
-	if (ret == 0)
-		ret = manifest_encode(&c.manifest, &text, err);
-	if (ret == 0)
-		ret = ingest_bytes(c.ingest, text.data, text.len, c.hash, err);
+	ret = contents_take(&c, tree, err);
 	if (ret == 0)
 		ret = ingest_finish(c.ingest, &c.result, err);
 	if (ret == 0) {
@@ -73,7 +84,6 @@ static int store(struct dsv *d, const struct tree *tree, bool stage,
 			ret = catalog_stage(d->catalog, c.result->segments,
 					    c.result->segment_count, err);
 	}
-	str_release(&text);
 	if (ret < 0)
 		contents_release(&c, known);
 	else

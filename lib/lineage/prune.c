@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/fs.h"
+#include "group.h"
 #include "job.h"
 #include "pruning.h"
 #include "rev.h"
@@ -123,6 +124,9 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 		ret = catalog_sweep(d->catalog, d->store,
 				    now_ns() - (grace_ns > DAY_NS ? grace_ns :
 						DAY_NS), &swept, err);
+	if (ret == 0)
+		group_sweep(d, now_ns() - (grace_ns > DAY_NS ? grace_ns :
+					   DAY_NS));
 	if (ret == 0)
 		out->freed_now_bytes += swept.bytes;
 	if (ret == 0 && left > 0)

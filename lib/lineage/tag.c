@@ -18,6 +18,7 @@
 #include "line.h"
 #include "origin.h"
 #include "rev.h"
+#include "tagging.h"
 #include "tree.h"
 
 enum { MAX_TRIES = 10 };
@@ -84,6 +85,12 @@ static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
 
 	if (o->paths.count == 0)
 		return dsv_fail(err, DSV_EUSAGE, "nothing to tag: no PATH");
+	if (!o->collective && (o->replicated || o->ranks || o->group))
+		return dsv_fail(err, DSV_EUSAGE, "--replicated, --rank, --ranks"
+				" and --group are for --collective");
+	if (o->collective && o->async)
+		return dsv_fail(err, DSV_EUSAGE, "--collective with --async is"
+				" not supported yet");
 	if (o->name)
 		ret = name_check(o->name, "state", err);
 	for (i = 0; ret == 0 && i < o->scopes.count; i++)
@@ -91,9 +98,8 @@ static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
 	return ret;
 }
 
-/* All that a state is but its content. */
-static int describe(struct dsv *d, const struct dsv_tag_options *o,
-		    struct line *out, struct dsv_err *err)
+int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
+		 struct line *out, struct dsv_err *err)
 {
 	struct dsv_kvs inherited = KVS_INIT;
 	struct line l;
@@ -181,7 +187,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 				return ret;
 		} else {
 			line_release(l);
-			ret = describe(d, o, l, err);
+			ret = tag_describe(d, o, l, err);
 			if (ret < 0)
 				break;
 		}
@@ -217,7 +223,7 @@ static int tag_captured(struct dsv *d, const struct dsv_tag_options *o,
 		if (ret != CATALOG_STALE)
 			break;
 		line_release(l);
-		ret = describe(d, o, l, err);
+		ret = tag_describe(d, o, l, err);
 		if (ret < 0)
 			break;
 	}
@@ -252,28 +258,56 @@ static void remove_sources(struct dsv *d, const struct tree *tree)
 	}
 }
 
-int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
-	    char id[DSV_ID_SIZE], struct dsv_err *err)
+static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
+		     struct group *g, char id[DSV_ID_SIZE],
+		     struct dsv_err *err)
 {
 	struct tree tree = TREE_INIT;
 	struct line l = { 0 };
 	int ret;
 
-	ret = check_options(o, err);
-	if (ret == 0)
-		ret = repo_writable(d, err);
-	if (ret == 0)
-		ret = describe(d, o, &l, err);
+	ret = tag_describe(d, o, &l, err);
 	if (ret == 0)
 		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
-	if (ret == 0)
+	if (ret < 0)
+		goto out;
+	if (o->collective)
+		ret = collective_tag(g, o, &tree, id, err);
+	else
 		ret = o->async ? tag_captured(d, o, &tree, &l, id, err) :
 			tag_tree(d, o, &tree, &l, id, err);
 	if (ret == 0 && o->move && !o->async)
 		remove_sources(d, &tree);
 	if (ret == 0)
 		move_origins(d, &l, &o->paths, id);
+out:
 	tree_release(&tree);
 	line_release(&l);
+	return ret;
+}
+
+int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
+	    char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct group g = { .lock_fd = -1 };
+	struct dsv_err why;
+	int ret;
+
+	if (!err)
+		err = &why;
+	ret = check_options(o, err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0 && o->collective)
+		ret = group_open(d, o, &g, err);
+	if (ret < 0)
+		return ret;
+	ret = tag_files(d, o, &g, id, err);
+	/* The others need not wait for a rank that has failed. */
+	if (o->collective && ret < 0)
+		group_fail(&g, err);
+	else if (o->collective)
+		group_tidy(&g);
+	group_close(&g);
 	return ret;
 }

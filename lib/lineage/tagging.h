@@ -5,6 +5,7 @@
 #ifndef DSV_LINEAGE_TAGGING_H
 #define DSV_LINEAGE_TAGGING_H
 
+#include "contents.h"
 #include "group.h"
 #include "line.h"
 #include "tree.h"
@@ -21,32 +22,22 @@ int collective_tag(struct group *g, const struct dsv_tag_options *o,
 		   const struct tree *tree, char id[DSV_ID_SIZE],
 		   struct dsv_err *err);
 
-/* What a rank keeps until the group's state is committed. */
-struct collective_part {
-	struct ingest *ingest;
-	const struct ingest_result *result;
-	struct manifest files;	/* a replica's are without recipes */
-	json_t *json;		/* what the others are told */
-};
-
-/*
- * The state of all parts, committed: an enum catalog_outcome.  *staged: the
- * catalog may know segments of the parts.
- */
-int collective_commit(struct group *g, struct collective_part *own,
+/* The state of all parts, committed: an enum catalog_outcome. */
+int collective_commit(struct group *g, const struct manifest *own,
 		      char id[DSV_ID_SIZE], struct dsv_err *err);
 
 /* ---- replica.c ---------------------------------------------------------- */
 
-/* This rank's share of the files, into part->files and part->json. */
+/*
+ * Take in this rank's share of the files: the manifest, by path, is without
+ * recipes; *json is what the others need to know.
+ */
 int replica_store(struct group *g, const struct tree *tree,
-		  struct collective_part *part, struct dsv_err *err);
+		  struct contents *c, json_t **json, struct dsv_err *err);
 /* DSV_EREFUSED: a rank has other files; names it and the path. */
-int replica_compare(struct group *g, json_t *const *parts,
-		    struct dsv_err *err);
-/* Put the shares together: the recipes in files, taken in by in. */
-int replica_assemble(struct group *g, json_t *const *parts,
-		     struct ingest *in, struct manifest *files,
-		     struct dsv_err *err);
+int replica_compare(json_t *const *parts, int64_t ranks, struct dsv_err *err);
+/* Put the shares together: the recipes of files, taken in by in. */
+int replica_assemble(json_t *const *parts, int64_t ranks, struct ingest *in,
+		     const struct manifest *files, struct dsv_err *err);
 
 #endif
