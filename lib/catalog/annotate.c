@@ -79,8 +79,8 @@ int catalog_attr_put(struct catalog *c, int64_t seq, const char *key,
 	return ret < 0 ? ret : attr_note(c, seq, id, value, author, err);
 }
 
-static int attr_remove(struct catalog *c, int64_t seq, const char *key,
-		       const char *author, struct dsv_err *err)
+int catalog_attr_remove(struct catalog *c, int64_t seq, const char *key,
+			const char *author, struct dsv_err *err)
 {
 	struct query q;
 	int64_t id;
@@ -137,7 +137,7 @@ int catalog_attr_change(struct catalog *c, int64_t seq,
 		ret = catalog_attr_put(c, seq, set->items[i].key,
 				       &set->items[i].value, author, err);
 	for (i = 0; ret == 0 && i < unset->count; i++)
-		ret = attr_remove(c, seq, unset->items[i], author, err);
+		ret = catalog_attr_remove(c, seq, unset->items[i], author, err);
 	if (ret == 0)
 		ret = attr_op(c, seq, set, unset, author, err);
 	return catalog_end(c, ret, err);
@@ -269,25 +269,33 @@ int catalog_scopes(struct catalog *c, struct dsv_scopes *out,
 	return ret;
 }
 
-static int scope_set_open(struct catalog *c, const char *name, bool open,
-			  struct dsv_err *err)
+int catalog_scope_row(struct catalog *c, const char *name, bool open,
+		      struct dsv_err *err)
 {
 	struct query q;
 	int64_t id;
 	int ret;
 
+	ret = catalog_scope_id(c, name, open, &id, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "UPDATE scope SET closed = :closed"
+		     " WHERE id = :id AND closed IS NOT :closed");
+	query_int(&q, ":id", id);
+	if (!open)
+		query_int(&q, ":closed", c->time_ns);
+	return query_run(&q, err);
+}
+
+static int scope_set_open(struct catalog *c, const char *name, bool open,
+			  struct dsv_err *err)
+{
+	int ret;
+
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = catalog_scope_id(c, name, open, &id, err);
-	if (ret == 0) {
-		q = db_query(&c->writer, "UPDATE scope SET closed = :closed"
-			     " WHERE id = :id AND closed IS NOT :closed");
-		query_int(&q, ":id", id);
-		if (!open)
-			query_int(&q, ":closed", c->time_ns);
-		ret = query_run(&q, err);
-	}
+	ret = catalog_scope_row(c, name, open, err);
 	if (ret == 0)
 		ret = journal_op(c, json_pack("{s:s, s:s}", "op", open ?
 					      "scope-open" : "scope-close",
@@ -327,18 +335,14 @@ static json_t *state_ids(struct catalog *c, const int64_t *seqs, size_t count,
 	return ids;
 }
 
-int catalog_scope_change(struct catalog *c, const char *name,
-			 const int64_t *seqs, size_t count, bool add,
-			 struct dsv_err *err)
+int catalog_scope_rows(struct catalog *c, const char *name,
+		       const int64_t *seqs, size_t count, bool add,
+		       struct dsv_err *err)
 {
-	json_t *ids = NULL;
 	int64_t id;
 	size_t i;
 	int ret;
 
-	ret = catalog_begin(c, err);
-	if (ret < 0)
-		return ret;
 	ret = catalog_scope_id(c, name, false, &id, err);
 	for (i = 0; ret == 0 && i < count; i++) {
 		struct query q = db_query(&c->writer, add ?
@@ -351,6 +355,20 @@ int catalog_scope_change(struct catalog *c, const char *name,
 		query_int(&q, ":state", seqs[i]);
 		ret = query_run(&q, err);
 	}
+	return ret;
+}
+
+int catalog_scope_change(struct catalog *c, const char *name,
+			 const int64_t *seqs, size_t count, bool add,
+			 struct dsv_err *err)
+{
+	json_t *ids = NULL;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_scope_rows(c, name, seqs, count, add, err);
 	if (ret == 0) {
 		ids = state_ids(c, seqs, count, err);
 		ret = ids ? journal_op(c, json_pack("{s:s, s:s, s:o}", "op",
@@ -360,16 +378,12 @@ int catalog_scope_change(struct catalog *c, const char *name,
 	return catalog_end(c, ret, err);
 }
 
-int catalog_pin(struct catalog *c, const int64_t *seqs, size_t count,
-		bool pinned, struct dsv_err *err)
+int catalog_pin_rows(struct catalog *c, const int64_t *seqs, size_t count,
+		     bool pinned, struct dsv_err *err)
 {
-	json_t *ids = NULL;
 	size_t i;
-	int ret;
+	int ret = 0;
 
-	ret = catalog_begin(c, err);
-	if (ret < 0)
-		return ret;
 	for (i = 0; ret == 0 && i < count; i++) {
 		struct query q = db_query(&c->writer,
 			"UPDATE state SET pinned = :pinned WHERE seq = :seq");
@@ -378,6 +392,19 @@ int catalog_pin(struct catalog *c, const int64_t *seqs, size_t count,
 		query_int(&q, ":seq", seqs[i]);
 		ret = query_run(&q, err);
 	}
+	return ret;
+}
+
+int catalog_pin(struct catalog *c, const int64_t *seqs, size_t count,
+		bool pinned, struct dsv_err *err)
+{
+	json_t *ids = NULL;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_pin_rows(c, seqs, count, pinned, err);
 	if (ret == 0) {
 		ids = state_ids(c, seqs, count, err);
 		ret = ids ? journal_op(c, json_pack("{s:s, s:o}", "op",

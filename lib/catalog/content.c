@@ -107,7 +107,7 @@ static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
 	if (ret < 0)
 		return ret;
 	if (ret == 0 || status == CHUNK_BAD)
-		return CATALOG_MISSING;
+		return c->rebuilding ? 0 : CATALOG_MISSING;
 	if (status == CHUNK_OK)
 		return 0;
 	q = db_query(&c->writer, "UPDATE chunk SET status = 0, since = NULL"
@@ -162,9 +162,11 @@ static int revive_recipe(struct catalog *c, int64_t id,
 	size_t i;
 	int ret;
 
-	if (!known)
+	if (!known && !c->rebuilding)
 		return CATALOG_MISSING;
 	ret = claim_one(c, hash, err);
+	if (ret == 0 && !known)
+		return link_recipe(c, id, hash, err);
 	if (ret == 0)
 		ret = content_claim(c, (const unsigned char (*)[HASH_BYTES])
 				    known->chunks, known->count, err);

@@ -17,6 +17,7 @@ struct catalog {
 	struct db reader;
 	struct db writer;	/* handle NULL until something is written */
 	bool writing;		/* inside of a write transaction */
+	bool rebuilding;	/* what content lacks is no obstacle */
 	struct guard *guard;	/* held while writing; NULL: none is needed */
 	int64_t seq;		/* of the transaction */
 	int64_t time_ns;	/* of the transaction */
@@ -63,6 +64,25 @@ int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
 /* *out stays untouched when there is no such row of job. */
 int catalog_load_job(struct catalog *c, int64_t id, struct dsv_job **out,
 		     struct dsv_err *err);
+/* Tell the journal how the row of a job is now. */
+int catalog_job_op(struct catalog *c, int64_t row, struct dsv_err *err);
+
+/*
+ * What operations change in the tables, without the journal and without
+ * refusing anything; a rebuild does them again.  In a write transaction.
+ */
+int catalog_state_rows(struct catalog *c, const struct catalog_state *s,
+		       int64_t manifest, struct dsv_err *err);
+int catalog_scope_row(struct catalog *c, const char *name, bool open,
+		      struct dsv_err *err);
+int catalog_scope_rows(struct catalog *c, const char *name,
+		       const int64_t *seqs, size_t count, bool add,
+		       struct dsv_err *err);
+int catalog_pin_rows(struct catalog *c, const int64_t *seqs, size_t count,
+		     bool pinned, struct dsv_err *err);
+/* DSV_ENOTFOUND: it has none. */
+int catalog_attr_remove(struct catalog *c, int64_t seq, const char *key,
+			const char *author, struct dsv_err *err);
 /* Add or replace one attribute, with its history.  In a write transaction. */
 int catalog_attr_put(struct catalog *c, int64_t seq, const char *key,
 		     const struct dsv_value *value, const char *author,

@@ -72,8 +72,7 @@ static int read_row(struct query *q, struct catalog_job *job,
 	return 0;
 }
 
-/* The row in the journal's words. */
-static int job_op(struct catalog *c, int64_t row, struct dsv_err *err)
+int catalog_job_op(struct catalog *c, int64_t row, struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"SELECT json_object('op', 'job', 'row', j.id,"
@@ -83,7 +82,8 @@ static int job_op(struct catalog *c, int64_t row, struct dsv_err *err)
 		" 'fork', lower(hex(f.id)), 'fork_state', lower(hex(s.id)),"
 		" 'request', request, 'nodes', nodes, 'exit', exit_code,"
 		" 'signal', signal, 'attempt', attempt, 'submitted', submitted,"
-		" 'started', started, 'ended', ended, 'author', j.author)"
+		" 'started', started, 'ended', ended, 'author', j.author,"
+		" 'submitter', submitter)"
 		" FROM job j LEFT JOIN state f ON f.seq = j.fork"
 		" LEFT JOIN state s ON s.seq = j.fork_state"
 		" WHERE j.id = :row");
@@ -128,7 +128,7 @@ int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 	ret = query_run(&q, err);
 	*row = sqlite3_last_insert_rowid(c->writer.handle);
 	if (ret == 0)
-		ret = job_op(c, *row, err);
+		ret = catalog_job_op(c, *row, err);
 	return catalog_end(c, ret, err);
 }
 
@@ -193,17 +193,35 @@ static int set_job_id(struct catalog *c, int64_t row, const char *job_id,
 	return query_run(&q, err);
 }
 
+/* 1: *row is the ticket's next after that. */
+static int next_task(struct catalog *c, const char *ticket, int64_t *row,
+		     struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"SELECT id FROM job WHERE ticket = :ticket AND id > :after"
+		" ORDER BY id LIMIT 1");
+
+	query_text(&q, ":ticket", ticket);
+	query_int(&q, ":after", *row);
+	return query_one_int(&q, row, err);
+}
+
 /* Each task of a sweep has a row that waits for its id. */
 static int bind_tasks(struct catalog *c, const char *ticket,
 		      const char *job_id, struct dsv_err *err)
 {
+	int64_t row = 0;
+	int ret;
 	struct query q = db_query(&c->writer,
 		"UPDATE job SET job_id = :job_id || '_' || task"
 		" WHERE ticket = :ticket AND job_id IS NULL");
 
 	query_text(&q, ":job_id", job_id);
 	query_text(&q, ":ticket", ticket);
-	return query_run(&q, err);
+	ret = query_run(&q, err);
+	while (ret == 0 && (ret = next_task(c, ticket, &row, err)) > 0)
+		ret = catalog_job_op(c, row, err);
+	return ret;
 }
 
 int catalog_job_bind(struct catalog *c, const char *ticket,
@@ -220,8 +238,8 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 		/* The job may have started before sbatch told its id. */
 		ret = job.task >= 0 ? bind_tasks(c, ticket, job_id, err) :
 			job.job_id ? 0 : set_job_id(c, job.row, job_id, err);
-		if (ret == 0)
-			ret = job_op(c, job.row, err);
+		if (ret == 0 && job.task < 0)
+			ret = catalog_job_op(c, job.row, err);
 		catalog_job_release(&job);
 	}
 	return catalog_end(c, ret, err);
@@ -327,7 +345,7 @@ int catalog_job_start(struct catalog *c, const struct catalog_job_start *start,
 		ret = query_run(&q, err);
 	}
 	if (ret == 0)
-		ret = job_op(c, row, err);
+		ret = catalog_job_op(c, row, err);
 	ret = catalog_end(c, ret, err);
 	return ret < 0 ? ret : catalog_job_get(c, start->ticket,
 					       start->job_id, out, err);
@@ -357,7 +375,7 @@ int catalog_job_update(struct catalog *c, int64_t row, const char *state,
 	query_int(&q, ":row", row);
 	ret = query_run(&q, err);
 	if (ret == 0)
-		ret = job_op(c, row, err);
+		ret = catalog_job_op(c, row, err);
 	return catalog_end(c, ret, err);
 }
 

@@ -71,8 +71,10 @@ int catalog_bind(struct catalog *c, int64_t seq,
 		ret = catalog_state_hex(c, seq, state, err);
 	if (ret == 0) {
 		hash_to_hex(content->manifest, hex);
-		ret = journal_op(c, json_pack("{s:s, s:s, s:s, s:I}", "op",
-			"bind", "state", state, "content", hex, "stored",
+		ret = journal_op(c, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}",
+			"op", "bind", "state", state, "content", hex, "files",
+			(json_int_t)content->files, "size",
+			(json_int_t)content->size_bytes, "stored",
 			(json_int_t)content->stored_bytes), err);
 	}
 	return catalog_end(c, ret, err);

@@ -213,9 +213,7 @@ static int is_protected(struct catalog *c, int64_t seq, struct dsv_err *err)
 	return query_one_int(&q, &n, err);
 }
 
-/* Only id and edges are left; the record's file goes after the commit. */
-static int forget(struct catalog *c, struct batch *b, int64_t seq,
-		  const char *hex, struct dsv_err *err)
+int prune_forget(struct catalog *c, int64_t seq, struct dsv_err *err)
 {
 	static const char *const steps[] = {
 		"DELETE FROM attr WHERE state = :seq",
@@ -239,28 +237,28 @@ static int forget(struct catalog *c, struct batch *b, int64_t seq,
 		if (ret < 0)
 			return ret;
 	}
-	memcpy(b->forgotten[b->forgotten_count++], hex, HASH_HEX_SIZE);
 	return 0;
 }
 
-static int mark_pruned(struct catalog *c, struct batch *b, int64_t seq,
-		       struct dsv_err *err)
+int prune_mark(struct catalog *c, int64_t seq, const char *rule,
+	       struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"UPDATE state SET pruned = :time, pruned_by = :rule"
 		" WHERE seq = :seq AND pruned IS NULL");
 
 	query_int(&q, ":time", c->time_ns);
-	query_text(&q, ":rule", b->prune->rule);
+	query_text(&q, ":rule", rule);
 	query_int(&q, ":seq", seq);
 	return query_run(&q, err);
 }
 
-/* With its parents, once the record that names them is gone. */
+/* With what is kept once the record that says it is gone. */
 static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 			   struct dsv_err *err)
 {
 	json_t *parents = json_array();
+	json_t *json = NULL;
 	unsigned char id[HASH_BYTES];
 	char parent[HASH_HEX_SIZE];
 	struct query q = db_query(&c->writer,
@@ -273,7 +271,19 @@ static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 		hash_to_hex(id, parent);
 		json_array_append_new(parents, json_string(parent));
 	}
-	return json_pack("{s:s, s:o}", "id", hex, "parents", parents);
+	q = db_query(&c->writer, "SELECT created, kind FROM state"
+		     " WHERE seq = :seq");
+	query_int(&q, ":seq", seq);
+	if (query_step(&q, err) > 0) {
+		json = json_pack("{s:s, s:o, s:I, s:s}", "id", hex, "parents",
+				 parents, "time",
+				 (json_int_t)query_get_int(&q, 0), "kind",
+				 query_get_text(&q, 1));
+		query_end(&q);
+	} else {
+		json_decref(parents);
+	}
+	return json;
 }
 
 /* 1: it is pruned, and its record is still there. */
@@ -328,7 +338,7 @@ static int prune_one(struct catalog *c, struct batch *b, int64_t seq,
 		return 0;
 	}
 	if (due == 1) {
-		ret = mark_pruned(c, b, seq, err);
+		ret = prune_mark(c, seq, b->prune->rule, err);
 		if (ret == 0)
 			ret = drop_manifest(c, b, key.id, err);
 		if (ret == 0)
@@ -342,8 +352,11 @@ static int prune_one(struct catalog *c, struct batch *b, int64_t seq,
 		json_string(hex);
 	if (json_array_append_new(b->states, json) < 0)
 		return dsv_fail_nomem(err);
-	if (b->prune->forget)
-		ret = forget(c, b, seq, hex, err);
+	if (b->prune->forget) {
+		/* The record's file goes after the commit. */
+		memcpy(b->forgotten[b->forgotten_count++], hex, HASH_HEX_SIZE);
+		ret = prune_forget(c, seq, err);
+	}
 	if (ret == 0)
 		out->states++;
 	return ret;

@@ -17,6 +17,7 @@ struct addition {
 	int64_t manifest;
 	int64_t params;
 	int64_t job;	/* 0: none */
+	bool job_made;
 	int64_t generation;
 };
 
@@ -132,6 +133,7 @@ static int add_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 	query_text(&q, ":author", s->author);
 	ret = query_run(&q, err);
 	a->job = sqlite3_last_insert_rowid(c->writer.handle);
+	a->job_made = true;
 	return ret;
 }
 
@@ -220,7 +222,8 @@ static int add_row(struct catalog *c, struct addition *a, struct dsv_err *err)
  * A requeued job may repeat an epoch: the name moves from a state of the same
  * job.  Borne by any other state it is refused.
  */
-static int add_name(struct catalog *c, struct addition *a, struct dsv_err *err)
+static int check_name(struct catalog *c, struct addition *a,
+		      struct dsv_err *err)
 {
 	const struct catalog_state *s = a->s;
 	int64_t job = 0;
@@ -250,6 +253,16 @@ static int add_name(struct catalog *c, struct addition *a, struct dsv_err *err)
 	if (ret > 0)
 		return dsv_fail(err, DSV_EREFUSED, "'%s' is the name of a"
 				" branch", s->name);
+	return 0;
+}
+
+static int add_name(struct catalog *c, struct addition *a, struct dsv_err *err)
+{
+	const struct catalog_state *s = a->s;
+	struct query q;
+
+	if (!s->name)
+		return 0;
 	q = db_query(&c->writer,
 		     "INSERT OR REPLACE INTO name (name, state)"
 		     " VALUES (:name, :seq)");
@@ -308,10 +321,12 @@ static int add_journal(struct catalog *c, struct addition *a,
 	for (i = 0; i < s->scopes.count; i++)
 		json_array_append_new(scopes, json_string(s->scopes.items[i]));
 	hash_to_hex(s->id, hex);
-	op = json_pack("{s:s, s:s, s:s, s:I, s:s*, s:o, s:b}", "op", "state",
-		       "id", hex, "branch", s->branch, "stored",
-		       (json_int_t)s->stored_bytes, "name", s->name,
-		       "scopes", scopes, "pin", s->pin);
+	op = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s*, s:o, s:b}",
+		       "op", "state", "id", hex, "branch", s->branch,
+		       "files", (json_int_t)s->files,
+		       "size", (json_int_t)s->size_bytes,
+		       "stored", (json_int_t)s->stored_bytes,
+		       "name", s->name, "scopes", scopes, "pin", s->pin);
 	return journal_op(c, op, err);
 }
 
@@ -332,7 +347,13 @@ static int add_attrs(struct catalog *c, struct addition *a,
 static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 {
 	struct query q;
+	int ret;
 
+	if (a->job_made) {
+		ret = catalog_job_op(c, a->job, err);
+		if (ret < 0)
+			return ret;
+	}
 	if (!a->s->fork_row)
 		return 0;
 	q = db_query(&c->writer,
@@ -341,7 +362,8 @@ static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 	query_int(&q, ":seq", c->seq);
 	query_text(&q, ":branch", a->s->branch);
 	query_int(&q, ":row", a->s->fork_row);
-	return query_run(&q, err);
+	ret = query_run(&q, err);
+	return ret < 0 ? ret : catalog_job_op(c, a->s->fork_row, err);
 }
 
 typedef int add_step(struct catalog *c, struct addition *a,
@@ -351,8 +373,8 @@ int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 		      struct dsv_err *err)
 {
 	static add_step *const steps[] = {
-		add_params, add_job, add_edges, add_row, add_name, add_scopes,
-		add_attrs, add_journal, tell_job,
+		add_params, add_job, check_name, add_edges, add_row, add_name,
+		add_scopes, add_attrs, add_journal, tell_job,
 	};
 	struct addition a = { .s = s };
 	size_t i;
@@ -373,4 +395,21 @@ int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 	c->record = s->record;
 	c->record_len = s->record_len;
 	return catalog_end(c, ret, err);
+}
+
+int catalog_state_rows(struct catalog *c, const struct catalog_state *s,
+		       int64_t manifest, struct dsv_err *err)
+{
+	static add_step *const steps[] = {
+		add_params, add_job, add_edges, add_row, add_name, add_scopes,
+		add_attrs,
+	};
+	struct addition a = { .s = s, .manifest = manifest };
+	size_t i;
+	int ret;
+
+	ret = catalog_branch_id(c, s->branch, true, &a.branch, err);
+	for (i = 0; ret == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		ret = steps[i](c, &a, err);
+	return ret;
 }
