@@ -195,6 +195,15 @@ bench:
 	$(MAKE) all
 	t/perf/bench.bash
 
+# Which lines the tests reach: build-coverage/index.html.
+coverage:
+	t/deps.sh
+	$(MAKE) B=build-coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
+		SPANK_SO= all tests
+	-DSV_BUILD=build-coverage t/check.sh $(T)
+	gcovr --object-directory build-coverage --filter lib/ --filter cli/ \
+		--print-summary --html-details build-coverage/index.html
+
 tests: $(UNIT_BIN)
 
 # t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
@@ -209,10 +218,10 @@ style:
 	shellcheck -x t/*.sh t/*.bash t/perf/*.bash .ci/run share/examples/*.sh
 
 clean:
-	rm -rf $(B) build-sanitize
+	rm -rf $(B) build-coverage build-sanitize
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all bench check check-sanitize clean demo deps fuzz install install-spank style tests \
-	uninstall
+.PHONY: all bench check check-sanitize clean coverage demo deps fuzz \
+	install install-spank style tests uninstall
 .DELETE_ON_ERROR:
