@@ -70,6 +70,7 @@ put() {
 
 tag() {
 	dsv tag "$@"
+	# shellcheck disable=SC2154	# "run" of Bats sets it
 	id=$output
 	[[ $id =~ ^[0-9a-f]{64}$ ]]
 }
