@@ -57,12 +57,17 @@ intact() {
 	# No prefix of 4 is shared by luck: ask for one of 3.
 	prefix=$(cut -c1-3 ids | head -n1)
 	dsv -4 show "$prefix"
-	sqlite3 -version >/dev/null || skip "no sqlite3"
+	# Nobody waits for two that share eight: make them.
 	prefix=$(head -n1 ids | cut -c1-8)
-	sqlite3 .dsv/catalog.db "PRAGMA ignore_check_constraints = 1;
-	    UPDATE state SET id = unhex('$prefix' || substr(hex(id), 9))
-	    WHERE seq = (SELECT max(seq) - 1 FROM state)" 2>/dev/null ||
-	    skip "sqlite3 has no unhex()"
+	python3 - "$prefix" <<-'END'
+		import sqlite3, sys
+		db = sqlite3.connect(".dsv/catalog.db")
+		seq, id = db.execute("SELECT seq, id FROM state WHERE seq ="
+		    " (SELECT max(seq) - 1 FROM state)").fetchone()
+		db.execute("UPDATE state SET id = ? WHERE seq = ?",
+		    (bytes.fromhex(sys.argv[1]) + id[4:], seq))
+		db.commit()
+	END
 	dsv -4 show "$prefix"
 	[[ $stderr == *"ambiguous"* ]]
 }
