@@ -2,11 +2,13 @@
 #include "db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/fs.h"
 #include "../base/str.h"
 
 /* Wait 1 to 20 ms, differently in each process, until wait_ms are over. */
@@ -27,6 +29,53 @@ static int on_busy(void *arg, int count)
 	return 1;
 }
 
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT;
+}
+
+/* Whether a file can be written beside the database. */
+static int probe_errno(struct db *db)
+{
+	static const char block[4096] = "dsv";
+	char *path = str_format("%s.tmp-%ld", db->path, (long)getpid());
+	int error = 0;
+	int fd;
+
+	if (!path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || write_all(fd, block, sizeof(block)) < 0 || fsync(fd) < 0)
+		error = errno;
+	if (fd >= 0) {
+		close(fd);
+		unlink(path);
+	}
+	free(path);
+	return error;
+}
+
+/*
+ * Why a call of SQLite's has failed.  That is kept for the database file
+ * only; what failed with its journal is lost to the calls that roll back, so
+ * it is tried whether the disk is full.
+ */
+static int io_errno(struct db *db)
+{
+	int error = 0, full;
+
+	if (!db->handle)
+		return EIO;
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO,
+			     &error);
+	if (!is_full(error))
+		error = sqlite3_system_errno(db->handle);
+	if (is_full(error))
+		return error;
+	full = probe_errno(db);
+	return is_full(full) ? full : error;
+}
+
 int db_fail(struct db *db, int rc, struct dsv_err *err)
 {
 	const char *what = db->handle ? sqlite3_errmsg(db->handle) :
@@ -45,8 +94,9 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 		return dsv_fail(err, DSV_ENOSPC, "write '%s': no space left",
 				db->path);
 	case SQLITE_IOERR:
-		errno = db->handle ? sqlite3_system_errno(db->handle) : EIO;
-		if (errno == ENOSPC || errno == EDQUOT)
+	case SQLITE_CANTOPEN:
+		errno = io_errno(db);
+		if (is_full(errno))
 			return dsv_fail_errno(err, "write '%s'", db->path);
 		break;
 	case SQLITE_CORRUPT:
