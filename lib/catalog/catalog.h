@@ -50,6 +50,8 @@ int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
  * is freed but by the sweep, which respects age.  A chunk that is stored
  * elsewhere already (somebody was faster) is left out and is a dead range;
  * a bad one is replaced.
+ *
+ * CATALOG_MISSING: a segment was swept before it was known: store again.
  */
 int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
 		  size_t count, struct dsv_err *err);

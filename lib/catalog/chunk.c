@@ -44,6 +44,36 @@ int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 	return 1;
 }
 
+/*
+ * The sweep goes by age, and a writer may have been stopped for long, or the
+ * clock have jumped: with the lock held, whether the segment is still there
+ * and nobody is about to remove it.  0 or CATALOG_MISSING.
+ */
+static int check_file(struct catalog *c, const char *name, struct dsv_err *err)
+{
+	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
+	char *index = str_format("%s/segments/%.2s/%s.idx", c->dir, name,
+				 name);
+	struct query q = db_query(&c->writer,
+		"SELECT 1 FROM freeing WHERE segment = :name LIMIT 1");
+	int64_t n;
+	int ret;
+
+	if (!path || !index) {
+		ret = dsv_fail_nomem(err);
+		query_end(&q);
+	} else {
+		query_text(&q, ":name", name);
+		ret = query_one_int(&q, &n, err);
+	}
+	if (ret > 0 || (ret == 0 && (access(path, F_OK) < 0 ||
+				     access(index, F_OK) < 0)))
+		ret = CATALOG_MISSING;
+	free(path);
+	free(index);
+	return ret;
+}
+
 static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 		       int64_t *id, struct dsv_err *err)
 {
@@ -134,7 +164,9 @@ static int stage_segment(struct catalog *c, struct staging *s, size_t *rows,
 	int64_t id = 0;
 	int ret;
 
-	ret = segment_row(c, segment, &id, err);
+	ret = check_file(c, segment->name, err);
+	if (ret == 0)
+		ret = segment_row(c, segment, &id, err);
 	while (ret == 0 && *rows > 0 && s->chunk < segment->count) {
 		const struct chunk *chunk = &segment->chunks[s->chunk++];
 

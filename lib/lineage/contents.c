@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MAX_TRIES = 10 };
+
 void contents_release(struct contents *c, bool keep)
 {
 	ingest_close(c->ingest, keep);
@@ -64,8 +66,9 @@ int contents_take(struct contents *c, const struct tree *tree,
 	return ret;
 }
 
-static int store(struct dsv *d, const struct tree *tree, bool stage,
-		 struct contents *out, struct dsv_err *err)
+/* CATALOG_MISSING: the sweep has taken it. */
+static int store_once(struct dsv *d, const struct tree *tree, bool stage,
+		      struct contents *out, struct dsv_err *err)
 {
 	struct contents c = { .manifest = MANIFEST_INIT };
 	bool known = false;	/* the catalog may know the segments */
@@ -84,11 +87,26 @@ static int store(struct dsv *d, const struct tree *tree, bool stage,
 			ret = catalog_stage(d->catalog, c.result->segments,
 					    c.result->segment_count, err);
 	}
-	if (ret < 0)
+	if (ret != 0)
 		contents_release(&c, known);
 	else
 		*out = c;
 	return ret;
+}
+
+static int store(struct dsv *d, const struct tree *tree, bool stage,
+		 struct contents *out, struct dsv_err *err)
+{
+	int tries;
+	int ret;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		ret = store_once(d, tree, stage, out, err);
+		if (ret != CATALOG_MISSING)
+			return ret;
+	}
+	return dsv_fail(err, DSV_ESYS, "new segments were swept %d times before"
+			" they were known: does the clock jump?", tries);
 }
 
 int contents_store(struct dsv *d, const struct tree *tree,
