@@ -99,25 +99,37 @@ int fs_read(const char *path, size_t limit_bytes, struct str *out,
 	return ret;
 }
 
-static int replace(const char *path, const void *data, size_t len, mode_t mode,
-		   bool durable, struct dsv_err *err)
+/* A new file, beside path or in dir; *tmp is the caller's. */
+static int open_new(const char *dir, const char *path, char **tmp, int *fd,
+		    struct dsv_err *err)
 {
 	unsigned char nonce[8];
 	char suffix[2 * sizeof(nonce) + 1];
-	char *tmp = NULL;
-	int fd = -1;
-	int ret;
 
 	if (!random_bytes(nonce, sizeof(nonce)))
 		return dsv_fail_errno(err, "get random bytes");
 	hex_encode(nonce, sizeof(nonce), suffix);
-	tmp = str_format("%s.tmp-%s", path, suffix);
-	if (!tmp)
+	*tmp = dir ? str_format("%s/%s.tmp-%s", dir, fs_basename(path), suffix)
+		   : str_format("%s.tmp-%s", path, suffix);
+	if (!*tmp)
 		return dsv_fail_nomem(err);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		ret = dsv_fail_errno(err, "create '%s'", tmp);
-		goto out;
+	*fd = open(*tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (*fd >= 0)
+		return 0;
+	return dsv_fail_errno(err, "create '%s'", *tmp);
+}
+
+static int replace(const char *tmp_dir, const char *path, const void *data,
+		   size_t len, mode_t mode, bool durable, struct dsv_err *err)
+{
+	char *tmp = NULL;
+	int fd = -1;
+	int ret;
+
+	ret = open_new(tmp_dir, path, &tmp, &fd, err);
+	if (ret < 0) {
+		free(tmp);
+		return ret;
 	}
 	if ((mode && fchmod(fd, mode) < 0) || write_all(fd, data, len) < 0 ||
 	    (durable && fsync(fd) < 0)) {
@@ -145,13 +157,19 @@ out:
 int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 	       struct dsv_err *err)
 {
-	return replace(path, data, len, mode, true, err);
+	return replace(NULL, path, data, len, mode, true, err);
+}
+
+int fs_replace_from(const char *tmp_dir, const char *path, const void *data,
+		    size_t len, mode_t mode, struct dsv_err *err)
+{
+	return replace(tmp_dir, path, data, len, mode, true, err);
 }
 
 int fs_replace_soon(const char *path, const void *data, size_t len,
 		    mode_t mode, struct dsv_err *err)
 {
-	return replace(path, data, len, mode, false, err);
+	return replace(NULL, path, data, len, mode, false, err);
 }
 
 int fs_sync_dir(const char *dir, struct dsv_err *err)

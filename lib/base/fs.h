@@ -32,6 +32,12 @@ int fs_read(const char *path, size_t limit_bytes, struct str *out,
  */
 int fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 	       struct dsv_err *err);
+/*
+ * The same, with the temporary file in tmp_dir, of the same file system, where
+ * what a crash leaves is swept.
+ */
+int fs_replace_from(const char *tmp_dir, const char *path, const void *data,
+		    size_t len, mode_t mode, struct dsv_err *err);
 
 /* The same, but not durable: a crash may undo it, or leave the file empty. */
 int fs_replace_soon(const char *path, const void *data, size_t len,

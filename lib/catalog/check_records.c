@@ -122,19 +122,22 @@ static int rewrite(struct check *k, const char *path, const struct state *s,
 		   bool *done, struct dsv_err *err)
 {
 	struct str record = STR_INIT;
+	char *tmp = str_format("%s/tmp", k->c->dir);
 	int ret;
 
 	*done = false;
-	ret = in_outbox(k, s, &record, err);
+	ret = !tmp ? dsv_fail_nomem(err) : in_outbox(k, s, &record, err);
 	if (ret > 0) {
 		ret = access(path, F_OK) == 0 ? check_quarantine(k, path, err)
 			: 0;
 		if (ret == 0)
-			ret = fs_replace(path, record.data, record.len,
-					 k->c->options.file_mode, err);
+			ret = fs_replace_from(tmp, path, record.data,
+					      record.len,
+					      k->c->options.file_mode, err);
 		*done = ret == 0;
 	}
 	str_release(&record);
+	free(tmp);
 	return ret;
 }
 
@@ -356,11 +359,21 @@ static int published(struct check *k, int64_t *last, struct dsv_err *err)
 	return ret < 0 ? ret : 0;
 }
 
-/* Or is somebody writing it just now? */
+/*
+ * A line that is torn is written again while the outbox has it, or somebody
+ * is writing it just now.
+ */
 static int check_tail(struct check *k, FILE *file, struct dsv_err *err)
 {
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT 1 FROM outbox LIMIT 1");
 	struct stat before, after;
+	int64_t n;
+	int ret;
 
+	ret = query_one_int(&q, &n, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
 	if (fstat(fileno(file), &before) < 0)
 		return dsv_fail_errno(err, "stat the journal");
 	usleep(100000);

@@ -198,7 +198,7 @@ static void sweep_files(struct catalog *c, int64_t before_ns,
 		const char *dir, *part;
 	} places[] = {
 		{ "tmp", "" }, { ".", "guard.own." }, { ".", "guard.break." },
-		{ ".", ".tmp-" },
+		{ ".", ".tmp-" }, { "heads", ".tmp-" },
 	};
 	size_t i;
 

@@ -33,28 +33,49 @@ void catalog_read_end(struct catalog *c)
 		db_exec(&c->reader, "COMMIT", NULL);
 }
 
-/* Write states/ab/<id> unless it is there. */
+/* states/ab, which a crash must not take with what is in it. */
+static int make_record_dir(struct catalog *c, const char *dir,
+			   struct dsv_err *err)
+{
+	int ret = fs_make_dirs(dir, c->options.dir_mode, err);
+
+	return ret < 0 ? ret : fs_sync_parent(dir, err);
+}
+
+static int sync_record(const char *dir, struct dsv_err *err)
+{
+	int ret = fs_sync_dir(dir, err);
+
+	return ret < 0 ? ret : fs_sync_parent(dir, err);
+}
+
+/*
+ * Write states/ab/<id>.  One that is there may be so in memory only, when
+ * whoever wrote it was killed before it could sync the directory.
+ */
 static int publish_record(struct catalog *c, const unsigned char *id,
 			  const void *record, size_t len, struct dsv_err *err)
 {
 	char hex[HASH_HEX_SIZE];
-	char *path = NULL;
-	char *dir = NULL;
+	char *dir, *path, *tmp;
 	int ret = 0;
 
 	hash_to_hex(id, hex);
 	dir = str_format("%s/states/%.2s", c->dir, hex);
 	path = str_format("%s/states/%.2s/%s", c->dir, hex, hex);
-	if (!dir || !path)
+	tmp = str_format("%s/tmp", c->dir);
+	if (!dir || !path || !tmp)
 		ret = dsv_fail_nomem(err);
-	if (ret == 0 && access(path, F_OK) != 0) {
-		ret = fs_make_dirs(dir, c->options.dir_mode, err);
-		if (ret == 0)
-			ret = fs_replace(path, record, len,
-					 c->options.file_mode, err);
-	}
+	else if (access(dir, F_OK) != 0)
+		ret = make_record_dir(c, dir, err);
+	if (ret == 0 && access(path, F_OK) == 0)
+		ret = sync_record(dir, err);
+	else if (ret == 0)
+		ret = fs_replace_from(tmp, path, record, len,
+				      c->options.file_mode, err);
 	free(dir);
 	free(path);
+	free(tmp);
 	return ret;
 }
 

@@ -268,7 +268,7 @@ static int write_entry(struct dsv *d, const struct capture *c,
 	ret = path && dir && text ? fs_make_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
-		ret = fs_replace(path, text, strlen(text), d->file_mode, err);
+		ret = repo_replace(d, path, text, err);
 	json_decref(json);
 	free(text);
 	free(dir);

@@ -91,8 +91,8 @@ int dsv_switch(struct dsv *d, const char *name, bool create,
 		return ret;
 	text = str_format("%s\n", name);
 	path = head_path(d);
-	ret = text && path ? fs_replace(path, text, strlen(text), d->file_mode,
-					err) : dsv_fail_nomem(err);
+	ret = text && path ? repo_replace(d, path, text, err) :
+		dsv_fail_nomem(err);
 	free(text);
 	free(path);
 	return ret;

@@ -49,6 +49,18 @@ char *repo_path(const struct dsv *d, const char *fmt, ...)
 	return str_take(&path);
 }
 
+int repo_replace(const struct dsv *d, const char *path, const char *text,
+		 struct dsv_err *err)
+{
+	char *tmp = repo_path(d, "tmp");
+	int ret = tmp ? fs_replace_from(tmp, path, text, strlen(text),
+					d->file_mode, err) :
+		dsv_fail_nomem(err);
+
+	free(tmp);
+	return ret;
+}
+
 const char *dsv_path(const struct dsv *d)
 {
 	return d->path;

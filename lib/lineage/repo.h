@@ -48,6 +48,9 @@ void repo_warn(struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* "<.dsv>/<format...>", the caller's to free(); NULL: out of memory. */
+/* fs_replace_from() of a file in the repository, with its modes. */
+int repo_replace(const struct dsv *d, const char *path, const char *text,
+		 struct dsv_err *err);
 char *repo_path(const struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
