@@ -204,7 +204,15 @@ coverage:
 	gcovr --object-directory build-coverage --filter lib/ --filter cli/ \
 		--print-summary --html-details build-coverage/index.html
 
-tests: $(UNIT_BIN)
+tests: $(UNIT_BIN) $(B)/fault.so
+
+# To be preloaded by tests: kills, faults, lost writes.
+$(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(filter-out -fsanitize=% -D_FILE_OFFSET_BITS=64 --coverage, \
+		$(ALL_CFLAGS)) -D_LARGEFILE64_SOURCE -shared -o $@ \
+		$(filter %.c,$^) -ldl
 
 # t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
 fuzz: $(FUZZ_BIN)

@@ -135,6 +135,17 @@ static int add_segments(struct gathering *x, int64_t rank, struct dsv_err *err)
 	return ret;
 }
 
+static int stage(struct gathering *x, const struct ingest_segment *segments,
+		 size_t count, struct dsv_err *err)
+{
+	int ret = catalog_stage(x->g->d->catalog, segments, count, err);
+
+	if (ret != CATALOG_MISSING)
+		return ret;
+	return dsv_fail(err, DSV_ESYS, "segments of the group were swept before"
+			" it was whole: tag again");
+}
+
 static int stage_segments(struct gathering *x, struct dsv_err *err)
 {
 	size_t n = 0;
@@ -154,8 +165,7 @@ static int stage_segments(struct gathering *x, struct dsv_err *err)
 		return ret;
 	x->g->staged = true;
 	x->all.segment_count = x->index_count;
-	return catalog_stage(x->g->d->catalog, x->all.segments,
-			     x->all.segment_count, err);
+	return stage(x, x->all.segments, x->all.segment_count, err);
 }
 
 /* What we have added ourselves: the manifest, recipes of replicas. */
@@ -168,8 +178,7 @@ static int stage_own(struct gathering *x, struct dsv_err *err)
 
 	ret = ingest_finish(x->ingest, &own, err);
 	if (ret == 0)
-		ret = catalog_stage(x->g->d->catalog, own->segments,
-				    own->segment_count, err);
+		ret = stage(x, own->segments, own->segment_count, err);
 	if (ret < 0 || own->segment_count == 0)
 		return ret;
 	segments = realloc(x->all.segments,

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Kill dsv, or let a call of it fail, at each place where it changes files.
+
+usage: run.py [--all | --places N] [--op NAME]... [--mode MODE]... [--dir DIR]
+
+Each run is in a copy of a prepared repository.  Afterwards nothing that was
+committed may be missing, fsck --data must be clean (or be so after --repair),
+the command must work when it is run again, and once leftovers are old a prune
+must take them all.  With --places N only N places of each operation and mode
+are tried, the same ones for the same --seed.  The last line says how many.
+
+Modes: kill; tear (half of a write, then killed); lose (the power goes: what
+was not synced is lost); half (half of that is lost, at random); short (half
+of a write is done); EIO ENOSPC EDQUOT EINTR (the call fails once); full (each
+call from there on fails with ENOSPC).
+"""
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from operations import OPERATIONS, Base, Broken
+
+MODES = ["kill", "tear", "lose", "half", "short", "EIO", "ENOSPC", "EDQUOT",
+         "EINTR", "full"]
+# What a command may end with when a call of it has failed; success, too,
+# where the call is one that the command can do without.
+CODES = {"short": {0}, "EINTR": {0, 5, 130}, "EIO": {0, 5}, "ENOSPC": {0, 15},
+         "EDQUOT": {0, 15}, "full": {0, 15}}
+DAYS = 3 * 86400
+
+
+def fault_environment(base, where, mode, k, log=None):
+    env = {"LD_PRELOAD": base.fault, "DSV_FAULT_ROOT": where + "/work"}
+    if log:
+        env["DSV_FAULT_LOG"] = log
+    action = {"lose": "kill", "half": "kill", "full": "ENOSPC"}.get(mode, mode)
+    env["DSV_FAULT_DO"] = action
+    if k:
+        env["DSV_FAULT_AT"] = str(k)
+    if mode == "full":
+        env["DSV_FAULT_STICKY"] = "1"
+    if mode in ("lose", "half") and not log:
+        shadow = where + "/shadow"
+        os.mkdir(shadow)
+        env["DSV_FAULT_SHADOW"] = shadow
+        env["DSV_FAULT_LOSE"] = "all" if mode == "lose" else str(k or 1)
+    return env
+
+
+def copy(base, op):
+    where = tempfile.mkdtemp(prefix="run-", dir=base.top)
+    source = f"{base.top}/{op.name}"
+    subprocess.run(["cp", "-a", source + "/work", where], check=True)
+    return where
+
+
+def places(base, op, mode):
+    """How many calls of the operation count, and what they are."""
+    where = copy(base, op)
+    log = where + "/log"
+    r = op.run(base, where, fault_environment(base, where, mode, 0, log))
+    if r.returncode != 0:
+        raise Broken(f"{op.name} by itself: {r.returncode} {r.stderr}")
+    lines = open(log).read().splitlines() if os.path.exists(log) else []
+    shutil.rmtree(where)
+    return [line.split(" ", 2)[1:] for line in lines]
+
+
+def check_end(op, mode, call, r):
+    """Exit code and message of the interrupted command."""
+    if mode in ("kill", "tear", "lose", "half"):
+        if r.returncode not in (-9, 0):
+            raise Broken(f"ended with {r.returncode}: {r.stderr}")
+        return
+    codes = set(CODES[mode])
+    if mode in ("ENOSPC", "EDQUOT") and call[0] in ("fsync", "open") and \
+            "/.dsv" in call[1]:
+        # SQLite does not tell why, and the disk is not full a moment later.
+        codes.add(5)
+    if r.returncode not in codes:
+        raise Broken(f"ended with {r.returncode}: {r.stderr}")
+    if r.returncode != 0:
+        lines = r.stderr.splitlines()
+        if len(lines) != 1 or not lines[0].startswith("dsv "):
+            raise Broken(f"message: {r.stderr!r}")
+
+
+def check_fsck(base, where, stats):
+    r = base.dsv(where, "fsck", "--data", "--json", check=False)
+    if r.returncode == 0:
+        return
+    if r.returncode != 13:
+        raise Broken(f"fsck: {r.returncode} {r.stderr}")
+    kinds = sorted({p["kind"] for p in json.loads(r.stdout)["problems"]})
+    stats["repaired: " + " ".join(kinds)] += 1
+    r = base.dsv(where, "fsck", "--data", "--repair", check=False)
+    r2 = base.dsv(where, "fsck", "--data", check=False)
+    if r2.returncode != 0:
+        raise Broken(f"not repaired: {r.stdout}{r.stderr}{r2.stdout}")
+
+
+def make_old(where):
+    """As if all of it had happened days ago."""
+    repo = where + "/work/.dsv"
+    old = time.time() - DAYS
+    for dirpath, dirs, files in os.walk(where + "/work"):
+        if not dirpath.startswith(repo):
+            continue
+        for name in files + dirs:
+            os.utime(os.path.join(dirpath, name), (old, old),
+                     follow_symlinks=False)
+    db = sqlite3.connect(repo + "/catalog.db")
+    db.execute("UPDATE segment SET staged = staged - ?", (DAYS * 10**9,))
+    db.commit()
+    db.close()
+
+
+def leftovers(where):
+    repo = where + "/work/.dsv"
+    db = sqlite3.connect(repo + "/catalog.db")
+    known = {name for (name,) in db.execute("SELECT name FROM segment")}
+    for (name,) in db.execute("SELECT segment FROM freeing"):
+        yield f"freeing {name}"
+    for (n,) in db.execute("SELECT count(*) FROM outbox"):
+        if n > 1:
+            yield f"{n} rows in outbox"
+    for (name,) in db.execute("SELECT name FROM segment"
+                              " WHERE staged IS NOT NULL"):
+        yield f"staged {name}"
+    pending = {bytes(c).hex() for (c,) in db.execute(
+        "SELECT capture FROM state WHERE status = 1 AND pruned IS NULL")}
+    db.close()
+    for dirpath, dirs, files in os.walk(where + "/work"):
+        for name in files + dirs:
+            path = os.path.join(dirpath, name)[len(where) + 6:]
+            part = path.split("/")
+            if ".tmp" in name or name.startswith("guard"):
+                yield path
+            if path.startswith(".dsv/tmp/") and not name.startswith("statcache"):
+                yield path
+            if path.startswith(".dsv/segments/") and len(part) == 4 and \
+                    name.split(".")[0] not in known:
+                yield path
+            if path.startswith(".dsv/queue/") and len(part) == 4 and \
+                    name != "lock" and not any(
+                        p.startswith(name.split(".")[0]) for p in pending):
+                yield path
+
+
+def check_sweep(base, where):
+    make_old(where)
+    junk = where + "/junk"
+    with open(junk, "w") as f:
+        f.write("junk")
+    base.dsv(where, "tag", "-b", "junk", junk)
+    base.dsv(where, "prune", "--expire=now", "junk")
+    left = list(leftovers(where))
+    if left:
+        raise Broken("left behind: " + ", ".join(left[:5]))
+
+
+def one(base, op, mode, k, call, stats):
+    where = copy(base, op)
+    try:
+        r = op.run(base, where, fault_environment(base, where, mode, k))
+        check_end(op, mode, call, r)
+        stats["success" if r.returncode == 0 else
+              "killed" if r.returncode == -9 else "failed"] += 1
+        op.after_fault(base, where, r)
+        if op.has_repository(where):
+            check_fsck(base, where, stats)
+            op.check(base, where, r)
+        op.repeat(base, where, r)
+        check_fsck(base, where, stats)
+        check_sweep(base, where)
+        check_fsck(base, where, stats)
+        op.check(base, where, None)
+    except Broken as e:
+        return str(e)
+    finally:
+        if not base.keep:
+            shutil.rmtree(where, ignore_errors=True)
+    return None
+
+
+def choose(calls, n, rng):
+    """n places: where the kind of call changes first, then any."""
+    change = [i for i in range(len(calls)) if i == 0 or
+              calls[i][0] != calls[i - 1][0] or
+              os.path.dirname(calls[i][1]) != os.path.dirname(calls[i - 1][1])]
+    if len(change) > n:
+        return [i + 1 for i in sorted(rng.sample(change, n))]
+    rest = [i for i in range(len(calls)) if i not in set(change)]
+    change += rng.sample(rest, min(n - len(change), len(rest)))
+    return [i + 1 for i in sorted(change)]
+
+
+def plan(base, args):
+    rng = random.Random(args.seed)
+    work = []
+    for op in OPERATIONS:
+        if args.op and op.name not in args.op:
+            continue
+        op.prepare(base)
+        for mode in args.mode or MODES:
+            calls = places(base, op, mode)
+            ks = args.at or (range(1, len(calls) + 1) if args.all else
+                             choose(calls, args.places, rng))
+            work += [(op, mode, k, calls[k - 1]) for k in ks]
+            # The power goes right after success was told.
+            if mode in ("lose", "half") and not args.at:
+                work.append((op, mode, 0, ["end", ""]))
+    return work
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--all", action="store_true")
+    p.add_argument("--places", type=int, default=3)
+    p.add_argument("--op", action="append")
+    p.add_argument("--mode", action="append")
+    p.add_argument("--at", action="append", type=int)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--dir", default="/dev/shm")
+    p.add_argument("--config", action="append", default=[])
+    p.add_argument("--keep", action="store_true")
+    p.add_argument("--program")
+    args = p.parse_args()
+    top = tempfile.mkdtemp(prefix="dsv-fault-", dir=args.dir)
+    failures = 0
+    start = time.time()
+    stats = collections.Counter()
+    try:
+        base = Base(top, args.program, args.config, args.keep)
+        work = plan(base, args)
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            jobs = [pool.submit(one, base, *w, stats) for w in work]
+            for w, job in zip(work, jobs):
+                why = job.result()
+                if why is None:
+                    continue
+                failures += 1
+                print(f"{w[0].name} {w[1]} {w[2]} ({' '.join(w[3])}): {why}",
+                      flush=True)
+    finally:
+        if not args.keep:
+            shutil.rmtree(top, ignore_errors=True)
+    for what, n in sorted(stats.items()):
+        print(f"  {what}: {n}")
+    print(f"{len(work)} kills and faults, {failures} not survived,"
+          f" {time.time() - start:.0f} s")
+    return 1 if failures or not work else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
