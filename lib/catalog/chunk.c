@@ -45,33 +45,31 @@ int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 }
 
 /*
- * The sweep goes by age, and a writer may have been stopped for long, or the
- * clock have jumped: with the lock held, whether the segment is still there
- * and nobody is about to remove it.  0 or CATALOG_MISSING.
+ * Whether the files of a segment are there: with the lock held, which a sweep
+ * holds, too.  It goes by age, and a writer may have been stopped for long,
+ * or the clock have jumped.  What is being freed is as good as gone.
  */
-static int check_file(struct catalog *c, const char *name, struct dsv_err *err)
+static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
 {
 	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
 	char *index = str_format("%s/segments/%.2s/%s.idx", c->dir, name,
 				 name);
-	struct query q = db_query(&c->writer,
-		"SELECT 1 FROM freeing WHERE segment = :name LIMIT 1");
 	int64_t n;
+	struct query q;
 	int ret;
 
-	if (!path || !index) {
+	if (!path || !index)
 		ret = dsv_fail_nomem(err);
-		query_end(&q);
-	} else {
-		query_text(&q, ":name", name);
-		ret = query_one_int(&q, &n, err);
-	}
-	if (ret > 0 || (ret == 0 && (access(path, F_OK) < 0 ||
-				     access(index, F_OK) < 0)))
-		ret = CATALOG_MISSING;
+	else
+		ret = access(path, F_OK) == 0 && access(index, F_OK) == 0;
 	free(path);
 	free(index);
-	return ret;
+	if (ret <= 0)
+		return ret;
+	q = db_query(&c->writer, "SELECT 1 FROM freeing WHERE segment = :name");
+	query_text(&q, ":name", name);
+	ret = query_one_int(&q, &n, err);
+	return ret < 0 ? ret : !ret;
 }
 
 static int segment_row(struct catalog *c, const struct ingest_segment *segment,
@@ -164,8 +162,10 @@ static int stage_segment(struct catalog *c, struct staging *s, size_t *rows,
 	int64_t id = 0;
 	int ret;
 
-	ret = check_file(c, segment->name, err);
+	ret = is_there(c, segment->name, err);
 	if (ret == 0)
+		ret = CATALOG_MISSING;
+	else if (ret > 0)
 		ret = segment_row(c, segment, &id, err);
 	while (ret == 0 && *rows > 0 && s->chunk < segment->count) {
 		const struct chunk *chunk = &segment->chunks[s->chunk++];
@@ -219,33 +219,6 @@ bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
 	return rows > COMMIT_AT_MOST;
 }
 
-/*
- * Whether the files of a segment that has no row are there: with the lock
- * held, which a sweep holds, too.  What is being freed is as good as gone.
- */
-static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
-{
-	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
-	char *index = str_format("%s/segments/%.2s/%s.idx", c->dir, name,
-				 name);
-	int64_t n;
-	struct query q;
-	int ret;
-
-	if (!path || !index)
-		ret = dsv_fail_nomem(err);
-	else
-		ret = access(path, F_OK) == 0 && access(index, F_OK) == 0;
-	free(path);
-	free(index);
-	if (ret <= 0)
-		return ret;
-	q = db_query(&c->writer, "SELECT 1 FROM freeing WHERE segment = :name");
-	query_text(&q, ":name", name);
-	ret = query_one_int(&q, &n, err);
-	return ret < 0 ? ret : !ret;
-}
-
 /* 1: done; 0: there is no row. */
 static int settle_row(struct catalog *c, const char *name, struct dsv_err *err)
 {
@@ -270,11 +243,9 @@ int content_settle(struct catalog *c, const struct ingest_segment *segment,
 	ret = settle_row(c, segment->name, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	ret = is_there(c, segment->name, err);
-	if (ret <= 0)
-		return ret < 0 ? ret : (int)CATALOG_MISSING;
 	ret = stage_segment(c, &s, &rows, err);
-	if (ret == 0)
-		ret = settle_row(c, segment->name, err);
+	if (ret != 0)
+		return ret;
+	ret = settle_row(c, segment->name, err);
 	return ret < 0 ? ret : 0;
 }
