@@ -90,6 +90,8 @@ struct dsv_strings strings_of(int argc, char **argv);
 
 /* ---- main.c ------------------------------------------------------------ */
 
+/* What the command line says of the repository. */
+void cli_options(struct dsv_options *out);
 int cli_open(struct dsv **out, struct dsv_err *err);
 /* Of the table, or NULL. */
 const struct cmd *cli_find(const char *name);

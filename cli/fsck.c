@@ -7,6 +7,7 @@
 
 static struct dsv_fsck_options options;
 static const char *data;
+static bool rebuild;
 
 static const struct opt opts[] = {
 	{ .name = "data", .value = "PERCENT",
@@ -14,6 +15,9 @@ static const struct opt opts[] = {
 	  .string = &data, .implied = "100" },
 	{ .name = "repair", .help = "put right what can be",
 	  .flag = &options.repair },
+	{ .name = "rebuild",
+	  .help = "make the catalog anew; the old one is moved aside",
+	  .flag = &rebuild },
 	{ 0 },
 };
 
@@ -91,18 +95,29 @@ static void print_problem(const struct dsv_problem *p)
 	puts(p->repaired ? ", repaired" : "");
 }
 
-static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+/* Before it can be opened; what is told here is told again if it stays. */
+static int make_anew(struct dsv_err *err)
+{
+	struct dsv_fsck_report report = { 0 };
+	struct dsv_options o;
+	size_t i;
+	int ret;
+
+	cli_options(&o);
+	ret = dsv_rebuild(&o, &report, err);
+	for (i = 0; ret == 0 && !cli.json && i < report.count; i++)
+		print_problem(&report.items[i]);
+	dsv_fsck_report_free(&report);
+	return ret;
+}
+
+static int check(struct dsv *d, struct dsv_err *err)
 {
 	struct dsv_fsck_report report = { 0 };
 	char size[DSV_TIME_SIZE];
-	int printed = 0, ret = cli_operands(argc, 0, 0, err);
+	int printed = 0, ret;
 	size_t i;
 
-	(void)argv;
-	if (ret == 0)
-		ret = parse_data(err);
-	if (ret < 0)
-		return ret;
 	ret = dsv_fsck(d, &options, &report, err);
 	if (ret < 0 && ret != DSV_ECORRUPT)
 		return ret;
@@ -124,11 +139,28 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	return ret < 0 ? ret : printed;
 }
 
+static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
+{
+	int ret = cli_operands(argc, 0, 0, err);
+
+	(void)argv;
+	if (ret == 0)
+		ret = parse_data(err);
+	if (ret == 0 && rebuild)
+		ret = make_anew(err);
+	if (ret == 0)
+		ret = cli_open(&d, err);
+	if (ret == 0)
+		ret = check(d, err);
+	dsv_close(d);
+	return ret;
+}
+
 const struct cmd cmd_fsck = {
 	.name = "fsck",
 	.summary = "check the repository",
 	.synopsis = "[OPTION...]",
 	.opts = opts,
-	.flags = CMD_REPO | CMD_JSON,
+	.flags = CMD_JSON,
 	.run = run,
 };

@@ -118,9 +118,9 @@ int cli_not_negative(int64_t number, const char *option, struct dsv_err *err)
 			number);
 }
 
-int cli_open(struct dsv **out, struct dsv_err *err)
+void cli_options(struct dsv_options *out)
 {
-	struct dsv_options options = {
+	*out = (struct dsv_options){
 		.repo = cli.repo,
 		.branch = cli.branch,
 		.lock_wait_ms = -1,
@@ -130,7 +130,14 @@ int cli_open(struct dsv **out, struct dsv_err *err)
 	};
 
 	if (cli.lock_wait_ns >= 0)
-		options.lock_wait_ms = (cli.lock_wait_ns + 999999) / 1000000;
+		out->lock_wait_ms = (cli.lock_wait_ns + 999999) / 1000000;
+}
+
+int cli_open(struct dsv **out, struct dsv_err *err)
+{
+	struct dsv_options options;
+
+	cli_options(&options);
 	return dsv_open(&options, out, err);
 }
 

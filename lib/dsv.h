@@ -820,6 +820,13 @@ struct dsv_fsck_report {
 /* DSV_ECORRUPT: problems were found; *out is filled all the same. */
 int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
 	     struct dsv_fsck_report *out, struct dsv_err *err);
+/*
+ * Make the catalog anew from records, journal and segments; also when it is
+ * missing or garbage, and dsv_open() fails.  The old one is moved aside.
+ * *out tells what could not be used; dsv_fsck() tells what is missing.
+ */
+int dsv_rebuild(const struct dsv_options *options,
+		struct dsv_fsck_report *out, struct dsv_err *err);
 void dsv_fsck_report_free(struct dsv_fsck_report *report);
 
 struct dsv_status {

@@ -14,6 +14,7 @@
 
 #include "../base/fs.h"
 #include "prune.h"
+#include "rebuild.h"
 
 /* The database's version, or < 0. */
 static int read_version(struct db *db, struct dsv_err *err)
@@ -211,4 +212,35 @@ const char *catalog_describe(struct catalog *c)
 	query_end(&q);
 	return rollback ? "rollback, SQLite " SQLITE_VERSION :
 		"not a rollback journal, SQLite " SQLITE_VERSION;
+}
+
+int catalog_open_new(const struct catalog_options *options, const char *path,
+		     struct catalog **out, struct dsv_err *err)
+{
+	struct catalog *c;
+	int ret;
+
+	ret = new_catalog(options, &c, err);
+	if (ret < 0)
+		return ret;
+	free(c->path);
+	c->path = strdup(path);
+	ret = c->path ? make_file(c, err) : dsv_fail_nomem(err);
+	if (ret == 0)
+		ret = db_open(&c->writer, c->path, true,
+			      options->lock_wait_ms, err);
+	if (ret == 0)
+		ret = migrate(&c->writer, err);
+	/* It is fsynced as a whole before it gets its name. */
+	if (ret == 0)
+		ret = db_exec(&c->writer, "PRAGMA synchronous = OFF;"
+			      "PRAGMA journal_mode = MEMORY;"
+			      "BEGIN IMMEDIATE", err);
+	if (ret < 0) {
+		catalog_close(c);
+		return ret;
+	}
+	c->writing = c->rebuilding = true;
+	*out = c;
+	return 0;
 }

@@ -51,6 +51,11 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err);
  */
 int journal_op(struct catalog *c, json_t *op, struct dsv_err *err);
 
+/* What journal_op() was given becomes the line of c->seq, in the outbox. */
+struct str;
+int catalog_write_outbox(struct catalog *c, struct str *line,
+			 struct dsv_err *err);
+
 /* The id of a row, made when missing.  In a write transaction. */
 int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
 		struct dsv_err *err);

@@ -183,8 +183,8 @@ int journal_op(struct catalog *c, json_t *op, struct dsv_err *err)
 }
 
 /* The journal's line and the row of the outbox. */
-static int write_outbox(struct catalog *c, struct str *line,
-			struct dsv_err *err)
+int catalog_write_outbox(struct catalog *c, struct str *line,
+			 struct dsv_err *err)
 {
 	json_t *entry;
 	char *text = NULL;
@@ -225,7 +225,7 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	struct str line = STR_INIT;
 
 	if (ret == 0 && c->ops)
-		ret = write_outbox(c, &line, err);
+		ret = catalog_write_outbox(c, &line, err);
 	if (ret == 0)
 		ret = db_exec(&c->writer, "COMMIT", err);
 	if (ret != 0)

@@ -75,8 +75,8 @@ static char *problem_text(const struct check_problem *p)
 			  p->file_count > 5 ? ", ..." : "");
 }
 
-static int fill_report(struct dsv *d, struct check *k,
-		       struct dsv_fsck_report *out, struct dsv_err *err)
+int fsck_fill_report(struct dsv *d, struct check *k,
+		     struct dsv_fsck_report *out, struct dsv_err *err)
 {
 	struct dsv_fsck_report r = {
 		.states = k->states,
@@ -141,7 +141,7 @@ int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
 	if (ret == 0)
 		ret = catalog_check(&k, err);
 	if (ret == 0)
-		ret = fill_report(d, &k, out, err);
+		ret = fsck_fill_report(d, &k, out, err);
 	check_release(&k);
 	return ret < 0 ? ret : verdict(out, err);
 }

@@ -15,6 +15,7 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
+#include "../catalog/rebuild.h"
 #include "format_file.h"
 
 enum { DEFAULT_LOCK_WAIT_MS = 60000 };
@@ -198,15 +199,16 @@ static void report_progress(void *arg, int64_t done_bytes)
 		d->options.progress(d->options.arg, "", done_bytes, 0);
 }
 
-static int open_parts(struct dsv *d, struct dsv_err *err)
+static void part_options(struct dsv *d, struct catalog_options *catalog,
+			 struct store_options *store)
 {
-	struct catalog_options catalog = {
+	*catalog = (struct catalog_options){
 		.dir = d->path,
 		.lock_wait_ms = d->options.lock_wait_ms,
 		.file_mode = d->file_mode,
 		.dir_mode = d->dir_mode,
 	};
-	struct store_options store = {
+	*store = (struct store_options){
 		.dir = d->path,
 		.file_mode = d->file_mode,
 		.dir_mode = d->dir_mode,
@@ -216,8 +218,15 @@ static int open_parts(struct dsv *d, struct dsv_err *err)
 		.progress_arg = d,
 		.interrupted = d->options.interrupted,
 	};
+}
+
+static int open_parts(struct dsv *d, struct dsv_err *err)
+{
+	struct catalog_options catalog;
+	struct store_options store;
 	int ret;
 
+	part_options(d, &catalog, &store);
 	ret = config_bool(&d->config, "core.guardlock", false, &catalog.guard,
 			  err);
 	if (ret == 0)
@@ -231,8 +240,8 @@ static int open_parts(struct dsv *d, struct dsv_err *err)
 	return store_open(&store, &d->store, err);
 }
 
-int dsv_open(const struct dsv_options *options, struct dsv **out,
-	     struct dsv_err *err)
+int repo_open_dir(const struct dsv_options *options, struct dsv **out,
+		  struct dsv_err *err)
 {
 	static const struct dsv_options none = { .lock_wait_ms = -1 };
 	struct dsv *d = calloc(1, sizeof(*d));
@@ -266,12 +275,70 @@ int dsv_open(const struct dsv_options *options, struct dsv **out,
 	}
 	if (ret == 0)
 		ret = place_init(&d->place, d, err);
+	if (ret < 0)
+		dsv_close(d);
+	else
+		*out = d;
+	return ret;
+}
+
+int dsv_open(const struct dsv_options *options, struct dsv **out,
+	     struct dsv_err *err)
+{
+	struct dsv *d = NULL;
+	int ret;
+
+	ret = repo_open_dir(options, &d, err);
 	if (ret == 0)
 		ret = open_parts(d, err);
 	if (ret < 0)
 		dsv_close(d);
 	else
 		*out = d;
+	return ret;
+}
+
+/* ---- Rebuild --------------------------------------------------------------- */
+
+static int lookup_rebuilt(void *arg, const unsigned char hash[HASH_BYTES],
+			  struct chunk *out, struct dsv_err *err)
+{
+	return catalog_chunk_lookup(((struct check *)arg)->c, hash, out, err);
+}
+
+int dsv_rebuild(const struct dsv_options *options,
+		struct dsv_fsck_report *out, struct dsv_err *err)
+{
+	struct dsv *d = NULL;
+	struct check k = { .repair = true };
+	struct catalog_options catalog;
+	struct store_options store;
+	int ret;
+
+	ret = repo_open_dir(options, &d, err);
+	if (ret < 0)
+		return ret;
+	part_options(d, &catalog, &store);
+	store.lookup = lookup_rebuilt;
+	store.lookup_arg = &k;
+	store.remember = false;
+	k.interrupted = d->options.interrupted;
+	ret = config_bool(&d->config, "core.guardlock", false, &catalog.guard,
+			  err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0)
+		ret = store_open(&store, &k.s, err);
+	if (ret == 0)
+		ret = catalog_rebuild(&catalog, &k, err);
+	store_close(k.s);
+	k.s = NULL;
+	if (ret == 0)
+		ret = open_parts(d, err);
+	if (ret == 0)
+		ret = fsck_fill_report(d, &k, out, err);
+	check_release(&k);
+	dsv_close(d);
 	return ret;
 }
 

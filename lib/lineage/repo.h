@@ -63,6 +63,14 @@ int repo_branch(struct dsv *d, char **out, struct dsv_err *err);
 /* May this process write here at all?  DSV_ESYS, says why not. */
 int repo_writable(struct dsv *d, struct dsv_err *err);
 
+/* dsv_open() without catalog and store. */
+int repo_open_dir(const struct dsv_options *options, struct dsv **out,
+		  struct dsv_err *err);
+
+struct check;
+int fsck_fill_report(struct dsv *d, struct check *k,
+		     struct dsv_fsck_report *out, struct dsv_err *err);
+
 /* Fill from the environment. */
 int place_init(struct place *p, struct dsv *d, struct dsv_err *err);
 void place_release(struct place *p);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making the catalog anew from records, journal and segments.
+ *
+ * The journal is done again, transaction by transaction, with the numbers and
+ * times it had.  A record that no line speaks of (a crash, or a lost line) is
+ * added at the end: to its first parent's branch when it continues that
+ * branch, else to a new one, recovered-<id>.  A state whose record is gone
+ * keeps its place as a forgotten one.  Chunks that no live state needs are
+ * condemned from now on: their grace begins anew.
+ */
+#ifndef DSV_CATALOG_REBUILD_H
+#define DSV_CATALOG_REBUILD_H
+
+#include "check.h"
+
+/*
+ * k->s is there, and looks chunks up by k->c, which is the new catalog while
+ * this runs.  What could not be used is among the problems of k.  The old
+ * catalog is moved to catalog.db.damaged-<ns>.
+ */
+int catalog_rebuild(const struct catalog_options *options, struct check *k,
+		    struct dsv_err *err);
+
+/* ---- The parts ------------------------------------------------------------ */
+
+int rebuild_segments(struct check *k, struct dsv_err *err);
+int rebuild_journal(struct check *k, struct dsv_err *err);
+int rebuild_content(struct check *k, struct dsv_err *err);
+/* Records that no line of the journal spoke of. */
+int rebuild_orphans(struct check *k, struct dsv_err *err);
+
+/* What the journal says of a state, beside its record. */
+struct rebuild_state {
+	const char *branch, *name;
+	struct dsv_strings scopes;
+	int64_t files, size_bytes, stored_bytes;	/* -1: unknown */
+	bool pin;
+};
+
+/*
+ * Add a state with the number and time of k->c.  0: its record is missing or
+ * wrong; 1: added, or there already.
+ */
+int rebuild_add(struct check *k, const char *hex,
+		const struct rebuild_state *s, struct dsv_err *err);
+/* The row of manifest hash, with no references yet. */
+int rebuild_manifest_row(struct catalog *c,
+			 const unsigned char hash[HASH_BYTES], int64_t *id,
+			 struct dsv_err *err);
+
+/* An open, migrated, empty database at path, for a rebuild. */
+int catalog_open_new(const struct catalog_options *options, const char *path,
+		     struct catalog **out, struct dsv_err *err);
+
+#endif
