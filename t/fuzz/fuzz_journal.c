@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A line of the journal: nothing that it holds may be believed unread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/catalog/journal.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
+{
+	char *line = malloc(len + 1);
+	const char *json;
+	int64_t seq;
+
+	if (!line)
+		return 0;
+	if (len > 0)
+		memcpy(line, data, len);
+	line[len] = '\0';
+	journal_parse(line, len, &seq, &json);
+	free(line);
+	return 0;
+}
