@@ -313,7 +313,8 @@ extern const struct cmd cmd_attr, cmd_bisect, cmd_branch, cmd_cat,
 	cmd_checkout, cmd_config, cmd_diff, cmd_doctor, cmd_du, cmd_find,
 	cmd_fork, cmd_fsck, cmd_help, cmd_init, cmd_job, cmd_log,
 	cmd_merge_base, cmd_name, cmd_next, cmd_params, cmd_pin, cmd_prev,
-	cmd_prune, cmd_queue, cmd_restore, cmd_rev_parse, cmd_scope, cmd_show,
+	cmd_prune, cmd_queue, cmd_repack, cmd_restore, cmd_rev_parse, cmd_scope,
+	cmd_show,
 	cmd_status, cmd_switch, cmd_tag, cmd_unpin, cmd_wait;
 
 #endif

@@ -17,9 +17,9 @@ static const struct cmd *const commands[] = {
 	&cmd_prev, &cmd_merge_base, &cmd_rev_parse, &cmd_diff, &cmd_bisect,
 	&cmd_checkout, &cmd_cat, &cmd_fork, &cmd_branch, &cmd_switch,
 	&cmd_name, &cmd_attr, &cmd_params, &cmd_queue, &cmd_wait, &cmd_pin,
-	&cmd_unpin, &cmd_scope, &cmd_prune, &cmd_restore, &cmd_fsck,
-	&cmd_status, &cmd_doctor, &cmd_du, &cmd_config, &cmd_job, &cmd_help,
-	NULL
+	&cmd_unpin, &cmd_scope, &cmd_prune, &cmd_restore, &cmd_repack,
+	&cmd_fsck, &cmd_status, &cmd_doctor, &cmd_du, &cmd_config, &cmd_job,
+	&cmd_help, NULL
 };
 
 static struct dsv_strings dirs;

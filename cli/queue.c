@@ -116,10 +116,25 @@ static void print_queue(const struct dsv_queue *q)
 	}
 }
 
+/* Nobody waits for this, as a rule. */
+static int run_queue(struct dsv *d, struct dsv_err *err)
+{
+	const struct dsv_repack_options options = { .if_it_pays = true };
+	struct dsv_repack_report report;
+	int64_t stored;
+	int ret = dsv_queue_run(d, false, &stored, err);
+
+	if (ret == 0 && !cli.quiet)
+		fprintf(stderr, "stored %" PRId64 " state%s\n", stored,
+			stored == 1 ? "" : "s");
+	if (ret == 0 && stored > 0)
+		ret = dsv_repack(d, &options, &report, err);
+	return ret;
+}
+
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
 	struct dsv_queue q;
-	int64_t stored;
 	int ret = cli_operands(argc, 0, 0, err);
 
 	(void)argv;
@@ -132,13 +147,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		queue_start(dsv_path(d));
 		return 0;
 	}
-	if (run_it) {
-		ret = dsv_queue_run(d, false, &stored, err);
-		if (ret == 0 && !cli.quiet)
-			fprintf(stderr, "stored %" PRId64 " state%s\n", stored,
-				stored == 1 ? "" : "s");
-		return ret;
-	}
+	if (run_it)
+		return run_queue(d, err);
 	ret = dsv_queue(d, &q, err);
 	if (ret < 0)
 		return ret;

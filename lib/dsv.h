@@ -817,6 +817,25 @@ struct dsv_fsck_report {
 	void *memory;
 };
 
+struct dsv_repack_options {
+	bool dry_run;
+	bool if_it_pays;	/* only when there are many, or much is dead */
+};
+
+struct dsv_repack_report {
+	int64_t segments;	/* replaced; by a dry run: to be replaced */
+	int64_t made;
+	int64_t moved_bytes;
+	int64_t freed_bytes;	/* what the file system says */
+};
+
+/*
+ * Put the chunks of small segments, and of those that are mostly dead, into
+ * few dense ones.  dsv_prune() does it when it pays.
+ */
+int dsv_repack(struct dsv *d, const struct dsv_repack_options *options,
+	       struct dsv_repack_report *out, struct dsv_err *err);
+
 /* DSV_ECORRUPT: problems were found; *out is filled all the same. */
 int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
 	     struct dsv_fsck_report *out, struct dsv_err *err);

@@ -157,8 +157,8 @@ static int drop_rows(struct catalog *c, int64_t segment, int64_t before_ns,
 	return 0;
 }
 
-static int drop_segment(struct catalog *c, int64_t segment, const char *name,
-			struct dsv_err *err)
+int catalog_drop_segment(struct catalog *c, int64_t segment, const char *name,
+			 struct dsv_err *err)
 {
 	static const char *const steps[] = {
 		"DELETE FROM recipe_segment WHERE segment = :segment",
@@ -213,7 +213,7 @@ static int expire_segment(struct catalog *c, int64_t segment,
 		return all;
 	ret = drop_rows(c, segment, before_ns, err);
 	if (ret == 0 && all)
-		ret = drop_segment(c, segment, name, err);
+		ret = catalog_drop_segment(c, segment, name, err);
 	return ret;
 }
 

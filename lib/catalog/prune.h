@@ -65,6 +65,32 @@ int catalog_write_index(struct catalog *c, struct store *s, const char *name,
 			struct dsv_err *err);
 
 /*
+ * Forget a segment without chunks, its files to be freed; inside of a write
+ * transaction.
+ */
+int catalog_drop_segment(struct catalog *c, int64_t segment, const char *name,
+			 struct dsv_err *err);
+
+struct catalog_repack {
+	bool if_it_pays;	/* only many, or much */
+	bool dry_run;
+};
+
+struct catalog_repacked {
+	int64_t segments;	/* that were, or are to be, replaced */
+	int64_t made;
+	int64_t bytes;		/* moved */
+};
+
+/*
+ * Put what is needed of small segments, and of those that are mostly dead,
+ * into dense ones.  What that gives back is freed by catalog_free_expired().
+ */
+int catalog_repack(struct catalog *c, struct store *s,
+		   const struct catalog_repack *how,
+		   struct catalog_repacked *out, struct dsv_err *err);
+
+/*
  * Make a pruned state live again, branch moves included.  DSV_ENOTFOUND: its
  * bytes are freed.  A live one stays as it is.
  */

@@ -10,6 +10,7 @@
 #include "group.h"
 #include "job.h"
 #include "pruning.h"
+#include "repack.h"
 #include "rev.h"
 
 #define DAY_NS (INT64_C(24) * 3600 * 1000000000)
@@ -146,8 +147,10 @@ static int carry_out(struct dsv *d, const struct catalog_prune *prune,
 	/* The catalog needs some room to say what is to be freed. */
 	if (ret == DSV_ENOSPC && catalog_reserve_use(d->catalog))
 		ret = carry_out_once(d, prune, &pruned, out, err);
-	if (ret == 0)
+	if (ret == 0) {
 		catalog_reserve(d->catalog);
+		repack_if_it_pays(d);
+	}
 	out->removed = pruned.states;
 	if (ret == 0 && pruned.unreadable > 0)
 		ret = dsv_fail(err, DSV_EPARTIAL, "%" PRId64 " states were not"

@@ -87,6 +87,27 @@ int ingest_bytes(struct ingest *in, const void *data, size_t len,
 	return 0;
 }
 
+int ingest_move(struct ingest *in, const struct chunk *chunk,
+		struct dsv_err *err)
+{
+	struct chunk row = *chunk;
+	char *data = malloc(row.length);
+	int ret;
+
+	if (!data)
+		return dsv_fail_nomem(err);
+	ret = chunk_read(in->s, &row, data, err);
+	if (ret == 0) {
+		pthread_mutex_lock(&in->lock);
+		ret = writer_append(in, row.hash, data, row.length, err);
+		pthread_mutex_unlock(&in->lock);
+	}
+	if (ret < 0)
+		in->broken = true;
+	free(data);
+	return ret < 0 ? ret : store_poll(in->s, err);
+}
+
 static int list_chunks(const struct recipe *r, struct ingest_recipe *out,
 		       struct dsv_err *err)
 {

@@ -128,6 +128,13 @@ int ingest_share(struct ingest *in, int fd, const char *path,
 int ingest_recipe(struct ingest *in, const struct recipe *r,
 		  unsigned char hash[HASH_BYTES], struct dsv_err *err);
 
+/*
+ * Copy a chunk that is stored, verified, into the packed segment, whether or
+ * not it is looked up elsewhere.
+ */
+int ingest_move(struct ingest *in, const struct chunk *chunk,
+		struct dsv_err *err);
+
 struct ingest_segment {
 	char name[SEGMENT_NAME_SIZE];
 	enum segment_kind kind;

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d "${BENCH_WORK:-/tmp}/perf-XXXXXX")
 rounds=${BENCH_ROUNDS:-3} scale=${BENCH_SCALE:-1}
 out=${BENCH_OUT:-doc/performance.md}
-dsv=$PWD/build/dsv
+dsv=${BENCH_DSV:-$PWD/build/dsv}
 trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 
 dvc=${BENCH_DVC:-}

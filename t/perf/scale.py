@@ -23,7 +23,7 @@ COMMANDS = (
     ("max:acc@*", "rev-parse max:acc@*"),
     ("max:acc@b20", "rev-parse max:acc@b20"),
     ("find, indexed, sort, -n 10",
-     "find 'acc > 0.99 and loss < 0.5' --sort -acc -n 10"),
+     "find 'acc > 0.95 and loss < 0.5' --sort -acc -n 10"),
     ("find by a parameter, -n 10", "find 'lr < 0.0005' -n 10"),
     ("find among ancestors, -n 10",
      "find 'acc > 0.5' --ancestors-of b150 --sort -acc -n 10"),
