@@ -354,8 +354,8 @@ reading() {
 	tag ../a
 	tag ../f
 	dd if=/dev/zero of=ballast bs=64k 2>/dev/null || true
-	dsv -15 tag ../f -m again
-	dsv -15 attr HEAD a=1
+	head -c 200000 /dev/urandom >../g
+	dsv -15 tag ../g
 	dsv -15 checkout HEAD~1 out
 	assert "$(ls -A out)" ""
 	dsv log --oneline

@@ -163,8 +163,8 @@ int hash_set_add(struct hash_set *set, const unsigned char hash[HASH_BYTES],
 		 struct dsv_err *err);
 
 /*
- * Take the permission to write from a finished file: read-only, exactly for
- * whom file_mode says, else for whom the umask let it.  -1 with errno.
+ * Take the permission to write from a finished file; in a shared repository
+ * give it the group's mode, so that others can free it.  -1 with errno.
  */
 int store_seal(const struct store *s, int fd);
 

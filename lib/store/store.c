@@ -176,13 +176,12 @@ bool is_zero(const void *data, size_t len)
 
 int store_seal(const struct store *s, int fd)
 {
-	mode_t mode = s->file_mode;
 	struct stat st;
 
-	if (!mode) {
-		if (fstat(fd, &st) < 0)
-			return -1;
-		mode = st.st_mode;
-	}
-	return fchmod(fd, mode & 0444);
+	/* In a shared repository any member may free what is in it. */
+	if (s->file_mode)
+		return fchmod(fd, s->file_mode);
+	if (fstat(fd, &st) < 0)
+		return -1;
+	return fchmod(fd, st.st_mode & 0444);
 }
