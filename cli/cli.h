@@ -280,17 +280,22 @@ struct job_script {
 	int options;		/* how many of argv are sbatch's own */
 	int wrap;		/* where --wrap is; -1: there is a script */
 	int wrap_words;		/* 1: --wrap=V, 2: --wrap V */
+	const char *array;	/* of --array, NULL: none */
 	char *text;		/* the script */
 	size_t len;
 	const char *name;
 };
 
-/* Fills options, wrap, wrap_words. */
+/* Fills options, wrap, wrap_words, array. */
 int script_find(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err);
 /* Fills text (the caller's to free()), len and name. */
 int script_load(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err);
+/* The array that the environment or an #SBATCH line asks for, NULL: none. */
+#define SCRIPT_ARRAY_SIZE 256
+const char *script_array(const struct job_script *script,
+			 char buf[SCRIPT_ARRAY_SIZE]);
 /* <repo>/jobs/<ticket>/script and .../wrapper, whose path goes to path. */
 int script_wrap(const struct dsv *d, const char *ticket,
 		const struct job_script *script, char path[PATH_MAX],
@@ -304,7 +309,7 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);
 void fork_tell(struct dsv *d, const struct dsv_forks *forks);
 /* Print "BRANCH ID [JOBID]", or the JSON of it. */
 int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
-	       bool array, struct dsv_err *err);
+	       struct dsv_err *err);
 
 /* A file's text ("-": stdin), the caller's to free(). */
 int read_text(const char *path, char **out, size_t *len, struct dsv_err *err);

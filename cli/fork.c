@@ -40,11 +40,23 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
+enum { JOB_ID_SIZE = 96 };
+
+static void format_job(const struct dsv_fork *fork, const char *job_id,
+		       char out[JOB_ID_SIZE])
+{
+	if (fork->task < 0)
+		snprintf(out, JOB_ID_SIZE, "%s", job_id ? job_id : "");
+	else
+		snprintf(out, JOB_ID_SIZE, "%s_%" PRId64, job_id ? job_id : "",
+			 fork->task);
+}
+
 static int json_forks(FILE *out, const struct dsv_forks *forks,
-		      const char *job_id, bool array, struct dsv_err *err)
+		      const char *job_id, struct dsv_err *err)
 {
 	struct dsv_json *j = dsv_json_new();
-	char job[96];
+	char job[JOB_ID_SIZE];
 	const char *text;
 	size_t i, len;
 	int ret = 0;
@@ -53,8 +65,7 @@ static int json_forks(FILE *out, const struct dsv_forks *forks,
 		return dsv_fail_nomem(err);
 	dsv_json_array(j, NULL);
 	for (i = 0; i < forks->count; i++) {
-		snprintf(job, sizeof(job), array ? "%s_%zu" : "%s",
-			 job_id ? job_id : "", i);
+		format_job(&forks->items[i], job_id, job);
 		dsv_json_object(j, NULL);
 		dsv_json_string(j, "branch", forks->items[i].branch);
 		dsv_json_string(j, "id", forks->items[i].id);
@@ -86,19 +97,20 @@ void fork_tell(struct dsv *d, const struct dsv_forks *forks)
 }
 
 int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
-	       bool array, struct dsv_err *err)
+	       struct dsv_err *err)
 {
+	char job[JOB_ID_SIZE];
 	size_t i;
 
 	if (cli.json)
-		return json_forks(out, forks, job_id, array, err);
+		return json_forks(out, forks, job_id, err);
 	for (i = 0; i < forks->count; i++) {
 		out_text(out, forks->items[i].branch);
 		fprintf(out, " %s", forks->items[i].id);
-		if (job_id && array)
-			fprintf(out, " %s_%zu", job_id, i);
-		else if (job_id)
-			fprintf(out, " %s", job_id);
+		if (job_id) {
+			format_job(&forks->items[i], job_id, job);
+			fprintf(out, " %s", job);
+		}
 		putc('\n', out);
 	}
 	return 0;
@@ -203,7 +215,7 @@ static int run_sweep(struct dsv *d, const char *rev, struct dsv_err *err)
 	ret = dsv_fork_sweep(d, &options, &sweep, &forks, err);
 	if (ret < 0)
 		return ret;
-	ret = fork_print(stdout, &forks, NULL, false, err);
+	ret = fork_print(stdout, &forks, NULL, err);
 	if (ret == 0)
 		fork_tell(d, &forks);
 	dsv_forks_free(&forks);
@@ -239,7 +251,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	ui_progress_clear();
-	ret = fork_print(argc > 1 ? stderr : stdout, &forks, NULL, false, err);
+	ret = fork_print(argc > 1 ? stderr : stdout, &forks, NULL, err);
 	if (ret == 0)
 		fork_tell(d, &forks);
 	if (ret < 0 || argc == 1)

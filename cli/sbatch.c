@@ -128,8 +128,7 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 		if (id[0] && dsv_job_bind(d, ticket, id, &bind_err) < 0)
 			cli_warn("job %s: %s", id, bind_err.msg);
 		if (id[0])
-			ret = fork_print(stdout, &submission->forks, id,
-					 submission->tasks > 0, err);
+			ret = fork_print(stdout, &submission->forks, id, err);
 		fflush(stdout);
 	} else {
 		id[0] = '\0';
@@ -176,6 +175,7 @@ struct own {
 };
 
 static void make_own(struct dsv *d, const struct sbatch *s,
+		     const struct job_script *script,
 		     const struct dsv_submission *submission, bool plugin,
 		     struct own *own)
 {
@@ -195,7 +195,7 @@ static void make_own(struct dsv *d, const struct sbatch *s,
 			 "--dependency=afterany:%s", s->after);
 		own->words[n++] = own->after;
 	}
-	if (submission->tasks > 0) {
+	if (submission->tasks > 0 && !script->array) {
 		snprintf(own->array, sizeof(own->array), "--array=0-%zu",
 			 submission->tasks - 1);
 		own->words[n++] = own->array;
@@ -215,7 +215,7 @@ static int submit_ticket(struct dsv *d, const struct sbatch *s,
 	struct own own;
 	int ret = 0;
 
-	make_own(d, s, submission, plugin, &own);
+	make_own(d, s, script, submission, plugin, &own);
 	if (!plugin)
 		ret = script_wrap(d, submission->ticket, script, wrapper, err);
 	if (ret == 0)
@@ -234,7 +234,7 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 	struct dsv_job_request request = s->request;
 	struct job_script script = { .text = NULL };
 	struct dsv_submission submission;
-	char to[PATH_MAX];
+	char to[PATH_MAX], array[SCRIPT_ARRAY_SIZE];
 	int ret;
 
 	ret = check_after(s->after, err);
@@ -246,6 +246,10 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 		ret = make_absolute(request.to, to, err);
 		request.to = to;
 	}
+	/* A sweep is its own array, whatever the script says. */
+	request.array = script.array;
+	if (!request.array && request.sweep.count == 0)
+		request.array = script_array(&script, array);
 	if (ret == 0)
 		ret = dsv_job_prepare(d, &request, &submission, err);
 	if (ret < 0) {

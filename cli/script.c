@@ -48,6 +48,17 @@ static bool short_takes_word(const char *word)
 	return false;
 }
 
+/* The value of --array, in a word or in the next. */
+static void note_array(const char *word, const char *next, const char **out)
+{
+	if (!strncmp(word, "--array=", 8))
+		*out = word + 8;
+	else if (!strcmp(word, "--array") || !strcmp(word, "-a"))
+		*out = next;
+	else if (!strncmp(word, "-a", 2))
+		*out = word + 2;
+}
+
 /* As sbatch: the first operand is SCRIPT. */
 int script_find(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err)
@@ -55,6 +66,7 @@ int script_find(const struct sbatch *s, struct job_script *script,
 	int i;
 
 	script->wrap = -1;
+	script->array = NULL;
 	for (i = 0; i < s->argc; i++) {
 		const char *word = s->argv[i];
 		bool value;
@@ -78,6 +90,8 @@ int script_find(const struct sbatch *s, struct job_script *script,
 			script->wrap = i;
 			script->wrap_words = word[6] ? 1 : 2;
 		}
+		note_array(word, value && i + 1 < s->argc ? s->argv[i + 1] :
+			   NULL, &script->array);
 		i += value;
 	}
 	if (i > s->argc)
@@ -164,6 +178,28 @@ static void print_job_name(FILE *out, const char *name)
 	for (; *name; name++)
 		putc(strchr("\"'\\#% \t\n", *name) ? '_' : *name, out);
 	putc('\n', out);
+}
+
+/* The environment wins over the script's own lines. */
+const char *script_array(const struct job_script *script,
+			 char buf[SCRIPT_ARRAY_SIZE])
+{
+	const char *line = script->text ? script->text : "";
+	const char *found = getenv("SBATCH_ARRAY_INX");
+	size_t len;
+
+	if (found && *found)
+		return found;
+	for (; *line; line += len + (line[len] == '\n')) {
+		len = strcspn(line, "\n");
+		if (*line != '#' && strspn(line, " \t\r") < len)
+			break;
+		if (sscanf(line, "#SBATCH --array%*[ =]%255[^ \t\r\n#]",
+			   buf) == 1 ||
+		    sscanf(line, "#SBATCH -a%*[ ]%255[^ \t\r\n#]", buf) == 1)
+			found = buf;
+	}
+	return found == buf ? buf : NULL;
 }
 
 /* sbatch reads its lines up to the first that is no comment. */

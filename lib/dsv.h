@@ -613,6 +613,7 @@ struct dsv_fork_options {
 struct dsv_fork {
 	char branch[256];
 	char id[DSV_ID_SIZE];
+	int64_t task;		/* of the job array; -1: none */
 };
 
 struct dsv_forks {
@@ -936,6 +937,7 @@ struct dsv_job_request {
 	const char *rev;
 	struct dsv_strings set, unset;
 	struct dsv_strings sweep;	/* an array job over the grid */
+	const char *array;	/* as sbatch has it; NULL: not an array */
 	const char *branch;	/* NULL: "<branch>-<job id>" */
 	const char *to;		/* placement pattern, NULL: in the repository */
 	const char *message;
@@ -947,13 +949,15 @@ struct dsv_job_request {
 struct dsv_submission {
 	char ticket[DSV_TICKET_SIZE];	/* "" after a dry run */
 	char id[DSV_ID_SIZE];		/* of the state */
-	size_t tasks;			/* of the array; 0: no sweep */
+	size_t tasks;			/* of the sweep; 0: none */
 	struct dsv_forks forks;		/* made at once, one per task */
 };
 
 /*
  * At submission: resolve and hold the state, check the options, and write a
- * ticket that the job will present.
+ * ticket that the job will present.  DSV_EUSAGE: among others, the array is
+ * not the one that the sweep needs; where the forks are made at once, it may
+ * be left to the caller to ask for that.
  */
 int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *request,
 		    struct dsv_submission *out, struct dsv_err *err);

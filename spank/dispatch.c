@@ -76,7 +76,7 @@ int slurm_spank_init(spank_t sp, int argc, char **argv)
 	config_parse(&plugin.config, argc, argv);
 	if (options_register(sp) < 0)
 		slurm_debug("dsv: cannot register the options");
-	return is_submission() ? submit_init() : 0;
+	return is_submission() ? submit_init(&plugin) : 0;
 }
 
 int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
@@ -124,6 +124,7 @@ int slurm_spank_exit(spank_t sp, int argc, char **argv)
 	if (fault(sp, "exit"))
 		return -1;
 	options_release(&plugin.options);
+	cmdline_release(&plugin.cmdline);
 	memset(&plugin, 0, sizeof(plugin));
 	return 0;
 }

@@ -180,6 +180,8 @@ static int on_option(int id, const char *value, int remote)
 		return keep(&o->repo, value);
 	if (id == OPT_TICKET)
 		return keep(&o->ticket, value);
+	if (id == OPT_SWEEP)
+		submit_sweep(&plugin, value);
 	if (id == OPT_FORK)
 		o->fork = true;
 	else if (!o->needs_fork)

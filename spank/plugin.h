@@ -10,6 +10,7 @@
  *	config.c	arguments in plugstack.conf
  *	options.c	--dsv-*, collected as they come
  *	carrier.c	how a ticket travels from the submission to the tasks
+ *	cmdline.c	the command line of sbatch
  *	submit.c	sbatch, salloc, srun
  *	task.c		slurmstepd
  *	exec.c		run a helper, whatever it does
@@ -25,12 +26,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cmdline.h"
 #include "config.h"
 #include "options.h"
 
 struct plugin {
 	struct config config;
 	struct options options;
+	struct cmdline cmdline;
+	size_t rows;		/* of the grid, so far; 0: no sweep */
+	bool array_preset;	/* SBATCH_ARRAY_INX is ours */
 	bool prepared;		/* a ticket was made by this process */
 	unsigned exited;	/* local tasks that have ended */
 	int status;		/* wait status of the first that failed */
@@ -40,7 +45,9 @@ struct plugin {
 extern struct plugin plugin;
 
 /* In sbatch, salloc, srun. */
-int submit_init(void);
+int submit_init(struct plugin *p);
+/* --dsv-sweep, as it is met. */
+void submit_sweep(struct plugin *p, const char *sweep);
 int submit_post_opt(struct plugin *p, spank_t sp);
 
 /* In slurmstepd: in the child that becomes the task, as the user ... */

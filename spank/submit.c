@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* In sbatch, salloc and srun, which run as the user, with one thread. */
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "carrier.h"
 #include "exec.h"
 #include "plugin.h"
 #include "report.h"
-
-#define CMDLINE_MAX (64 * 1024)
 
 extern char **environ;
 
@@ -20,11 +15,59 @@ struct answer {
 	const char *ticket, *repo, *state;
 };
 
+/* ---- The array of a sweep ----------------------------------------------- */
+
+/*
+ * A plugin cannot set --array, but sbatch reads SBATCH_ARRAY_INX, after the
+ * #SBATCH lines and before the command line: so it must be there when the
+ * last of those lines has been read, which is why the values are counted
+ * here.  That the count is right is for dsv to say, which gets to see it.
+ */
+static void preset_array(struct plugin *p, size_t rows)
+{
+	char text[48];
+
+	if (!rows || !p->cmdline.is_sbatch || p->cmdline.array ||
+	    (getenv("SBATCH_ARRAY_INX") && !p->array_preset))
+		return;
+	snprintf(text, sizeof(text), "0-%zu", rows - 1);
+	p->array_preset = !setenv("SBATCH_ARRAY_INX", text, 1);
+}
+
+/* Called for those of the command line too, when it does not matter. */
+void submit_sweep(struct plugin *p, const char *sweep)
+{
+	p->rows = (p->rows ? p->rows : 1) * sweep_values(sweep);
+	preset_array(p, p->rows * (p->cmdline.rows ? p->cmdline.rows : 1));
+}
+
+/* What dsv is told of it, the caller's; NULL: nothing. */
+static char *array_argument(const struct plugin *p)
+{
+	const char *array = p->cmdline.array;
+	char preset[48], *text;
+	size_t size;
+
+	if (!array && p->array_preset) {
+		snprintf(preset, sizeof(preset), "0-%zu", p->rows - 1);
+		array = preset;
+	}
+	if (!array)
+		array = getenv("SBATCH_ARRAY_INX");
+	if (!array || !p->cmdline.is_sbatch || !p->rows)
+		return NULL;
+	size = strlen(array) + sizeof("--array=");
+	text = malloc(size);
+	if (text)
+		snprintf(text, size, "--array=%s", array);
+	return text;
+}
+
 /*
  * A job's environment repeats the options the job was submitted with.  Neither
  * its steps nor the jobs it submits asked to fork again.
  */
-int submit_init(void)
+int submit_init(struct plugin *p)
 {
 	const char *job = getenv("SLURM_JOB_ID");
 
@@ -36,49 +79,17 @@ int submit_init(void)
 		carrier_unset();
 		unsetenv("DSV_TICKET");
 	}
+	cmdline_read(&p->cmdline);
+	preset_array(p, p->cmdline.rows);
 	return 0;
 }
 
-/*
- * sbatch --test-only submits nothing, so no ticket must be left.  There is no
- * asking Slurm; an argument of the script with that name must not count, so
- * the search ends at the first operand that is a file.
- */
-static bool is_test_only(void)
-{
-	char *buf, *arg, *slash;
-	bool found = false, first = true;
-	struct stat st;
-	ssize_t n = 0;
-	int fd;
+/* ---- The ticket ---------------------------------------------------------- */
 
-	fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-	buf = malloc(CMDLINE_MAX + 1);
-	if (fd >= 0 && buf)
-		n = read(fd, buf, CMDLINE_MAX);
-	if (fd >= 0)
-		close(fd);
-	for (arg = buf; n > 0 && arg < buf + n; arg += strlen(arg) + 1) {
-		buf[n] = '\0';
-		slash = strrchr(arg, '/');
-		if (first && strcmp(slash ? slash + 1 : arg, "sbatch"))
-			break;
-		if (!strcmp(arg, "--test-only"))
-			found = true;
-		if (found || !strcmp(arg, "--") ||
-		    (!first && *arg != '-' && !stat(arg, &st) &&
-		     S_ISREG(st.st_mode)))
-			break;
-		first = false;
-	}
-	free(buf);
-	return found;
-}
-
-static char **make_argv(struct plugin *p, bool dry_run)
+static char **make_argv(struct plugin *p, char *array, bool dry_run)
 {
 	struct options *o = &p->options;
-	char **argv = calloc(o->arg_count + 8, sizeof(*argv));
+	char **argv = calloc(o->arg_count + 9, sizeof(*argv));
 	size_t i, n = 0;
 
 	if (!argv)
@@ -92,6 +103,8 @@ static char **make_argv(struct plugin *p, bool dry_run)
 	argv[n++] = (char *)"prepare";
 	for (i = 0; i < o->arg_count; i++)
 		argv[n++] = o->args[i];
+	if (array)
+		argv[n++] = array;
 	argv[n++] = (char *)"--porcelain";
 	if (dry_run)
 		argv[n++] = (char *)"--dry-run";
@@ -152,19 +165,21 @@ fail:
 
 static int prepare(struct plugin *p, spank_t sp)
 {
-	bool dry_run = is_test_only();
+	bool dry_run = p->cmdline.test_only;
 	struct helper h = {
 		.envp = environ,
 		.timeout_ms = p->config.prepare_timeout_ms,
 	};
 	struct helper_result r = { 0 };
 	struct answer a = { 0 };
+	char *array = array_argument(p);
 	char **argv;
 	int ret = -1;
 
-	argv = make_argv(p, dry_run);
+	argv = make_argv(p, array, dry_run);
 	if (!argv) {
 		slurm_error("dsv: out of memory");
+		free(array);
 		return -1;
 	}
 	h.argv = argv;
@@ -186,6 +201,7 @@ static int prepare(struct plugin *p, spank_t sp)
 out:
 	helper_result_release(&r);
 	free(argv);
+	free(array);
 	return ret;
 }
 
@@ -223,6 +239,9 @@ int submit_post_opt(struct plugin *p, spank_t sp)
 {
 	struct options *o = &p->options;
 
+	/* Not for the job, in whose script sbatch would read it again. */
+	if (p->array_preset)
+		unsetenv("SBATCH_ARRAY_INX");
 	if (!o->fork && !o->ticket && !o->error[0] && !o->needs_fork)
 		return 0;
 	if (p->prepared)

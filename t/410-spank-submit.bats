@@ -114,7 +114,7 @@ prepared_with() {
 		--dsv-message=$'why\nnot' job
 	has_ticket
 	prepared_with '[--fork=max:acc] [--set=lr=0.1] [--set=bs=32] [--set=+note=a, "b" = c] [--unset=old] [--set=o:={"k":1}] [--sweep=lr=1,2] [--branch=b/2] [--to=/local/%j] [--message=why
-not] [--porcelain]'
+not] [--array=0-1] [--porcelain]'
 }
 
 @test "--dsv-repo and the last --dsv-fork count" {

@@ -163,6 +163,115 @@ main-$job.2"
 	assert "$output" 3
 }
 
+# What the tasks of a sweep have printed, and the records of it.
+check_sweep() {
+	cluster_wait_job "$job"
+	assert "$(cat "$job"_?.out)" "0.1 32 $1
+0.1 64 $1
+0.2 32 $1
+0.2 64 $1"
+	user log --all --graph --format '%(kind) %(param:lr) %(param:bs)'
+	assert "$(grep -c 'fork 0' <<<"$output")" 4
+	user job list --json
+	json "sorted((x['id'], x['state']) for x in j)"
+	assert "$result" "$(python3 -c "
+print([('${job}_%d' % i, 'COMPLETED') for i in range(4)])")"
+	json "len(set(x['branch'] for x in j))"
+	assert "$result" 4
+}
+
+@test "a sweep is one array, each task with parameters of its own" {
+	local way
+
+	script 'echo "$DSV_PARAM_LR $DSV_PARAM_BS $(cat "$DSV_CHECKOUT/ckpt/w")"'
+	user tag -p lr=0.5 -p bs=1 ckpt
+	for way in plugin fork bare; do
+		with_plugin
+		if [ $way = plugin ]; then
+			submit --dsv-fork=HEAD --dsv-sweep=lr=0.1,0.2 \
+				--dsv-sweep=bs=32,64 job
+		else
+			[ $way = fork ] || without_plugin
+			user fork HEAD --sweep lr=0.1,0.2 --sweep bs=32,64 \
+				--sbatch -- -o %A_%a.out job
+			assert "$(wc -l <<<"$output")" 4
+			job=${output##* }
+			job=${job%_3}
+		fi
+		check_sweep first
+		rm -rf .dsv "$job"_?.out
+		user init
+		user tag -p lr=0.5 -p bs=1 ckpt
+	done
+}
+
+@test "a sweep from #SBATCH lines; its array is no other's" {
+	script '#SBATCH --dsv-fork=HEAD --dsv-sweep=lr=0.1,0.2
+echo "$DSV_PARAM_LR $DSV_PARAM_NOTE ${SBATCH_ARRAY_INX-none}"'
+	submit '--dsv-sweep=+note:=["a,b",[1,2]]' job
+	cluster_wait_job "$job"
+	assert "$(cat "$job"_?.out)" '0.1 a,b none
+0.1 [1,2] none
+0.2 a,b none
+0.2 [1,2] none'
+	submit --array=0-1%1 --dsv-fork=HEAD --dsv-sweep=lr=1,2 --wrap true
+	cluster_wait_job "$job"
+	run -1 --separate-stderr cluster_as sbatch --array=0-7 --dsv-fork=HEAD \
+		--dsv-sweep=lr=1,2 --wrap true
+	assert "$stderr" "sbatch: error: dsv: the sweep has 2 combinations: submit it with sbatch --array=0-1"
+	run -1 --separate-stderr cluster_as srun --dsv-fork=HEAD \
+		--dsv-sweep=lr=1,2 true
+	[[ $stderr == *"the sweep has 2 combinations: submit it with sbatch --array=0-1" ]]
+}
+
+@test "an array of fork --sbatch has a branch for each task, from the start" {
+	local way
+
+	script 'echo "$DSV_BRANCH $DSV_PARAM_LR"'
+	for way in fork bare; do
+		with_plugin
+		[ $way = fork ] || without_plugin
+		user fork HEAD -b $way --set lr=7 --sbatch -- -o %A_%a.out \
+			--array=1-5:2%2 job
+		assert "$(cut -d' ' -f1,3 <<<"$output" | sed 's/ [0-9]*/ /')" \
+			"$way.1 _1
+$way.3 _3
+$way.5 _5"
+		job=${output##* }
+		job=${job%_5}
+		cluster_wait_job "$job"
+		assert "$(cat "$job"_?.out)" "$way.1 7
+$way.3 7
+$way.5 7"
+	done
+}
+
+@test "a sweep that is cancelled before it starts leaves nothing" {
+	script true
+	user fork HEAD --sweep lr=1,2 --sbatch -- --hold job
+	job=${output##* }
+	cluster_as scancel "${job%_1}"
+	cluster_wait_job "${job%_1}"
+	user job sync
+	user branch
+	assert "$output" "* main"
+}
+
+@test "the submission of an array is listed while tasks are to come" {
+	script 'sleep 30'
+	submit --array=0-1%1 --dsv-fork=HEAD job
+	cluster_until 20 sh -c "squeue -h -t R -o %A | grep ."
+	sleep 1
+	user job list --json
+	json "sorted(x['id'] for x in j)"
+	assert "$result" "['$job', '${job}_0']"
+	cluster_as scancel "$job"
+	cluster_wait_job "$job"
+	user job list --json
+	json "[(x['id'], x['state']) for x in j]"
+	assert "$result" "[('${job}_0', 'CANCELLED')]"
+}
+
 @test "a heterogeneous job has one branch" {
 	script 'srun --het-group=0,1 sh -c "echo \$DSV_BRANCH; \
 		cat \$DSV_CHECKOUT/ckpt/w" | sort'

@@ -245,6 +245,22 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 	return catalog_end(c, ret, err);
 }
 
+/* Of an array whose id its first task tells. */
+static int name_submission(struct catalog *c, const struct catalog_job *job,
+			   const char *task_id, struct dsv_err *err)
+{
+	char *id = strndup(task_id, strcspn(task_id, "_"));
+	int ret;
+
+	if (!id)
+		return dsv_fail_nomem(err);
+	ret = job->job_id ? 0 : set_job_id(c, job->row, id, err);
+	if (ret == 0)
+		ret = catalog_job_op(c, job->row, err);
+	free(id);
+	return ret;
+}
+
 static int add_task(struct catalog *c, int64_t submission,
 		    const char *job_id, int64_t *row, struct dsv_err *err)
 {
@@ -299,6 +315,8 @@ static int claim_row(struct catalog *c, const struct catalog_job_start *start,
 			ret = set_job_id(c, *row, start->job_id, err);
 		else if (ret == 0)
 			ret = add_task(c, job.row, start->job_id, row, err);
+		if (ret == 0 && job.task < 0)
+			ret = name_submission(c, &job, start->job_id, err);
 	} else if (!job.job_id) {
 		ret = set_job_id(c, job.row, start->job_id, err);
 	} else {

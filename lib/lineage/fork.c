@@ -5,6 +5,7 @@
  */
 #include "fork.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,7 @@ int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *r,
 		fork_as(d, r, source, manifest, r->branch, &fork, err) :
 		fork_anywhere(d, r, source, manifest, &fork, err);
 	dsv_state_free(source);
+	fork.task = -1;
 	if (ret == 0)
 		*out = fork;
 	return ret;
@@ -221,41 +223,45 @@ void dsv_forks_free(struct dsv_forks *forks)
 /* One of the forks of a sweep. */
 static int fork_task(struct dsv *d, int64_t seq,
 		     const struct fork_request *base, const struct grid *grid,
-		     size_t task, struct dsv_fork *out, struct dsv_err *err)
+		     int64_t task, struct dsv_fork *out, struct dsv_err *err)
 {
 	struct fork_request r = *base;
 	char *branch = NULL;
 	int ret;
 
-	ret = grid_row(grid, task, &base->set, &r.set, err);
+	ret = grid_row(grid, (size_t)task, &base->set, &r.set, err);
 	if (ret < 0)
 		return ret;
 	if (base->branch) {
-		branch = str_format("%s.%zu", base->branch, task);
+		branch = str_format("%s.%" PRId64, base->branch, task);
 		r.branch = branch;
 	}
 	ret = base->branch && !branch ? dsv_fail_nomem(err) :
 		fork_seq(d, seq, &r, out, err);
+	if (ret == 0)
+		out->task = task;
 	free(branch);
 	free((void *)r.set.items);
 	return ret;
 }
 
-int fork_grid(struct dsv *d, int64_t seq, const struct fork_request *base,
-	      const struct grid *grid, const int64_t *rows,
-	      struct dsv_forks *out, struct dsv_err *err)
+int fork_tasks(struct dsv *d, int64_t seq, const struct fork_request *base,
+	       const struct grid *grid, const struct tasks *tasks,
+	       const int64_t *rows, struct dsv_forks *out,
+	       struct dsv_err *err)
 {
 	struct dsv_forks forks = { 0, NULL };
 	struct fork_request r = *base;
 	size_t i;
 	int ret = 0;
 
-	forks.items = calloc(grid->rows, sizeof(*forks.items));
+	forks.items = calloc(tasks->count + 1, sizeof(*forks.items));
 	if (!forks.items)
 		return dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < grid->rows; i++) {
+	for (i = 0; ret == 0 && i < tasks->count; i++) {
 		r.row = rows ? rows[i] : 0;
-		ret = fork_task(d, seq, &r, grid, i, &forks.items[i], err);
+		ret = fork_task(d, seq, &r, grid, tasks->ids[i],
+				&forks.items[i], err);
 		forks.count += ret == 0;
 	}
 	if (ret == 0) {
@@ -284,6 +290,7 @@ int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
 		   struct dsv_err *err)
 {
 	struct fork_request r = request_of(o);
+	struct tasks tasks = TASKS_INIT;
 	struct grid grid;
 	int64_t seq;
 	int ret;
@@ -293,7 +300,10 @@ int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
 		return ret;
 	ret = rev_resolve(d, o->rev ? o->rev : "HEAD", &seq, err);
 	if (ret == 0)
-		ret = fork_grid(d, seq, &r, &grid, NULL, out, err);
+		ret = tasks_count_up(grid.rows, &tasks, err);
+	if (ret == 0)
+		ret = fork_tasks(d, seq, &r, &grid, &tasks, NULL, out, err);
+	tasks_release(&tasks);
 	grid_release(&grid);
 	return ret;
 }

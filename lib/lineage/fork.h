@@ -4,6 +4,7 @@
 
 #include "grid.h"
 #include "repo.h"
+#include "tasks.h"
 
 struct fork_request {
 	const char *branch;	/* NULL: the first free "<branch>-N" */
@@ -18,12 +19,14 @@ int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *request,
 	     struct dsv_fork *out, struct dsv_err *err);
 
 /*
- * A fork for each row of the grid, all or none; rows: of the jobs they are
- * made for, or NULL.  A branch that is named gets ".0", ".1", ...
+ * A fork for each task, of the parameters that the grid has for it, all or
+ * none; rows: of the jobs they are made for, or NULL.  A branch that is named
+ * gets ".0", ".1", ...
  */
-int fork_grid(struct dsv *d, int64_t seq, const struct fork_request *request,
-	      const struct grid *grid, const int64_t *rows,
-	      struct dsv_forks *out, struct dsv_err *err);
+int fork_tasks(struct dsv *d, int64_t seq, const struct fork_request *request,
+	       const struct grid *grid, const struct tasks *tasks,
+	       const int64_t *rows, struct dsv_forks *out,
+	       struct dsv_err *err);
 
 /*
  * The state, if it can be forked.  DSV_ENOTFOUND: pruned, DSV_EREFUSED:

@@ -106,7 +106,7 @@ static int check_texts(const struct dsv_job_request *r, struct dsv_err *err)
 }
 
 static int check_request(struct dsv *d, const struct dsv_job_request *r,
-			 const struct grid *grid, int64_t *seq,
+			 const struct grid *grid, bool array, int64_t *seq,
 			 struct dsv_state **source, struct dsv_err *err)
 {
 	unsigned char manifest[HASH_BYTES];
@@ -120,7 +120,7 @@ static int check_request(struct dsv *d, const struct dsv_job_request *r,
 		ret = check_texts(r, err);
 	if (ret < 0)
 		return ret;
-	if (r->branch && grid->rows == 0 &&
+	if (r->branch && !array &&
 	    catalog_branch_head(d->catalog, r->branch, &head, NULL) == 0)
 		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
 				" already (choose another)", r->branch);
@@ -144,29 +144,34 @@ static int make_ticket(char ticket[DSV_TICKET_SIZE], struct dsv_err *err)
 }
 
 /*
- * The row that holds the state until the job has started; for a sweep whose
+ * The row that holds the state until the job has started; for an array whose
  * forks are made at once a row for each task.
  */
 static int add_rows(struct dsv *d, const struct dsv_job_request *r,
 		    const struct dsv_state *source, int64_t seq, char *ticket,
-		    int64_t *rows, size_t count, struct dsv_err *err)
+		    const struct tasks *tasks, int64_t *rows,
+		    struct dsv_err *err)
 {
 	struct catalog_job job = {
 		.ticket = ticket,
+		.task = -1,
 		.branch = (char *)r->branch,
 		.author = d->place.author,
 		.fork = seq,
 	};
-	size_t i;
+	size_t i = 0;
 	int ret = 0;
 
 	job.request = request_text(r, source->branch);
 	job.submitter = submitter_text(d, r->fork_now);
 	if (!job.request || !job.submitter)
 		ret = dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < count; i++) {
-		job.task = r->fork_now && r->sweep.count ? (int64_t)i : -1;
+	while (ret == 0) {
+		if (tasks->count > 0)
+			job.task = tasks->ids[i];
 		ret = catalog_job_add(d->catalog, &job, &rows[i], err);
+		if (++i >= tasks->count)
+			break;
 	}
 	free(job.request);
 	free(job.submitter);
@@ -175,8 +180,8 @@ static int add_rows(struct dsv *d, const struct dsv_job_request *r,
 
 static int fork_at_once(struct dsv *d, const struct dsv_job_request *r,
 			int64_t seq, const struct grid *grid,
-			const int64_t *rows, struct dsv_forks *out,
-			struct dsv_err *err)
+			const struct tasks *tasks, const int64_t *rows,
+			struct dsv_forks *out, struct dsv_err *err)
 {
 	struct fork_request f = {
 		.branch = r->branch, .set = r->set, .unset = r->unset,
@@ -184,8 +189,8 @@ static int fork_at_once(struct dsv *d, const struct dsv_job_request *r,
 	};
 	int ret;
 
-	if (grid->rows > 0)
-		return fork_grid(d, seq, &f, grid, rows, out, err);
+	if (tasks->count > 0)
+		return fork_tasks(d, seq, &f, grid, tasks, rows, out, err);
 	out->items = calloc(1, sizeof(*out->items));
 	if (!out->items)
 		return dsv_fail_nomem(err);
@@ -197,25 +202,53 @@ static int fork_at_once(struct dsv *d, const struct dsv_job_request *r,
 	return ret;
 }
 
+/* The tasks that are known now; none: one job, or each makes itself known. */
+static int known_tasks(const struct dsv_job_request *r,
+		       const struct grid *grid, struct tasks *out,
+		       struct dsv_err *err)
+{
+	struct tasks given = TASKS_INIT, swept = TASKS_INIT;
+	int ret = 0;
+
+	if (r->array && (grid->rows > 0 || r->fork_now))
+		ret = tasks_parse(r->array, &given, err);
+	if (ret < 0 || grid->rows == 0) {
+		*out = given;
+		return ret;
+	}
+	ret = tasks_count_up(grid->rows, &swept, err);
+	if (ret == 0 && (r->array ? !tasks_equal(&given, &swept) :
+			 !r->fork_now))
+		ret = dsv_fail(err, DSV_EUSAGE, "the sweep has %zu"
+			       " combinations: submit it with"
+			       " sbatch --array=0-%zu", grid->rows,
+			       grid->rows - 1);
+	tasks_release(&given);
+	if (ret < 0 || !r->fork_now)
+		tasks_release(&swept);
+	*out = swept;
+	return ret;
+}
+
 static int submit(struct dsv *d, const struct dsv_job_request *r, int64_t seq,
 		  const struct dsv_state *source, const struct grid *grid,
-		  struct dsv_submission *out, struct dsv_err *err)
+		  const struct tasks *tasks, struct dsv_submission *out,
+		  struct dsv_err *err)
 {
-	size_t count = r->fork_now && grid->rows > 0 ? grid->rows : 1;
-	int64_t *rows = calloc(count, sizeof(*rows));
+	int64_t *rows = calloc(tasks->count + 1, sizeof(*rows));
 	int ret;
 
 	if (!rows)
 		return dsv_fail_nomem(err);
 	ret = make_ticket(out->ticket, err);
 	if (ret == 0)
-		ret = add_rows(d, r, source, seq, out->ticket, rows, count,
+		ret = add_rows(d, r, source, seq, out->ticket, tasks, rows,
 			       err);
-	if (ret == 0 && r->fork_now) {
-		ret = fork_at_once(d, r, seq, grid, rows, &out->forks, err);
-		if (ret < 0)
-			dsv_job_cancel(d, out->ticket, NULL);
-	}
+	if (ret == 0 && r->fork_now)
+		ret = fork_at_once(d, r, seq, grid, tasks, rows, &out->forks,
+				   err);
+	if (ret < 0)
+		dsv_job_cancel(d, out->ticket, NULL);
 	free(rows);
 	return ret;
 }
@@ -229,6 +262,7 @@ int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *r,
 		    struct dsv_submission *out, struct dsv_err *err)
 {
 	struct dsv_submission s = { .tasks = 0 };
+	struct tasks tasks = TASKS_INIT;
 	struct dsv_state *source;
 	struct grid grid;
 	int64_t seq;
@@ -237,14 +271,19 @@ int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *r,
 	ret = grid_parse(&r->sweep, &grid, err);
 	if (ret < 0)
 		return ret;
-	ret = check_request(d, r, &grid, &seq, &source, err);
+	ret = known_tasks(r, &grid, &tasks, err);
+	if (ret == 0)
+		ret = check_request(d, r, &grid, tasks.count > 0 || r->array,
+				    &seq, &source, err);
 	if (ret == 0) {
 		strcpy(s.id, source->id);
 		s.tasks = grid.rows;
 		if (!r->dry_run)
-			ret = submit(d, r, seq, source, &grid, &s, err);
+			ret = submit(d, r, seq, source, &grid, &tasks, &s,
+				     err);
 		dsv_state_free(source);
 	}
+	tasks_release(&tasks);
 	grid_release(&grid);
 	if (ret == 0)
 		*out = s;

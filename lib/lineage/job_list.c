@@ -101,8 +101,12 @@ int dsv_jobs(struct dsv *d, struct dsv_jobs *out, struct dsv_err *err)
 	list.items = calloc(count + 1, sizeof(*list.items));
 	if (!list.items)
 		ret = dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < count; i++)
+	for (i = 0; ret == 0 && i < count; i++) {
+		/* Of an array whose tasks have all come. */
+		if (!strcmp(jobs[i].state, "SUBMITTED"))
+			continue;
 		ret = convert(d, &jobs[i], &list.items[list.count++], err);
+	}
 	catalog_jobs_free(jobs, count);
 	if (ret < 0)
 		dsv_jobs_free(&list);

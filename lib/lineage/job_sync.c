@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What became of jobs, asked of Slurm by its commands, in text with explicit
- * fields (its JSON changes from release to release).  Without Slurm here, or
- * when it gives no answer, nothing is changed: a hold ends when Slurm no
- * longer knows the job, not by a clock.
+ * What became of jobs, as far as Slurm knows.  A hold ends when Slurm no
+ * longer knows the job, not by a clock; without Slurm here, or when it gives
+ * no answer, nothing is changed.
  */
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,185 +13,38 @@
 #include "../base/value.h"
 #include "job.h"
 #include "queue.h"
+#include "slurm.h"
 
 #define NS_PER_S INT64_C(1000000000)
 
 enum {
-	SLURM_TIMEOUT_MS = 20000,
 	SUBMIT_SLACK_S = 5,	/* between our clock and the controller's */
-	FOREIGN_GRACE_S = 3600	/* for a submitter on another host */
+	FOREIGN_GRACE_S = 3600,	/* for a submitter on another host */
+	REFINE_S = 24 * 3600	/* how long Slurm is asked for the reason */
 };
 
-/* A line of squeue. */
-struct slurm_job {
-	char *id;		/* "123", "120_3" */
-	char *state;
-	int64_t submitted_ns;
-};
-
-struct slurm_jobs {
+struct records {
 	size_t count;
-	struct slurm_job *items;
+	struct catalog_job *items;
 };
 
-static void slurm_jobs_release(struct slurm_jobs *jobs)
+static bool has_record(const struct records *all, const char *id)
 {
 	size_t i;
 
-	for (i = 0; i < jobs->count; i++) {
-		free(jobs->items[i].id);
-		free(jobs->items[i].state);
+	for (i = 0; i < all->count; i++) {
+		if (all->items[i].job_id && !strcmp(all->items[i].job_id, id))
+			return true;
 	}
-	free(jobs->items);
+	return false;
 }
 
-static int add_line(struct slurm_jobs *jobs, char *line, struct dsv_err *err)
-{
-	char *save = NULL;
-	char *id = strtok_r(line, "|", &save);
-	char *state = strtok_r(NULL, "|", &save);
-	char *submitted = strtok_r(NULL, "|", &save);
-	struct slurm_job *items;
-	struct slurm_job *job;
-
-	if (!id || !state)
-		return 0;
-	items = realloc(jobs->items, (jobs->count + 1) * sizeof(*items));
-	if (!items)
-		return dsv_fail_nomem(err);
-	jobs->items = items;
-	job = &items[jobs->count++];
-	job->id = strdup(id);
-	job->state = strdup(state);
-	job->submitted_ns = 0;
-	if (submitted)
-		dsv_parse_time(submitted, 0, &job->submitted_ns, NULL);
-	return job->id && job->state ? 0 : dsv_fail_nomem(err);
-}
-
-/* 1: the jobs of the users, ended ones too; 0: Slurm gives no answer. */
-static int ask_squeue(const char *users, struct slurm_jobs *out,
-		      struct dsv_err *err)
-{
-	char squeue[] = "squeue", quiet[] = "-h", all[] = "-a", each[] = "-r",
-	     states_opt[] = "-t", states[] = "all", users_opt[] = "-u",
-	     format_opt[] = "-o", format[] = "%i|%T|%V";
-	char *user_list = strdup(users);
-	char *argv[] = { squeue, quiet, all, each, states_opt, states,
-			 users_opt, user_list, format_opt, format, NULL };
-	struct slurm_jobs jobs = { 0, NULL };
-	struct str text = STR_INIT;
-	char *line, *save = NULL;
-	int status = -1;
-	int ret;
-
-	if (!user_list)
-		return dsv_fail_nomem(err);
-	ret = proc_output(argv, SLURM_TIMEOUT_MS, &text, &status, NULL);
-	free(user_list);
-	if (ret < 0 || status != 0) {
-		str_release(&text);
-		return 0;
-	}
-	for (line = text.data ? strtok_r(text.data, "\n", &save) : NULL;
-	     ret == 0 && line; line = strtok_r(NULL, "\n", &save))
-		ret = add_line(&jobs, line, err);
-	str_release(&text);
-	if (ret < 0)
-		slurm_jobs_release(&jobs);
-	else
-		*out = jobs;
-	return ret < 0 ? ret : 1;
-}
-
-/* The value of NAME= in a line of "scontrol -o show job"; NULL: none. */
-static char *scontrol_field(const char *line, const char *name)
-{
-	size_t len = strlen(name);
-	const char *p;
-
-	for (p = line; p; p = strchr(p, ' ')) {
-		while (*p == ' ')
-			p++;
-		if (!strncmp(p, name, len) && p[len] == '=')
-			return strndup(p + len + 1,
-				       strcspn(p + len + 1, " \n"));
-	}
-	return NULL;
-}
-
-/* How the job ended, as far as the controller remembers. */
-static void ask_scontrol(const char *id, int *exit_code, int *signal,
-			 int64_t *ended_ns)
-{
-	char scontrol[] = "scontrol", one_line[] = "-o", show[] = "show",
-	     job[] = "job";
-	char *id_copy = strdup(id);
-	char *argv[] = { scontrol, one_line, show, job, id_copy, NULL };
-	struct str text = STR_INIT;
-	char *code = NULL, *end = NULL;
-	int status = -1;
-
-	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0) {
-		code = scontrol_field(str_text(&text), "ExitCode");
-		end = scontrol_field(str_text(&text), "EndTime");
-	}
-	if (code)
-		sscanf(code, "%d:%d", exit_code, signal);
-	if (end)
-		dsv_parse_time(end, 0, ended_ns, NULL);
-	free(code);
-	free(end);
-	free(id_copy);
-	str_release(&text);
-}
-
-/* The state that accounting remembers, the caller's; NULL: it does not. */
-static char *ask_sacct(const char *id)
-{
-	char sacct[] = "sacct", opts[] = "-nXP", job_opt[] = "-j",
-	     format_opt[] = "-o", format[] = "State";
-	char *id_copy = strdup(id);
-	char *argv[] = { sacct, opts, job_opt, id_copy, format_opt, format,
-			 NULL };
-	struct str text = STR_INIT;
-	char *state = NULL;
-	int status = -1;
-
-	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0 && text.len > 0)
-		/* "CANCELLED by 123" */
-		state = strndup(text.data, strcspn(text.data, " \n"));
-	free(id_copy);
-	str_release(&text);
-	if (state && !*state) {
-		free(state);
-		state = NULL;
-	}
-	return state;
-}
-
-static bool has_ended(const char *state)
-{
-	static const char *const live[] = {
-		"PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING",
-		"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESIZING",
-		"SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT",
-		"RESV_DEL_HOLD",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(live) / sizeof(live[0]); i++) {
-		if (!strcmp(state, live[i]))
-			return false;
-	}
-	return true;
-}
-
-/* The job, or a task of it: "120_3" is of "120". */
+/*
+ * The job; or, of an array, a task that is still to come and has no record of
+ * its own: "120_3" is of "120".
+ */
 static const struct slurm_job *find(const struct slurm_jobs *jobs,
-				    const char *id)
+				    const struct records *all, const char *id)
 {
 	size_t len = strlen(id);
 	size_t i;
@@ -204,15 +55,29 @@ static const struct slurm_job *find(const struct slurm_jobs *jobs,
 		if (!strcmp(job->id, id))
 			return job;
 	}
-	/* Of an array, any task that is still to come speaks for it. */
 	for (i = 0; i < jobs->count; i++) {
 		const struct slurm_job *job = &jobs->items[i];
 
 		if (!strncmp(job->id, id, len) && job->id[len] == '_' &&
-		    !has_ended(job->state))
+		    !slurm_has_ended(job->state) && !has_record(all, job->id))
 			return job;
 	}
 	return NULL;
+}
+
+/* The submission of an array that has at least one task by now. */
+static bool has_tasks(const struct records *all, const struct catalog_job *job)
+{
+	size_t i;
+
+	for (i = 0; i < all->count && job->task < 0 && job->ticket; i++) {
+		const struct catalog_job *other = &all->items[i];
+
+		if (other->row > job->row && other->ticket &&
+		    !strcmp(other->ticket, job->ticket))
+			return true;
+	}
+	return false;
 }
 
 static bool submitter_lives(struct dsv *d, const struct catalog_job *job)
@@ -243,53 +108,51 @@ static bool submitter_lives(struct dsv *d, const struct catalog_job *job)
  */
 static bool may_still_come(const struct catalog_job *job,
 			   const struct slurm_jobs *slurm,
-			   const struct catalog_job *all, size_t count)
+			   const struct records *all)
 {
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < slurm->count; i++) {
 		const struct slurm_job *s = &slurm->items[i];
 
-		if (has_ended(s->state) || s->submitted_ns <
+		if (slurm_has_ended(s->state) || s->submitted_ns <
 		    job->submitted_ns - SUBMIT_SLACK_S * NS_PER_S)
 			continue;
-		for (j = 0; j < count; j++) {
-			if (all[j].job_id && !strcmp(all[j].job_id, s->id))
-				break;
-		}
-		if (j == count)
+		if (!has_record(all, s->id))
 			return true;
 	}
 	return false;
 }
 
-/* Close a record by what Slurm says; NULL: it knows the job no longer. */
+/*
+ * Close a record by what Slurm says.  Of an array the submission's stood for
+ * the tasks to come.
+ */
 static int close_job(struct dsv *d, const struct catalog_job *job,
-		     const struct slurm_job *s, struct dsv_err *err)
+		     const struct records *all, struct dsv_err *err)
 {
-	int exit_code = job->exit_code, signal = job->signal;
-	int64_t ended_ns = job->ended_ns;
-	char *state;
+	struct slurm_outcome o;
+	const char *state;
 	int ret;
 
-	ask_scontrol(job->job_id, &exit_code, &signal, &ended_ns);
-	state = s ? strdup(s->state) : ask_sacct(job->job_id);
-	if (!state)
-		state = strdup(job->started_ns ? "UNKNOWN" : "CANCELLED");
-	if (!state)
-		return dsv_fail_nomem(err);
+	if (has_tasks(all, job)) {
+		ret = catalog_job_update(d->catalog, job->row, "SUBMITTED",
+					 false, -1, 0, 0, err);
+		return ret < 0 ? ret : 1;
+	}
+	slurm_outcome(job->job_id, &o);
+	state = o.state ? o.state : job->started_ns ? "UNKNOWN" : "CANCELLED";
 	ret = job->started_ns ?
 		catalog_job_update(d->catalog, job->row, state, false,
-				   exit_code, signal, ended_ns, err) :
+				   o.exit_code, o.signal, o.ended_ns, err) :
 		job_withdraw(d, job, state, err);
-	free(state);
+	free(o.state);
 	return ret < 0 ? ret : 1;
 }
 
 /* 1: the record was changed. */
 static int sync_job(struct dsv *d, const struct catalog_job *job,
-		    const struct slurm_jobs *slurm,
-		    const struct catalog_job *all, size_t count,
+		    const struct slurm_jobs *slurm, const struct records *all,
 		    struct dsv_err *err)
 {
 	const struct slurm_job *s;
@@ -297,15 +160,23 @@ static int sync_job(struct dsv *d, const struct catalog_job *job,
 
 	if (!job->job_id) {
 		if (submitter_lives(d, job) ||
-		    may_still_come(job, slurm, all, count))
+		    may_still_come(job, slurm, all))
 			return 0;
 		ret = job_withdraw(d, job, "CANCELLED", err);
 		return ret < 0 ? ret : 1;
 	}
-	s = find(slurm, job->job_id);
-	if (s && !has_ended(s->state))
+	s = find(slurm, all, job->job_id);
+	if (s && !slurm_has_ended(s->state))
 		return 0;
-	return close_job(d, job, s, err);
+	return close_job(d, job, all, err);
+}
+
+/* It looks as if Slurm had ended it, and Slurm may still know why. */
+static bool was_killed(const struct catalog_job *job)
+{
+	return !job->active && job->job_id && !strcmp(job->state, "FAILED") &&
+	       (job->signal > 0 || job->exit_code > 128) &&
+	       now_ns() - job->ended_ns < REFINE_S * NS_PER_S;
 }
 
 /*
@@ -313,20 +184,32 @@ static int sync_job(struct dsv *d, const struct catalog_job *job,
  * signal; Slurm knows the reason.  A requeued job waits again.
  */
 static int refine_job(struct dsv *d, const struct catalog_job *job,
-		      const struct slurm_jobs *slurm, struct dsv_err *err)
+		      const struct slurm_jobs *slurm,
+		      const struct records *all, struct dsv_err *err)
 {
-	const struct slurm_job *s = job->job_id ? find(slurm, job->job_id) :
-		NULL;
-	int ret;
+	const struct slurm_job *s = job->job_id && job->started_ns ?
+		find(slurm, all, job->job_id) : NULL;
+	struct slurm_outcome o = { NULL, -1, 0, 0 };
+	const char *state = s ? s->state : NULL;
+	bool ended;
+	int ret = 0;
 
-	if (!s || job->active || !strcmp(s->state, job->state) ||
-	    !strcmp(s->state, "COMPLETING") || strcmp(s->id, job->job_id))
+	if (s && strcmp(s->id, job->job_id) != 0)
 		return 0;
-	ret = catalog_job_update(d->catalog, job->row, has_ended(s->state) ?
-				 s->state : "WAITING", !has_ended(s->state),
-				 job->exit_code, job->signal, job->ended_ns,
-				 err);
-	return ret < 0 ? ret : 1;
+	if (!s && was_killed(job)) {
+		slurm_outcome(job->job_id, &o);
+		state = o.state;
+	}
+	if (state && strcmp(state, job->state) != 0 &&
+	    strcmp(state, "COMPLETING") != 0) {
+		ended = slurm_has_ended(state);
+		ret = catalog_job_update(d->catalog, job->row, ended ? state :
+					 "WAITING", !ended, job->exit_code,
+					 job->signal, job->ended_ns, err);
+		ret = ret < 0 ? ret : 1;
+	}
+	free(o.state);
+	return ret;
 }
 
 /* "a,b": who submitted these jobs; the caller's to free(). */
@@ -346,33 +229,40 @@ static char *authors(const struct catalog_job *jobs, size_t count)
 	return str_take(&list);
 }
 
-int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
+/* 1: Slurm has answered. */
+static int sync_records(struct dsv *d, const struct records *all,
+			int64_t *closed, struct dsv_err *err)
 {
 	struct slurm_jobs slurm = { 0, NULL };
-	struct catalog_job *jobs = NULL;
-	int64_t closed = 0, lost;
-	char *users = NULL;
-	size_t count = 0;
+	char *users = authors(all->items, all->count);
 	size_t i;
 	int ret;
 
-	ret = catalog_jobs(d->catalog, false, &jobs, &count, err);
-	if (ret == 0 && count > 0) {
-		users = authors(jobs, count);
-		ret = users ? ask_squeue(users, &slurm, err) :
-			dsv_fail_nomem(err);
-	}
-	for (i = 0; ret > 0 && i < count; i++) {
-		ret = jobs[i].active ?
-			sync_job(d, &jobs[i], &slurm, jobs, count, err) :
-			refine_job(d, &jobs[i], &slurm, err);
-		closed += ret > 0;
+	ret = users ? slurm_queue(users, &slurm, err) : dsv_fail_nomem(err);
+	for (i = 0; ret > 0 && i < all->count; i++) {
+		const struct catalog_job *job = &all->items[i];
+
+		ret = job->active ? sync_job(d, job, &slurm, all, err) :
+			refine_job(d, job, &slurm, all, err);
+		*closed += ret > 0;
 		if (ret == 0)
 			ret = 1;
 	}
 	slurm_jobs_release(&slurm);
-	catalog_jobs_free(jobs, count);
 	free(users);
+	return ret;
+}
+
+int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
+{
+	struct records all = { 0, NULL };
+	int64_t closed = 0, lost;
+	int ret;
+
+	ret = catalog_jobs(d->catalog, false, &all.items, &all.count, err);
+	if (ret == 0 && all.count > 0)
+		ret = sync_records(d, &all, &closed, err);
+	catalog_jobs_free(all.items, all.count);
 	if (ret >= 0)
 		ret = queue_find_lost(d, &lost, err);
 	if (ret < 0)
@@ -382,18 +272,32 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 	return 0;
 }
 
+/* Whether Slurm has something to say. */
+static bool has_open(const struct catalog_job *jobs, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (jobs[i].active || was_killed(&jobs[i]))
+			return true;
+	}
+	return false;
+}
+
 void job_refresh(struct dsv *d)
 {
 	struct catalog_pending *pending = NULL;
 	struct catalog_job *jobs = NULL;
 	size_t job_count = 0, pending_count = 0;
+	bool open;
 
 	if (repo_writable(d, NULL) < 0 ||
-	    catalog_jobs(d->catalog, true, &jobs, &job_count, NULL) < 0)
+	    catalog_jobs(d->catalog, false, &jobs, &job_count, NULL) < 0)
 		return;
+	open = has_open(jobs, job_count);
 	catalog_jobs_free(jobs, job_count);
 	if (catalog_pending(d->catalog, &pending, &pending_count, NULL) == 0)
 		free(pending);
-	if (job_count + pending_count > 0)
+	if (open || pending_count > 0)
 		dsv_job_sync(d, NULL, NULL);
 }

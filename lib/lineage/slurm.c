@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slurm is asked by its commands, in text with explicit fields: its JSON
+ * changes from release to release.
+ */
+#include "slurm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/proc.h"
+#include "../base/str.h"
+#include "../base/value.h"
+
+enum { SLURM_TIMEOUT_MS = 20000 };
+
+void slurm_jobs_release(struct slurm_jobs *jobs)
+{
+	size_t i;
+
+	for (i = 0; i < jobs->count; i++) {
+		free(jobs->items[i].id);
+		free(jobs->items[i].state);
+	}
+	free(jobs->items);
+}
+
+static int add_line(struct slurm_jobs *jobs, char *line, struct dsv_err *err)
+{
+	char *save = NULL;
+	char *id = strtok_r(line, "|", &save);
+	char *state = strtok_r(NULL, "|", &save);
+	char *submitted = strtok_r(NULL, "|", &save);
+	struct slurm_job *items;
+	struct slurm_job *job;
+
+	if (!id || !state)
+		return 0;
+	items = realloc(jobs->items, (jobs->count + 1) * sizeof(*items));
+	if (!items)
+		return dsv_fail_nomem(err);
+	jobs->items = items;
+	job = &items[jobs->count++];
+	job->id = strdup(id);
+	job->state = strdup(state);
+	job->submitted_ns = 0;
+	if (submitted)
+		dsv_parse_time(submitted, 0, &job->submitted_ns, NULL);
+	return job->id && job->state ? 0 : dsv_fail_nomem(err);
+}
+
+int slurm_queue(const char *users, struct slurm_jobs *out,
+		struct dsv_err *err)
+{
+	char squeue[] = "squeue", quiet[] = "-h", all[] = "-a", each[] = "-r",
+	     states_opt[] = "-t", states[] = "all", users_opt[] = "-u",
+	     format_opt[] = "-o", format[] = "%i|%T|%V";
+	char *user_list = strdup(users);
+	char *argv[] = { squeue, quiet, all, each, states_opt, states,
+			 users_opt, user_list, format_opt, format, NULL };
+	struct slurm_jobs jobs = { 0, NULL };
+	struct str text = STR_INIT;
+	char *line, *save = NULL;
+	int status = -1;
+	int ret;
+
+	if (!user_list)
+		return dsv_fail_nomem(err);
+	ret = proc_output(argv, SLURM_TIMEOUT_MS, &text, &status, NULL);
+	free(user_list);
+	if (ret < 0 || status != 0) {
+		str_release(&text);
+		return 0;
+	}
+	for (line = text.data ? strtok_r(text.data, "\n", &save) : NULL;
+	     ret == 0 && line; line = strtok_r(NULL, "\n", &save))
+		ret = add_line(&jobs, line, err);
+	str_release(&text);
+	if (ret < 0)
+		slurm_jobs_release(&jobs);
+	else
+		*out = jobs;
+	return ret < 0 ? ret : 1;
+}
+
+/* The value of NAME= in a line of "scontrol -o show job"; NULL: none. */
+static char *scontrol_field(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+	const char *p;
+
+	for (p = line; p; p = strchr(p, ' ')) {
+		while (*p == ' ')
+			p++;
+		if (!strncmp(p, name, len) && p[len] == '=')
+			return strndup(p + len + 1,
+				       strcspn(p + len + 1, " \n"));
+	}
+	return NULL;
+}
+
+/* How the job ended, as far as the controller remembers. */
+static void ask_scontrol(const char *id, struct slurm_outcome *out)
+{
+	char scontrol[] = "scontrol", one_line[] = "-o", show[] = "show",
+	     job[] = "job";
+	char *id_copy = strdup(id);
+	char *argv[] = { scontrol, one_line, show, job, id_copy, NULL };
+	struct str text = STR_INIT;
+	char *code = NULL, *end = NULL;
+	int status = -1;
+
+	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
+				   NULL) == 0 && status == 0) {
+		out->state = scontrol_field(str_text(&text), "JobState");
+		code = scontrol_field(str_text(&text), "ExitCode");
+		end = scontrol_field(str_text(&text), "EndTime");
+	}
+	if (code)
+		sscanf(code, "%d:%d", &out->exit_code, &out->signal);
+	if (end)
+		dsv_parse_time(end, 0, &out->ended_ns, NULL);
+	free(code);
+	free(end);
+	free(id_copy);
+	str_release(&text);
+}
+
+/* "CANCELLED by 123|0:15|2026-01-31T14:00:00" */
+static void read_sacct(char *line, struct slurm_outcome *out)
+{
+	char *save = NULL;
+	char *state = strtok_r(line, "|\n", &save);
+	char *code = strtok_r(NULL, "|\n", &save);
+	char *end = strtok_r(NULL, "|\n", &save);
+
+	if (!state)
+		return;
+	out->state = strndup(state, strcspn(state, " "));
+	if (code)
+		sscanf(code, "%d:%d", &out->exit_code, &out->signal);
+	if (end)
+		dsv_parse_time(end, 0, &out->ended_ns, NULL);
+}
+
+/* What accounting remembers, or else the log of completed jobs. */
+static void ask_sacct(const char *id, bool completions,
+		      struct slurm_outcome *out)
+{
+	char sacct[] = "sacct", opts[] = "-nXP", comp_opts[] = "-cnP",
+	     job_opt[] = "-j", format_opt[] = "-o",
+	     format[] = "State,ExitCode,End", comp_format[] = "State";
+	char *id_copy = strdup(id);
+	char *argv[] = { sacct, completions ? comp_opts : opts, job_opt,
+			 id_copy, format_opt, completions ? comp_format :
+			 format, NULL };
+	struct str text = STR_INIT;
+	int status = -1;
+
+	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
+				   NULL) == 0 && status == 0 && text.len > 0)
+		read_sacct(text.data, out);
+	free(id_copy);
+	str_release(&text);
+}
+
+void slurm_outcome(const char *id, struct slurm_outcome *out)
+{
+	*out = (struct slurm_outcome){ NULL, -1, 0, 0 };
+	ask_scontrol(id, out);
+	if (!out->state)
+		ask_sacct(id, false, out);
+	if (!out->state)
+		ask_sacct(id, true, out);
+}
+
+bool slurm_has_ended(const char *state)
+{
+	static const char *const live[] = {
+		"PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING",
+		"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESIZING",
+		"SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT",
+		"RESV_DEL_HOLD",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(live) / sizeof(live[0]); i++) {
+		if (!strcmp(state, live[i]))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DSV_LINEAGE_SLURM_H
+#define DSV_LINEAGE_SLURM_H
+
+#include "../dsv.h"
+
+/* A line of squeue. */
+struct slurm_job {
+	char *id;		/* "123", "120_3" */
+	char *state;
+	int64_t submitted_ns;
+};
+
+struct slurm_jobs {
+	size_t count;
+	struct slurm_job *items;
+};
+
+/*
+ * 1: the jobs of the users ("a,b"), also those that ended not long ago;
+ * 0: Slurm gives no answer.
+ */
+int slurm_queue(const char *users, struct slurm_jobs *out,
+		struct dsv_err *err);
+void slurm_jobs_release(struct slurm_jobs *jobs);
+
+struct slurm_outcome {
+	char *state;		/* NULL: not known; the caller's to free() */
+	int exit_code;		/* -1: not known */
+	int signal;
+	int64_t ended_ns;	/* 0: not known */
+};
+
+/* Of the controller, or else accounting, or else the log of completions. */
+void slurm_outcome(const char *id, struct slurm_outcome *out);
+
+bool slurm_has_ended(const char *state);
+
+#endif
