@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dsv fsck --rebuild: the catalog made anew says what it said.
 # shellcheck disable=SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # tag --collective: several processes make one state
 
 # shellcheck disable=SC2154,SC2314

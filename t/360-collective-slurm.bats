@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # tag --collective by the tasks of real Slurm job steps
 # shellcheck disable=SC2016,SC2154
 

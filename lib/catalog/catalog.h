@@ -62,7 +62,7 @@ int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
 bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
 				 size_t count);
 
-/* ---- Making states ------------------------------------------------------ */
+/* ---- Making states --------------------------------------------------- */
 
 /* What a state is made from; see struct dsv_state. */
 struct catalog_state {
@@ -152,7 +152,7 @@ struct catalog_pending {
 int catalog_pending(struct catalog *c, struct catalog_pending **out,
 		    size_t *count, struct dsv_err *err);
 
-/* ---- Reading states ------------------------------------------------------ */
+/* ---- Reading states -------------------------------------------------- */
 
 /* Whole ids or hexadecimal prefixes.  DSV_ENOTFOUND: none, ambiguous. */
 int catalog_find_id(struct catalog *c, const char *prefix, int64_t *seq,
@@ -191,7 +191,7 @@ int catalog_extreme(struct catalog *c, const char *key, int sign,
 int catalog_content(struct catalog *c, int64_t seq,
 		    unsigned char manifest[HASH_BYTES], struct dsv_err *err);
 
-/* ---- Searching ----------------------------------------------------------- */
+/* ---- Searching ------------------------------------------------------- */
 
 struct catalog_query {
 	const char *expr;	/* NULL: every state */
@@ -233,7 +233,7 @@ int catalog_log(struct catalog *c, const struct catalog_log_query *query,
 int catalog_merge_base(struct catalog *c, int64_t a, int64_t b, int64_t *out,
 		       struct dsv_err *err);
 
-/* ---- Branches, names, scopes, attributes, pins --------------------------- */
+/* ---- Branches, names, scopes, attributes, pins ----------------------- */
 
 int catalog_branches(struct catalog *c, struct dsv_branches *out,
 		     struct dsv_err *err);

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- Understanding the query --------------------------------------------- */
+/* ---- Understanding the query ----------------------------------------- */
 
 static void add_conjuncts(struct search *f, const struct find_node *node)
 {
@@ -110,7 +110,7 @@ static int limit_to_relatives(struct search *f, int64_t of, bool descendants)
 	return ret;
 }
 
-/* ---- Deciding ------------------------------------------------------------ */
+/* ---- Deciding -------------------------------------------------------- */
 
 /* How many states node's index gives, at most FIND_FEW + 1. */
 static int estimate(struct search *f, const struct find_node *node,

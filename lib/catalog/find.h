@@ -23,7 +23,7 @@ enum {
 	FIND_MAX_VALUES = 10000
 };
 
-/* ---- Words -------------------------------------------------------------- */
+/* ---- Words ----------------------------------------------------------- */
 
 enum find_token_type {
 	FIND_END,
@@ -62,7 +62,7 @@ int find_lexer_next(struct find_lexer *lexer, struct dsv_err *err);
 int find_fail(struct dsv_err *err, size_t column, const char *fmt, ...)
 	DSV_PRINTF(3, 4);
 
-/* ---- Trees -------------------------------------------------------------- */
+/* ---- Trees ----------------------------------------------------------- */
 
 enum find_kind { FIND_AND, FIND_OR, FIND_NOT, FIND_COMPARE };
 
@@ -117,7 +117,7 @@ struct find_node *find_and(struct find_node *a, struct find_node *b);
 /* key = "text"; NULL when out of memory. */
 struct find_node *find_equals(const char *key, const char *text);
 
-/* ---- Built-in fields ----------------------------------------------------- */
+/* ---- Built-in fields ------------------------------------------------- */
 
 enum find_field_type {
 	FIND_TEXT,
@@ -150,7 +150,7 @@ struct find_field {
 /* NULL: none of that name. */
 const struct find_field *find_field(const char *name);
 
-/* ---- Meaning ------------------------------------------------------------ */
+/* ---- Meaning --------------------------------------------------------- */
 
 /* A set of states. */
 struct find_set {
@@ -196,7 +196,7 @@ int find_functions_add(struct find_context *x, struct dsv_err *err);
 void find_functions_remove(struct find_context *x);
 void find_context_release(struct find_context *x);
 
-/* ---- SQL ----------------------------------------------------------------- */
+/* ---- SQL ------------------------------------------------------------- */
 
 struct find_bind {
 	enum { FIND_BIND_INT, FIND_BIND_REAL, FIND_BIND_TEXT, FIND_BIND_HASH }

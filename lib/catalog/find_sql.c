@@ -113,7 +113,7 @@ static const char *order_text(enum find_op op)
 		op == FIND_GT ? " > " : " >= ";
 }
 
-/* ---- Rows of attr and param --------------------------------------------- */
+/* ---- Rows of attr and param ------------------------------------------ */
 
 static bool never_ordered(const char *text)
 {
@@ -236,7 +236,7 @@ static void either_test(struct find_sql *sql, const struct find_node *node)
 	find_sql_puts(sql, " END)");
 }
 
-/* ---- Built-in fields ----------------------------------------------------- */
+/* ---- Built-in fields ------------------------------------------------- */
 
 static void bind_field(struct find_sql *sql, const struct find_node *node,
 		       size_t i)
@@ -341,7 +341,7 @@ static void field_test(struct find_sql *sql, const struct find_node *node)
 	find_sql_puts(sql, ")");
 }
 
-/* ---- Whole conditions ---------------------------------------------------- */
+/* ---- Whole conditions ------------------------------------------------ */
 
 static void compare_test(struct find_sql *sql, const struct find_node *node)
 {

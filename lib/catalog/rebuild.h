@@ -22,11 +22,12 @@
 int catalog_rebuild(const struct catalog_options *options, struct check *k,
 		    struct dsv_err *err);
 
-/* ---- The parts ------------------------------------------------------------ */
+/* ---- The parts ------------------------------------------------------- */
 
 int rebuild_segments(struct check *k, struct dsv_err *err);
 int rebuild_journal(struct check *k, struct dsv_err *err);
 int rebuild_content(struct check *k, struct dsv_err *err);
+int rebuild_job(struct check *k, const json_t *op, struct dsv_err *err);
 /* Records that no line of the journal spoke of. */
 int rebuild_orphans(struct check *k, struct dsv_err *err);
 

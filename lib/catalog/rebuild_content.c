@@ -131,7 +131,7 @@ int rebuild_segments(struct check *k, struct dsv_err *err)
 	return ret;
 }
 
-/* ---- What is in use -------------------------------------------------------- */
+/* ---- What is in use -------------------------------------------------- */
 
 /* Recipes that are in use already need not be read. */
 static int read_recipe(struct check *k, struct ingest_recipe *out,

@@ -123,8 +123,6 @@ static int run_sql(struct check *k, const char *sql, int64_t seq,
 	return query_run(&q, err);
 }
 
-/* ---- States --------------------------------------------------------------- */
-
 /* A state without a record keeps its place in the lineage. */
 static int add_stub(struct check *k, const json_t *op, const json_t *forgotten,
 		    struct dsv_err *err)
@@ -310,44 +308,6 @@ static int do_restore(struct check *k, int64_t seq, const json_t *op,
 	return ret;
 }
 
-/* ---- Jobs ------------------------------------------------------------------ */
-
-static int do_job(struct check *k, const json_t *op, struct dsv_err *err)
-{
-	char *text = json_dumps(op, JSON_COMPACT);
-	struct query q = db_query(&k->c->writer,
-		"INSERT OR REPLACE INTO job (id, ticket, task, job_id, cluster,"
-		" state, active, branch, fork, fork_state, request, nodes,"
-		" exit_code, signal, attempt, submitted, started, ended,"
-		" author, submitter) SELECT o->>'row', o->>'ticket',"
-		" o->>'task', o->>'id', o->>'cluster',"
-		" coalesce(o->>'state', ''), coalesce(o->>'active', 0),"
-		" o->>'branch', :fork, :made, o->>'request', o->>'nodes',"
-		" o->>'exit', o->>'signal', coalesce(o->>'attempt', 0),"
-		" o->>'submitted', o->>'started', o->>'ended',"
-		" coalesce(o->>'author', ''), o->>'submitter'"
-		" FROM (SELECT :op AS o)");
-	int64_t fork = -1, made = -1;
-	int ret;
-
-	if (!text)
-		return dsv_fail_nomem(err);
-	ret = seq_of(k, text_of(op, "fork"), &fork, err);
-	if (ret == 0)
-		ret = seq_of(k, text_of(op, "fork_state"), &made, err);
-	if (fork >= 0)
-		query_int(&q, ":fork", fork);
-	if (made >= 0)
-		query_int(&q, ":made", made);
-	query_text(&q, ":op", text);
-	if (ret == 0)
-		ret = query_run(&q, err);
-	free(text);
-	return ret;
-}
-
-/* ---- Operations ------------------------------------------------------------ */
-
 static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 {
 	int64_t head, id;
@@ -450,7 +410,7 @@ static int do_op(struct check *k, struct journal *j, const json_t *op,
 	if (!strcmp(what, "prune"))
 		return do_prune(k, op, err);
 	if (!strcmp(what, "job"))
-		return do_job(k, op, err);
+		return rebuild_job(k, op, err);
 	return do_one_state(k, what, op, err);
 }
 

@@ -176,7 +176,7 @@ int rebuild_add(struct check *k, const char *hex,
 	return ret == DSV_ECORRUPT ? 0 : ret < 0 ? ret : 1;
 }
 
-/* ---- Orphans -------------------------------------------------------------- */
+/* ---- Orphans --------------------------------------------------------- */
 
 struct orphan {
 	char hex[HASH_HEX_SIZE];

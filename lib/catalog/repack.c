@@ -44,7 +44,7 @@ struct moving {
 	size_t candidate;
 };
 
-/* ---- Which -------------------------------------------------------------- */
+/* ---- Which ----------------------------------------------------------- */
 
 /* Settled, and nothing is under way in it; all of its chunks are good. */
 static int load_settled(struct repacking *r, struct dsv_err *err)
@@ -113,7 +113,7 @@ static void choose(struct repacking *r)
 	r->count = kept;
 }
 
-/* ---- Moving ------------------------------------------------------------- */
+/* ---- Moving ---------------------------------------------------------- */
 
 static int load_rows(struct repacking *r, size_t candidate,
 		     struct moving **list, size_t *count, struct dsv_err *err)

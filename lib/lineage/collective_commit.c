@@ -43,7 +43,7 @@ static int damaged(int64_t rank, struct dsv_err *err)
 			(long long)rank);
 }
 
-/* ---- What the ranks say ------------------------------------------------- */
+/* ---- What the ranks say ---------------------------------------------- */
 
 static int contradict(const char *key, const json_t *first,
 		      const json_t *other, int64_t rank, struct dsv_err *err)
@@ -100,7 +100,7 @@ static int read_parts(struct gathering *x, struct dsv_err *err)
 	return ret;
 }
 
-/* ---- Segments ----------------------------------------------------------- */
+/* ---- Segments -------------------------------------------------------- */
 
 static int add_segment(struct gathering *x, const char *name, int64_t rank,
 		       struct dsv_err *err)
@@ -215,7 +215,7 @@ static int count_stored(struct gathering *x, struct dsv_err *err)
 	return 0;
 }
 
-/* ---- The manifest ------------------------------------------------------- */
+/* ---- The manifest ---------------------------------------------------- */
 
 /* DSV_EREFUSED: two ranks have the same path and other bytes. */
 static int settle(struct gathering *x, struct dsv_err *err)
@@ -329,7 +329,7 @@ static int make_manifest(struct gathering *x, const struct manifest *own,
 	return ret;
 }
 
-/* ---- The state ---------------------------------------------------------- */
+/* ---- The state ------------------------------------------------------- */
 
 static const char *text_of(const json_t *lead, const char *key)
 {

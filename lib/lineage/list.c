@@ -89,7 +89,7 @@ void dsv_list_free(struct dsv_list *l)
 	free(l);
 }
 
-/* ---- log ----------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------- */
 
 struct ends {
 	int64_t *heads, *hidden;
@@ -212,7 +212,7 @@ int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 	return ret < 0 ? ret : list_new(d, seqs, count, out, err);
 }
 
-/* ---- find ---------------------------------------------------------------- */
+/* ---- find ------------------------------------------------------------ */
 
 static int make_query(struct dsv *d, const struct dsv_find_options *options,
 		      struct catalog_query *query, struct dsv_err *err)
@@ -257,7 +257,7 @@ int dsv_find_count(struct dsv *d, const struct dsv_find_options *options,
 		catalog_find_count(d->catalog, &query, out, err);
 }
 
-/* ---- Neighbours ---------------------------------------------------------- */
+/* ---- Neighbours ------------------------------------------------------ */
 
 void dsv_ids_free(struct dsv_ids *ids)
 {

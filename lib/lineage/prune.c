@@ -159,7 +159,7 @@ static int carry_out(struct dsv *d, const struct catalog_prune *prune,
 	return ret;
 }
 
-/* ---- Named states -------------------------------------------------------- */
+/* ---- Named states ---------------------------------------------------- */
 
 static int check_state(struct dsv *d, int64_t seq, const char *rev,
 		       struct dsv_err *err)

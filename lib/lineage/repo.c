@@ -298,7 +298,7 @@ int dsv_open(const struct dsv_options *options, struct dsv **out,
 	return ret;
 }
 
-/* ---- Rebuild --------------------------------------------------------------- */
+/* ---- Rebuild --------------------------------------------------------- */
 
 static int lookup_rebuilt(void *arg, const unsigned char hash[HASH_BYTES],
 			  struct chunk *out, struct dsv_err *err)

@@ -26,7 +26,7 @@ int collective_tag(struct group *g, const struct dsv_tag_options *o,
 int collective_commit(struct group *g, const struct manifest *own,
 		      char id[DSV_ID_SIZE], struct dsv_err *err);
 
-/* ---- replica.c ---------------------------------------------------------- */
+/* ---- replica.c ------------------------------------------------------- */
 
 /*
  * Take in this rank's share of the files: the manifest, by path, is without

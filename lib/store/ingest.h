@@ -52,7 +52,7 @@ int ingest_note_recipe(struct ingest *in, const struct recipe *r,
 /* The pool, started when it is first asked for. */
 int ingest_pool(struct ingest *in, struct pool **out, struct dsv_err *err);
 
-/* ---- writer.c: all but writer_put() with the lock held ------------------ */
+/* ---- writer.c: all but writer_put() with the lock held --------------- */
 
 /* size_bytes: of a mirror. */
 int writer_new(struct ingest *in, enum segment_kind kind, int64_t size_bytes,
@@ -78,7 +78,7 @@ int writer_flush(struct ingest *in, struct writer *w, struct dsv_err *err);
 /* Make it durable and read-only, and close it. */
 int writer_sync(const struct store *s, struct writer *w, struct dsv_err *err);
 
-/* ---- ingest_cut.c ------------------------------------------------------- */
+/* ---- ingest_cut.c ---------------------------------------------------- */
 
 /* A file that is being taken in. */
 struct taking {
@@ -118,7 +118,7 @@ int taking_changed(const struct taking *t, struct dsv_err *err);
 /* Cut, and wait for all pieces: whatever went wrong, the jobs hold t. */
 int taking_run(struct taking *t, struct dsv_err *err);
 
-/* ---- ingest_share.c ----------------------------------------------------- */
+/* ---- ingest_share.c -------------------------------------------------- */
 
 /*
  * A piece of a replica, in order: takes note of its bytes, which *data holds

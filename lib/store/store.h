@@ -215,7 +215,7 @@ int store_cat(struct store *s, const unsigned char recipe[HASH_BYTES],
 int store_pread(struct store *s, const struct recipe *r, void *buf, size_t len,
 		int64_t offset, struct dsv_err *err);
 
-/* ---- Segments on disk --------------------------------------------------- */
+/* ---- Segments on disk ------------------------------------------------ */
 
 struct segment_index {
 	enum segment_kind kind;

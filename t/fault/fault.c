@@ -121,7 +121,7 @@ EXPORT void _exit(int status)
 	__builtin_unreachable();
 }
 
-/* ---- Which call ----------------------------------------------------------- */
+/* ---- Which call ------------------------------------------------------ */
 
 static bool fd_path(int fd, char out[PATH_MAX])
 {
@@ -252,7 +252,7 @@ static void leave(void)
 	errno = saved_errno;
 }
 
-/* ---- Bytes ---------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------- */
 
 /* A call that changes the bytes of fd: SHORT and TEAR for len of them. */
 #define CHANGE(type, name, fd, whole, half)				\
@@ -358,7 +358,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	       -1);
 }
 
-/* ---- Sync ----------------------------------------------------------------- */
+/* ---- Sync ------------------------------------------------------------ */
 
 static int sync_fd(int fd, long number)
 {
@@ -385,7 +385,7 @@ EXPORT int fdatasync(int fd)
 	return sync_fd(fd, SYS_fdatasync);
 }
 
-/* ---- Names ---------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------- */
 
 /* The directory of an absolute path, and its last component. */
 static int parent_of(const char *path, const char **name)

@@ -208,7 +208,7 @@ void lost_name_done(bool ok)
 	pending = NULL;
 }
 
-/* ---- The power goes -------------------------------------------------------- */
+/* ---- The power goes -------------------------------------------------- */
 
 static bool is_lost(void)
 {
