@@ -257,7 +257,7 @@ states() {
 		*) false ;;
 		esac
 		rm -rf .dsv/intake/*
-		k=$((k + 5))
+		k=$((k + 11))
 	done
 	assert "$code" 0
 	[ "$had" -gt 3 ]

@@ -16,6 +16,8 @@
 enum {
 	POLL_MIN_MS = 5,
 	POLL_MAX_MS = 100,
+	/* A decided group is all but committed: have patience with it. */
+	COMMIT_MIN_MS = 5 * 60 * 1000,
 	/* After this another looks whether who commits has died. */
 	PATIENCE_MS = 1000,
 	/* Where no lock says so, one after the other does. */
@@ -167,6 +169,8 @@ enum { NOT_YET = 100 };
 static int look_decided(struct group *g, char id[DSV_ID_SIZE],
 			struct dsv_err *err)
 {
+	int64_t limit_ms = g->timeout_ms > COMMIT_MIN_MS ? g->timeout_ms :
+		COMMIT_MIN_MS;
 	int ret;
 
 	ret = group_file_result(g, id, err);
@@ -180,10 +184,11 @@ static int look_decided(struct group *g, char id[DSV_ID_SIZE],
 		return GROUP_DONE;
 	if (ret == 2)
 		return GROUP_AGAIN;
-	if (ret == 0 && clock_ms() - g->decided_ms > g->timeout_ms)
-		ret = dsv_fail(err, DSV_EPARTIAL, "all ranks came, and another"
-			       " commits the state; it has not ended after"
-			       " %lld s", (long long)g->timeout_ms / 1000);
+	if (ret == 0 && clock_ms() - g->decided_ms > limit_ms)
+		ret = dsv_fail(err, DSV_EPARTIAL, "all ranks came, but who"
+			       " commits the state has not ended after %lld s;"
+			       " it may still appear",
+			       (long long)limit_ms / 1000);
 	return ret < 0 ? ret : (int)NOT_YET;
 }
 
