@@ -14,8 +14,7 @@
 #include "journal.h"
 #include "rebuild.h"
 
-/* Larger numbers are no transactions of ours. */
-#define SEQ_LIMIT (INT64_C(1) << 52)
+#define SEQ_LIMIT (INT64_C(1) << 52)	/* of transactions of ours */
 
 struct line {
 	int64_t seq;
