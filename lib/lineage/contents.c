@@ -67,7 +67,7 @@ int contents_take(struct contents *c, const struct tree *tree,
 }
 
 /* CATALOG_MISSING: the sweep has taken it. */
-static int store_once(struct dsv *d, const struct tree *tree, bool stage,
+static int store_once(struct dsv *d, const struct tree *tree,
 		      struct contents *out, struct dsv_err *err)
 {
 	struct contents c = { .manifest = MANIFEST_INIT };
@@ -82,7 +82,7 @@ static int store_once(struct dsv *d, const struct tree *tree, bool stage,
 		ret = ingest_finish(c.ingest, &c.result, err);
 	if (ret == 0) {
 		known = true;
-		if (stage || catalog_is_stage_worthwhile(c.result->segments,
+		if (catalog_is_stage_worthwhile(c.result->segments,
 						c.result->segment_count))
 			ret = catalog_stage(d->catalog, c.result->segments,
 					    c.result->segment_count, err);
@@ -94,29 +94,17 @@ static int store_once(struct dsv *d, const struct tree *tree, bool stage,
 	return ret;
 }
 
-static int store(struct dsv *d, const struct tree *tree, bool stage,
-		 struct contents *out, struct dsv_err *err)
+int contents_store(struct dsv *d, const struct tree *tree,
+		   struct contents *out, struct dsv_err *err)
 {
 	int tries;
 	int ret;
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
-		ret = store_once(d, tree, stage, out, err);
+		ret = store_once(d, tree, out, err);
 		if (ret != CATALOG_MISSING)
 			return ret;
 	}
 	return dsv_fail(err, DSV_ESYS, "new segments were swept %d times before"
 			" they were known: does the clock jump?", tries);
-}
-
-int contents_store(struct dsv *d, const struct tree *tree,
-		   struct contents *out, struct dsv_err *err)
-{
-	return store(d, tree, true, out, err);
-}
-
-int contents_store_to_commit(struct dsv *d, const struct tree *tree,
-			     struct contents *out, struct dsv_err *err)
-{
-	return store(d, tree, false, out, err);
 }

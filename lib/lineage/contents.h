@@ -18,15 +18,12 @@ struct contents {
 	int64_t size_bytes;
 };
 
-/* Store the files, and make what is new known to the catalog. */
+/*
+ * Store the files, for this process to commit them at once: a few new chunks
+ * are made known by the commit, which is given result.
+ */
 int contents_store(struct dsv *d, const struct tree *tree,
 		   struct contents *out, struct dsv_err *err);
-/*
- * The same, when this process commits them at once: a few new chunks are made
- * known by the commit, which is given result.
- */
-int contents_store_to_commit(struct dsv *d, const struct tree *tree,
-			     struct contents *out, struct dsv_err *err);
 /* Only take them in, and their manifest: c->ingest is not finished yet. */
 int contents_take(struct contents *c, const struct tree *tree,
 		  struct dsv_err *err);

@@ -16,7 +16,10 @@
 #include "line.h"
 #include "rev.h"
 
-enum { MAX_DEFAULT_BRANCHES = 100000 };
+enum {
+	NEAR_BRANCHES = 16,		/* tried one after the other */
+	MAX_DEFAULT_BRANCHES = 10000000
+};
 
 static int unknown_key(const char *key, bool may_be_new,
 		       const struct dsv_kvs *params, struct dsv_err *err)
@@ -152,37 +155,87 @@ out:
 	return ret;
 }
 
-/* "<branch>-1", "-2", ...: the first that is free. */
+/* "<branch>-N".  1: a branch or a state is called so. */
+static int is_taken(struct dsv *d, const char *source, int n, char *branch,
+		    size_t size, struct dsv_err *err)
+{
+	int64_t seq = -1;
+	int ret;
+
+	if (snprintf(branch, size, "%s-%d", source, n) >= (int)size)
+		return dsv_fail(err, DSV_EREFUSED, "no free name of the form"
+				" '%s-N' (give one with -b)", source);
+	ret = catalog_branch_head(d->catalog, branch, &seq, err);
+	if (ret == 0)
+		return 1;
+	if (ret != DSV_ENOTFOUND)
+		return ret;
+	ret = catalog_name_get(d->catalog, branch, &seq, err);
+	return ret < 0 ? ret : seq >= 0;
+}
+
+/*
+ * The first free number from n on; where many are taken, one that follows a
+ * taken one, found in steps that grow and then shrink.
+ */
+static int free_number(struct dsv *d, const char *source, int n, char *branch,
+		       size_t size, int *out, struct dsv_err *err)
+{
+	int end = n + NEAR_BRANCHES;
+	int taken, free, ret = 1;
+
+	for (; ret == 1 && n < end; n++)
+		ret = is_taken(d, source, n, branch, size, err);
+	if (ret <= 0) {
+		*out = n - 1;
+		return ret;
+	}
+	taken = n - 1;
+	for (free = 2 * n; (ret = is_taken(d, source, free, branch, size,
+					   err)) == 1; free *= 2) {
+		if (free >= MAX_DEFAULT_BRANCHES)
+			return dsv_fail(err, DSV_EREFUSED, "no free name of"
+					" the form '%s-N' (give one with -b)",
+					source);
+		taken = free;
+	}
+	while (ret >= 0 && free - taken > 1) {
+		n = taken + (free - taken) / 2;
+		ret = is_taken(d, source, n, branch, size, err);
+		if (ret == 1)
+			taken = n;
+		else
+			free = n;
+	}
+	*out = free;
+	return ret < 0 ? ret : 0;
+}
+
+/* "<branch>-1", "-2", ... */
 static int fork_anywhere(struct dsv *d, const struct fork_request *r,
 			 const struct dsv_state *source,
 			 const unsigned char manifest[HASH_BYTES],
 			 struct dsv_fork *out, struct dsv_err *err)
 {
 	char branch[sizeof(out->branch)];
-	int64_t head;
-	int n;
+	int n = 1;
 
-	for (n = 1; n <= MAX_DEFAULT_BRANCHES; n++) {
-		int ret;
+	for (;;) {
+		int ret = free_number(d, source->branch, n, branch,
+				      sizeof(branch), &n, err);
 
-		if (snprintf(branch, sizeof(branch), "%s-%d", source->branch,
-			     n) >= (int)sizeof(branch))
-			break;
-		ret = catalog_branch_head(d->catalog, branch, &head, NULL);
-		if (ret == 0)
-			continue;
-		if (catalog_name_get(d->catalog, branch, &head, err) == 0 &&
-		    head >= 0)
-			continue;
+		if (ret < 0)
+			return ret;
+		snprintf(branch, sizeof(branch), "%.*s-%d",
+			 (int)sizeof(branch) - 13, source->branch, n);
 		ret = fork_as(d, r, source, manifest, branch, out, err);
 		/* Somebody else was faster. */
-		if (ret == DSV_EREFUSED &&
-		    catalog_branch_head(d->catalog, branch, &head, NULL) == 0)
-			continue;
-		return ret;
+		if (ret != DSV_EREFUSED ||
+		    is_taken(d, source->branch, n, branch, sizeof(branch),
+			     NULL) != 1)
+			return ret;
+		n++;
 	}
-	return dsv_fail(err, DSV_EREFUSED, "no free name of the form '%s-N'"
-			" (give one with -b)", source->branch);
 }
 
 int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *r,

@@ -95,8 +95,7 @@ static int store_capture(struct dsv *d, int64_t seq, const struct capture *c,
 	ret = root ? tree_walk(d, &roots, &none, &tree, err) :
 		dsv_fail_nomem(err);
 	for (tries = 0; ret == 0; tries++) {
-		ret = contents_store_to_commit(d, &tree, &contents,
-					       err);
+		ret = contents_store(d, &tree, &contents, err);
 		if (ret < 0)
 			break;
 		ret = bind_contents(d, seq, &contents, err);

@@ -166,7 +166,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 	int tries = 0;
 	int ret;
 
-	ret = contents_store_to_commit(d, tree, &c, err);
+	ret = contents_store(d, tree, &c, err);
 	if (ret < 0)
 		return ret;
 	for (;;) {
@@ -182,7 +182,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 		}
 		if (ret == CATALOG_MISSING) {
 			contents_release(&c, true);
-			ret = contents_store_to_commit(d, tree, &c, err);
+			ret = contents_store(d, tree, &c, err);
 			if (ret < 0)
 				return ret;
 		} else {
