@@ -124,23 +124,23 @@ static int drop_rows(struct catalog *c, int64_t segment, int64_t before_ns,
 		     struct dsv_err *err)
 {
 	static const char *const steps[] = {
-		"DELETE FROM recipe_segment WHERE recipe IN"
-		" (SELECT r.id FROM chunk c JOIN recipe r ON r.hash = c.hash"
-		"  WHERE c.segment = :segment AND c.status = 1"
-		"  AND c.since <= :before AND r.refs = 0)",
-		"DELETE FROM recipe WHERE refs = 0 AND hash IN"
-		" (SELECT hash FROM chunk WHERE segment = :segment"
-		"  AND status = 1 AND since <= :before)",
-		"DELETE FROM manifest_segment WHERE manifest IN"
-		" (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
-		"  WHERE c.segment = :segment AND c.status = 1"
-		"  AND c.since <= :before AND m.refs = 0)",
-		"DELETE FROM manifest_part WHERE manifest IN"
-		" (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
-		"  WHERE c.segment = :segment AND c.status = 1"
-		"  AND c.since <= :before AND m.refs = 0)",
-		"DELETE FROM chunk WHERE segment = :segment AND status = 1"
-		" AND since <= :before",
+		("DELETE FROM recipe_segment WHERE recipe IN"
+		 " (SELECT r.id FROM chunk c JOIN recipe r ON r.hash = c.hash"
+		 "  WHERE c.segment = :segment AND c.status = 1"
+		 "  AND c.since <= :before AND r.refs = 0)"),
+		("DELETE FROM recipe WHERE refs = 0 AND hash IN"
+		 " (SELECT hash FROM chunk WHERE segment = :segment"
+		 "  AND status = 1 AND since <= :before)"),
+		("DELETE FROM manifest_segment WHERE manifest IN"
+		 " (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
+		 "  WHERE c.segment = :segment AND c.status = 1"
+		 "  AND c.since <= :before AND m.refs = 0)"),
+		("DELETE FROM manifest_part WHERE manifest IN"
+		 " (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
+		 "  WHERE c.segment = :segment AND c.status = 1"
+		 "  AND c.since <= :before AND m.refs = 0)"),
+		("DELETE FROM chunk WHERE segment = :segment AND status = 1"
+		 " AND since <= :before"),
 	};
 	size_t i;
 
