@@ -6,6 +6,7 @@
 #
 #   BENCH_WORK    a new directory there is used (30 GiB; default /tmp)
 #   BENCH_ROUNDS  3
+#   BENCH_SERIES  all: "full frozen bf16 torch shards small"
 #   BENCH_SCALE   1; less for a try
 #   BENCH_OUT     doc/performance.md
 set -euo pipefail
@@ -81,7 +82,7 @@ END
 durable at the end: what does not sync by itself is followed by \`sync -f\`.
 git-annex, git-lfs and DVC get a copy in their work tree first, for the files
 stay the user's. No compression, no encryption where they allow that (restic
-always encrypts, casync always compresses). $rounds rounds.
+always encrypts, casync always compresses). Rounds: $rounds.
 END
 	"${BENCH_PYTHON:-/usr/bin/python3}" t/perf/compare.py "$dsv" "$work" \
 		"$rounds" "$scale" ${dvc:+"$dvc"}

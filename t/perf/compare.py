@@ -26,8 +26,9 @@ for name in list(ENV):
     if name.startswith(("DSV_REPO", "DSV_BRANCH", "SLURM_")):
         del ENV[name]
 
-SERIES = (("full", 3), ("frozen", 5), ("bf16", 3), ("shards", 2),
-          ("small", 3), ("torch", 3))
+SERIES = [(kind, steps) for kind, steps in (
+    ("full", 3), ("frozen", 5), ("bf16", 3), ("torch", 3), ("shards", 2),
+    ("small", 3)) if kind in os.environ.get("BENCH_SERIES", kind).split()]
 
 
 def run(command, cwd=None):
