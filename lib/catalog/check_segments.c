@@ -249,7 +249,7 @@ static int check_file(struct check *k, struct segment *g, const char *path,
 				    (long long)size, (long long)end);
 		return ret < 0 ? ret : add_bad_from(k, g, size, err);
 	}
-	return check_mode(k, path, g->name, 0222, err);
+	return check_mode(k, path, g->name, k->shared ? 0002 : 0222, err);
 }
 
 static int check_segment(struct check *k, struct segment *g,
