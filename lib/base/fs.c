@@ -166,10 +166,10 @@ int fs_replace_from(const char *tmp_dir, const char *path, const void *data,
 	return replace(tmp_dir, path, data, len, mode, true, err);
 }
 
-int fs_replace_soon(const char *path, const void *data, size_t len,
-		    mode_t mode, struct dsv_err *err)
+int fs_replace_soon(const char *tmp_dir, const char *path, const void *data,
+		    size_t len, mode_t mode, struct dsv_err *err)
 {
-	return replace(NULL, path, data, len, mode, false, err);
+	return replace(tmp_dir, path, data, len, mode, false, err);
 }
 
 int fs_sync_dir(const char *dir, struct dsv_err *err)

@@ -40,8 +40,8 @@ int fs_replace_from(const char *tmp_dir, const char *path, const void *data,
 		    size_t len, mode_t mode, struct dsv_err *err);
 
 /* The same, but not durable: a crash may undo it, or leave the file empty. */
-int fs_replace_soon(const char *path, const void *data, size_t len,
-		    mode_t mode, struct dsv_err *err);
+int fs_replace_soon(const char *tmp_dir, const char *path, const void *data,
+		    size_t len, mode_t mode, struct dsv_err *err);
 
 int fs_sync_dir(const char *dir, struct dsv_err *err);
 /* The directory that holds path. */

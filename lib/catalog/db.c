@@ -104,6 +104,10 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 		code = DSV_ECORRUPT;
 		break;
 	case SQLITE_READONLY:
+		/* Or it cannot undo what a full disk has broken off. */
+		if (is_full(probe_errno(db)))
+			return dsv_fail(err, DSV_ENOSPC, "write '%s': no space"
+					" left", db->path);
 		return dsv_fail(err, DSV_ESYS, "write '%s': no permission, or a"
 				" read-only file system", db->path);
 	default:

@@ -191,6 +191,33 @@ static void sweep_dir(const char *dir, const char *part, int64_t before_ns,
 	closedir(d);
 }
 
+/* The repositories that were not made beside this one. */
+static void sweep_inits(struct catalog *c, int64_t before_ns,
+			struct catalog_swept *out)
+{
+	char *parent = str_format("%s/..", c->dir);
+	DIR *d = parent ? opendir(parent) : NULL;
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d)) != NULL) {
+		char *path;
+
+		if (strncmp(e->d_name, ".dsv.tmp-", 9) != 0 ||
+		    fstatat(dirfd(d), e->d_name, &st,
+			    AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+		    !is_old(e->d_name, &st, before_ns))
+			continue;
+		path = str_format("%s/%s", parent, e->d_name);
+		out->files += path && fs_remove_tree(path, NULL) == 0;
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	free(parent);
+}
+
 static void sweep_files(struct catalog *c, int64_t before_ns,
 			struct catalog_swept *out)
 {
@@ -209,6 +236,7 @@ static void sweep_files(struct catalog *c, int64_t before_ns,
 			sweep_dir(dir, places[i].part, before_ns, out);
 		free(dir);
 	}
+	sweep_inits(c, before_ns, out);
 }
 
 int catalog_sweep(struct catalog *c, struct store *s, int64_t before_ns,

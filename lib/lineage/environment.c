@@ -64,17 +64,19 @@ static int write_params(struct dsv *d, const struct dsv_state *fork,
 			char **path, struct dsv_err *err)
 {
 	char *dir = repo_path(d, "jobs/%.16s", fork->id);
+	char *tmp = repo_path(d, "tmp");
 	char *text = NULL;
 	int ret;
 
 	*path = repo_path(d, "jobs/%.16s/params.json", fork->id);
-	ret = dir && *path ? fs_make_dirs(dir, d->dir_mode, err) :
+	ret = dir && *path && tmp ? fs_make_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = dsv_params_format(&fork->params, "json", &text, err);
 	if (ret == 0)
-		ret = fs_replace_soon(*path, text, strlen(text), d->file_mode,
-				      err);
+		ret = fs_replace_soon(tmp, *path, text, strlen(text),
+				      d->file_mode, err);
+	free(tmp);
 	free(text);
 	free(dir);
 	return ret;

@@ -67,7 +67,7 @@ static void note(struct dsv *d, const char *dir, const char *filled_from,
 		text = str_format("%s %s %llu %lld %s\n", id, filled_from,
 				  inode, born_ns, dir);
 	if (text)
-		fs_replace(path, text, strlen(text), d->file_mode, NULL);
+		repo_replace(d, path, text, NULL);
 	free(text);
 	free(parent);
 	free(path);

@@ -168,7 +168,9 @@ static int walk_dir(struct walk *w, const char *source, const char *path,
 		char *from = NULL, *to = NULL;
 
 		if (ret == 0 && strcmp(name, ".") && strcmp(name, "..") &&
-		    strcmp(name, ".dsv")) {
+		    strcmp(name, ".dsv") &&
+		    /* What a checkout that was killed has left. */
+		    strncmp(name, ".dsv-tmp-", strlen(".dsv-tmp-"))) {
 			from = str_format("%s/%s", source, name);
 			to = *path ? str_format("%s/%s", path, name) :
 				strdup(name);

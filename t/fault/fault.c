@@ -159,7 +159,7 @@ static bool is_ours(const char *path)
 static bool allocates(const char *call)
 {
 	static const char *const names[] = {
-		"unlink", "rmdir", "chmod", "punch",
+		"unlink", "rmdir", "punch", "reopen",
 	};
 	size_t i;
 
@@ -439,12 +439,12 @@ static int open_any(int dirfd, const char *name, int flags, mode_t mode)
 	    (flags & O_TMPFILE) == O_TMPFILE || (flags & O_PATH) ||
 	    !enter_path(dirfd, name, path))
 		return (int)syscall(SYS_openat, dirfd, name, flags, mode);
-	if (judge("open", path) == FAIL) {
+	creates = (flags & O_CREAT) &&
+		  faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+	if (judge(creates ? "open" : "reopen", path) == FAIL) {
 		leave();
 		return -1;
 	}
-	creates = (flags & O_CREAT) &&
-		  faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
 	if (creates)
 		note(LOST_CREATE, path, NULL);
 	ret = (int)syscall(SYS_openat, dirfd, name, flags & ~O_TRUNC, mode);

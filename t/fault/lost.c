@@ -16,7 +16,8 @@
 
 /*
  * A file that was written to.  Its descriptor stays open: closing one would
- * drop the locks that the process has on the file.
+ * drop the locks that the process has on the file.  It is opened anew: a
+ * duplicate would keep the locks that belong to the open file.
  */
 struct content {
 	dev_t dev;
@@ -95,22 +96,18 @@ static struct content *find_content(const struct stat *st)
 	return NULL;
 }
 
-/* A descriptor of the same file that can be read. */
-static int readable(int fd)
+static int open_again(int fd)
 {
 	char path[64];
 
-	if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_WRONLY)
-		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return (int)raw(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	return (int)raw(openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
 }
 
 void lost_change(int fd)
 {
 	struct content *c;
 	struct stat st;
-	int from;
 
 	if (!on || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
@@ -123,7 +120,9 @@ void lost_change(int fd)
 		c = &contents[content_count++];
 		c->dev = st.st_dev;
 		c->ino = st.st_ino;
-		c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 700);
+		c->fd = open_again(fd);
+		if (c->fd < 0)
+			broken("open again");
 		c->copy = -1;
 	}
 	c->dirty = true;
@@ -133,10 +132,9 @@ void lost_change(int fd)
 	if (c->copy < 0)
 		c->copy = (int)raw(openat, shadow_fd, ".", O_TMPFILE | O_RDWR |
 				   O_CLOEXEC, 0600);
-	from = readable(fd);
-	if (c->copy < 0 || from < 0)
+	if (c->copy < 0)
 		broken("shadow");
-	copy(from, c->copy);
+	copy(c->fd, c->copy);
 }
 
 void lost_sync(int fd)
@@ -220,11 +218,8 @@ static bool is_lost(void)
 
 static void restore_content(struct content *c)
 {
-	int flags = fcntl(c->fd, F_GETFL);
-
 	if (!c->dirty || !is_lost())
 		return;
-	fcntl(c->fd, F_SETFL, flags & ~O_APPEND);
 	if (raw(ftruncate, c->fd, 0) < 0)
 		broken("restore");
 	if (c->size > 0)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The operations that run.py interrupts, and what must hold afterwards."""
+import fcntl
 import hashlib
 import os
 import random
 import shutil
 import subprocess
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, "../../build")
@@ -255,12 +257,10 @@ class QueueRun(Operation):
         # The lock keeps the worker of the tag from it.
         queue = f"{where}/work/.dsv/queue/{os.uname().nodename}"
         os.makedirs(queue, exist_ok=True)
-        import fcntl
         with open(queue + "/lock", "w") as lock:
             fcntl.lockf(lock, fcntl.LOCK_EX)
             self.id = base.dsv(where, "tag", "--async",
                                "data").stdout.strip()
-            import time
             time.sleep(0.3)
 
     def check_success(self, base, where, r):
@@ -288,7 +288,8 @@ class Fork(Operation):
 
     def check_success(self, base, where, r):
         self.must_live(base, where, "wide", base.trees[base.first])
-        if tree(where + "/work/out") != base.trees[base.first]:
+        if not getattr(r, "lost", False) and \
+                tree(where + "/work/out") != base.trees[base.first]:
             raise Broken("--to has other files")
 
     def check_more(self, base, where, done):
@@ -382,14 +383,13 @@ class Restore(Operation):
 
 
 class Repair(Operation):
-    """Records, an index and a line of the journal are made again."""
+    """A record, indexes and a line of the journal are made again."""
     name = "fsck-repair"
     argv = ["fsck", "--repair"]
 
     def setup(self, base, where):
         repo = where + "/work/.dsv"
-        for id in (base.first, base.third):
-            os.unlink(f"{repo}/states/{id[:2]}/{id}")
+        os.unlink(f"{repo}/states/{base.third[:2]}/{base.third}")
         done = 0
         for dirpath, _, files in os.walk(repo + "/segments"):
             for name in files:
@@ -405,6 +405,9 @@ class Repair(Operation):
         return subprocess.CompletedProcess(
             r.args, 0 if r.returncode == 13 else r.returncode, r.stdout,
             r.stderr)
+
+    def again(self, base, where, r):
+        return self.run(base, where, {})
 
 
 class Init(Operation):
@@ -431,6 +434,8 @@ class Checkout(Operation):
     argv = ["checkout", "first", "out"]
 
     def after_fault(self, base, where, r):
+        if r.lost:
+            return
         out = where + "/work/out"
         for path, h in tree(out).items():
             name = os.path.basename(path)
@@ -438,9 +443,13 @@ class Checkout(Operation):
                     not name.startswith(".dsv"):
                 raise Broken(f"'{path}' is not whole")
 
+    def again(self, base, where, r):
+        return base.dsv(where, "checkout", "--force", "first", "out")
+
     def check_success(self, base, where, r):
-        got = {p: h for p, h in tree(where + "/work/out").items()}
-        if got != base.trees[base.first]:
+        got = {p: h for p, h in tree(where + "/work/out").items()
+               if "/.dsv-tmp-" not in p}
+        if not getattr(r, "lost", False) and got != base.trees[base.first]:
             raise Broken("other files")
 
 
