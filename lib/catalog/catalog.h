@@ -148,6 +148,9 @@ struct catalog_pending {
 	int64_t created_ns;
 };
 
+/* 1: a state has the capture, or (pending) waits for it; 0: none. */
+int catalog_has_capture(struct catalog *c, const unsigned char id[HASH_BYTES],
+			bool pending, struct dsv_err *err);
 /* Oldest first; the caller frees *out. */
 int catalog_pending(struct catalog *c, struct catalog_pending **out,
 		    size_t *count, struct dsv_err *err);

@@ -137,3 +137,16 @@ int catalog_pending(struct catalog *c, struct catalog_pending **out,
 	*count = n;
 	return 0;
 }
+
+int catalog_has_capture(struct catalog *c, const unsigned char id[HASH_BYTES],
+			bool pending, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT 1 FROM state WHERE capture = :capture AND"
+		" (NOT :pending OR (status = 1 AND pruned IS NULL)) LIMIT 1");
+	int64_t n;
+
+	query_hash(&q, ":capture", id);
+	query_int(&q, ":pending", pending);
+	return query_one_int(&q, &n, err);
+}

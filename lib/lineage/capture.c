@@ -255,13 +255,19 @@ static char *entry_path(struct dsv *d, const char *host,
 	return repo_path(d, "queue/%s/%s.json", host, hex);
 }
 
-static int write_entry(struct dsv *d, const struct capture *c,
+/*
+ * In the repository the place follows from the name; elsewhere nothing is
+ * synced, and after a crash of the node it is not what it was.
+ */
+static int write_entry(struct dsv *d, const struct capture *c, bool move,
 		       struct dsv_err *err)
 {
+	char *boot = c->shared ? NULL : capture_boot();
 	char *path = entry_path(d, d->place.host, c->id);
 	char *dir = repo_path(d, "queue/%s", d->place.host);
-	json_t *json = json_pack("{s:s, s:b, s:I}", "dir", c->dir, "shared",
-				 c->shared, "time", (json_int_t)now_ns());
+	json_t *json = json_pack("{s:s, s:b, s:b, s:s*, s:I}", "dir", c->dir,
+				 "shared", c->shared, "move", move, "boot",
+				 boot, "time", (json_int_t)now_ns());
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	int ret;
 
@@ -270,6 +276,7 @@ static int write_entry(struct dsv *d, const struct capture *c,
 	if (ret == 0)
 		ret = repo_replace(d, path, text, err);
 	json_decref(json);
+	free(boot);
 	free(text);
 	free(dir);
 	free(path);
@@ -318,10 +325,12 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 	}
 	/* The entry first: what is moved must be found again. */
 	if (ret == 0)
-		ret = write_entry(d, &c, err);
+		ret = write_entry(d, &c, move, err);
 	for (i = 0; ret == 0 && i < tree->count; i++)
 		ret = capture_entry(&tree->files[i], root, move, err);
 	free(root);
+	if (ret == 0 && c.shared)
+		ret = capture_sync(d, &c, err);
 	if (ret < 0 && c.dir)
 		capture_undo(d, tree, &c);
 	if (ret < 0)
@@ -329,6 +338,36 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 	else
 		*out = c;
 	return ret;
+}
+
+static bool was_booted(const char *boot)
+{
+	char *now = boot ? capture_boot() : NULL;
+	bool booted = now && strcmp(now, boot) != 0;
+
+	free(now);
+	return booted;
+}
+
+/* What an entry says. */
+static int fill_capture(struct dsv *d, const json_t *json, const char *host,
+			const unsigned char id[HASH_BYTES],
+			struct capture *out, struct dsv_err *err)
+{
+	const char *dir = json_string_value(json_object_get(json, "dir"));
+	char hex[HASH_HEX_SIZE];
+
+	hash_to_hex(id, hex);
+	memcpy(out->id, id, HASH_BYTES);
+	out->shared = json_is_true(json_object_get(json, "shared"));
+	out->moved = json_is_true(json_object_get(json, "move"));
+	out->stale = !out->shared && !strcmp(host, d->place.host) &&
+		was_booted(json_string_value(json_object_get(json, "boot")));
+	/* The repository may have been moved since. */
+	out->dir = out->shared ? repo_path(d, "queue/%s/%.32s", host, hex) :
+		strdup(dir);
+	out->host = strdup(host);
+	return out->dir && out->host ? 0 : dsv_fail_nomem(err);
 }
 
 static int read_entry(struct dsv *d, const char *host,
@@ -347,13 +386,7 @@ static int read_entry(struct dsv *d, const char *host,
 		json = json_loads(str_text(&text), 0, NULL);
 		dir = json_string_value(json_object_get(json, "dir"));
 		if (dir && dir[0] == '/') {
-			memcpy(out->id, id, HASH_BYTES);
-			out->dir = strdup(dir);
-			out->host = strdup(host);
-			out->shared = json_is_true(json_object_get(json,
-								   "shared"));
-			if (!out->dir || !out->host)
-				ret = dsv_fail_nomem(err);
+			ret = fill_capture(d, json, host, id, out, err);
 		} else {
 			ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is malformed",
 				       path);
@@ -392,7 +425,7 @@ int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 bool capture_is_here(const struct capture *c)
 {
 	char *root = str_format("%s/files", c->dir);
-	bool here = root && access(root, R_OK | X_OK) == 0;
+	bool here = root && !c->stale && access(root, R_OK | X_OK) == 0;
 
 	free(root);
 	return here;

@@ -18,6 +18,8 @@ struct capture {
 	char *dir;
 	char *host;
 	bool shared;		/* every host can reach it */
+	bool moved;		/* its files may be the only copies */
+	bool stale;		/* the node was booted since: it is not synced */
 };
 
 void capture_release(struct capture *c);
@@ -50,5 +52,17 @@ bool capture_is_here(const struct capture *c);
 /* The bytes are in the store: away with it. */
 int capture_remove(struct dsv *d, const struct capture *c,
 		   struct dsv_err *err);
+
+/* ---- capture_keep.c ----------------------------------------------------- */
+
+/* Of this host; the caller's to free(), or NULL. */
+char *capture_boot(void);
+/* The files of a capture and their names, to the disk. */
+int capture_sync(struct dsv *d, const struct capture *c, struct dsv_err *err);
+/*
+ * Remove what commands of this host that were killed before before_ns have
+ * captured, but never what was moved.
+ */
+void capture_sweep(struct dsv *d, int64_t before_ns);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "../base/fs.h"
 #include "group.h"
+#include "capture.h"
 #include "job.h"
 #include "pruning.h"
 #include "repack.h"
@@ -88,6 +89,12 @@ static int foresee(struct pruning *p, const int64_t *seqs, size_t count,
 	return ret;
 }
 
+static void sweep_files(struct dsv *d, int64_t before_ns)
+{
+	group_sweep(d, before_ns);
+	capture_sweep(d, before_ns);
+}
+
 /* All of it may be done again: what is done is passed over. */
 static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 			  struct catalog_pruned *pruned,
@@ -126,7 +133,7 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 				    now_ns() - (grace_ns > DAY_NS ? grace_ns :
 						DAY_NS), &swept, err);
 	if (ret == 0)
-		group_sweep(d, now_ns() - (grace_ns > DAY_NS ? grace_ns :
+		sweep_files(d, now_ns() - (grace_ns > DAY_NS ? grace_ns :
 					   DAY_NS));
 	if (ret == 0)
 		out->freed_now_bytes += swept.bytes;

@@ -273,15 +273,17 @@ static void undo(struct op *op)
 
 void lost_apply(void)
 {
-	size_t i;
+	size_t i, first;
 
 	if (!on)
 		return;
 	on = false;
 	for (i = 0; i < content_count; i++)
 		restore_content(&contents[i]);
-	for (i = op_count; i-- > 0; ) {
-		if (!ops[i]->gone && is_lost())
+	/* Changes of names reach the disk in their order. */
+	first = seed && op_count > 0 ? (seed >> 33) % (op_count + 1) : 0;
+	for (i = op_count; i-- > first; ) {
+		if (!ops[i]->gone)
 			undo(ops[i]);
 	}
 }

@@ -105,7 +105,7 @@ class Operation:
     makes_state = False		# prints its id
     prunes = ()			# names of Base's fields
     restores = ()
-    frees = False
+    keeps_queue = False		# what was moved is never swept
 
     def setup(self, base, where):
         pass
@@ -227,6 +227,7 @@ class TagAsync(Operation):
 class TagAsyncMove(TagAsync):
     name = "tag-async-move"
     argv = ["tag", "--async", "--move", "data"]
+    keeps_queue = True
 
     def after_fault(self, base, where, r):
         """The user's files are where they were, or in the queue."""

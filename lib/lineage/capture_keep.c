@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of captures when the power goes, or their command is killed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/str.h"
+#include "capture.h"
+
+enum { BOOT_LIMIT_BYTES = 256, MAX_DEPTH = 200 };
+
+char *capture_boot(void)
+{
+	struct str text = STR_INIT;
+	char *boot;
+
+	if (fs_read("/proc/sys/kernel/random/boot_id", BOOT_LIMIT_BYTES, &text,
+		    NULL) < 0 || !text.data) {
+		str_release(&text);
+		return NULL;
+	}
+	boot = str_take(&text);
+	if (boot)
+		boot[strcspn(boot, "\n")] = '\0';
+	return boot;
+}
+
+/* Files first, then the directory that names them.  -1 with errno. */
+static int sync_tree(int dirfd, const char *name, int depth)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+			O_CLOEXEC);
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir = NULL;
+	int ret = 0;
+
+	if (fd < 0)
+		return errno == ELOOP ? 0 : -1;
+	if (fstat(fd, &st) < 0 || depth > MAX_DEPTH)
+		ret = -1;
+	if (ret == 0 && S_ISDIR(st.st_mode)) {
+		dir = fdopendir(dup(fd));
+		ret = dir ? 0 : -1;
+	}
+	while (dir && ret == 0 && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			ret = sync_tree(fd, entry->d_name, depth + 1);
+	}
+	if (dir)
+		closedir(dir);
+	if (ret == 0)
+		ret = fsync(fd);
+	close(fd);
+	return ret;
+}
+
+int capture_sync(struct dsv *d, const struct capture *c, struct dsv_err *err)
+{
+	char *host = repo_path(d, "queue/%s", c->host);
+	char *queue = repo_path(d, "queue");
+	int ret = 0;
+
+	if (!host || !queue)
+		ret = dsv_fail_nomem(err);
+	else if (sync_tree(AT_FDCWD, c->dir, 0) < 0)
+		ret = dsv_fail_errno(err, "sync '%s'", c->dir);
+	if (ret == 0)
+		ret = fs_sync_dir(host, err);
+	if (ret == 0)
+		ret = fs_sync_dir(queue, err);
+	free(host);
+	free(queue);
+	return ret;
+}
+
+/* ---- What nobody waits for ------------------------------------------------ */
+
+static bool is_old(int dirfd, const char *name, int64_t before_ns)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (int64_t)st.st_mtim.tv_sec * 1000000000 < before_ns;
+}
+
+/* The capture of an entry that is old and that no state waits for. */
+static void sweep_entry(struct dsv *d, const unsigned char id[HASH_BYTES])
+{
+	struct capture c;
+	int known = catalog_has_capture(d->catalog, id, true, NULL);
+
+	if (known != 0 || capture_find(d, id, &c, NULL) < 0)
+		return;
+	/* No state at all, and these may be the only copies there are. */
+	if (c.moved && catalog_has_capture(d->catalog, id, false, NULL) != 1)
+		repo_warn(d, "a 'tag --async --move' was killed: the files that"
+			  " it moved are in '%s/files'", c.dir);
+	else
+		capture_remove(d, &c, NULL);
+	capture_release(&c);
+}
+
+/* A directory NAME of which there is no entry NAME....json. */
+static bool has_entry(DIR *dir, const char *name)
+{
+	size_t len = strlen(name);
+	struct dirent *e;
+
+	rewinddir(dir);
+	while ((e = readdir(dir)) != NULL) {
+		if (!strncmp(e->d_name, name, len) && strstr(e->d_name, ".json"))
+			return true;
+	}
+	return false;
+}
+
+static void sweep_name(struct dsv *d, const char *path, const char *name)
+{
+	unsigned char id[HASH_BYTES];
+	char hex[HASH_HEX_SIZE];
+	size_t len = strlen(name);
+	DIR *dir;
+
+	if (len == HASH_HEX_SIZE - 1 + strlen(".json")) {
+		memcpy(hex, name, HASH_HEX_SIZE - 1);
+		hex[HASH_HEX_SIZE - 1] = '\0';
+		if (hash_from_hex(hex, id))
+			sweep_entry(d, id);
+	} else if (len == 32 && strspn(name, "0123456789abcdef") == len) {
+		char *whole = str_format("%s/%s", path, name);
+
+		dir = opendir(path);
+		if (dir && whole && !has_entry(dir, name))
+			fs_remove_tree(whole, NULL);
+		if (dir)
+			closedir(dir);
+		free(whole);
+	}
+}
+
+void capture_sweep(struct dsv *d, int64_t before_ns)
+{
+	char *path = repo_path(d, "queue/%s", d->place.host);
+	DIR *dir = path ? opendir(path) : NULL;
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (is_old(dirfd(dir), e->d_name, before_ns))
+			sweep_name(d, path, e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	free(path);
+}
