@@ -19,7 +19,7 @@ struct capture {
 	char *host;
 	bool shared;		/* every host can reach it */
 	bool moved;		/* its files may be the only copies */
-	bool stale;		/* the node was booted since: it is not synced */
+	bool stale;		/* not synced, and the node was booted */
 };
 
 void capture_release(struct capture *c);

@@ -81,7 +81,7 @@ int capture_sync(struct dsv *d, const struct capture *c, struct dsv_err *err)
 	return ret;
 }
 
-/* ---- What nobody waits for ------------------------------------------------ */
+/* ---- What nobody waits for ---------------------------------------------- */
 
 static bool is_old(int dirfd, const char *name, int64_t before_ns)
 {
@@ -116,7 +116,8 @@ static bool has_entry(DIR *dir, const char *name)
 
 	rewinddir(dir);
 	while ((e = readdir(dir)) != NULL) {
-		if (!strncmp(e->d_name, name, len) && strstr(e->d_name, ".json"))
+		if (!strncmp(e->d_name, name, len) &&
+		    strstr(e->d_name, ".json"))
 			return true;
 	}
 	return false;
