@@ -151,6 +151,7 @@ u=é'
 	for text in x 7y -1d 1.5.h '' 99999999999999w; do
 		dsv -2 branch --lock-wait "$text"
 	done
+	DSV_LOCK_WAIT=soon dsv -2 branch
 }
 
 @test "times: RFC 3339, dates, local times, -7d; else exit 2" {

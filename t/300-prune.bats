@@ -379,3 +379,29 @@ states() {
 	dsv prune --keep-last 1
 	[ "$(du -s .dsv/segments | cut -f1)" -lt 400 ]
 }
+
+@test "bytes that a prune frees under a reader: exit 4, pruned" {
+	repo
+	put data 8000000
+	tag -q data
+	mkfifo pipe
+	DSV_LOCK_WAIT=5s "$program" cat HEAD:data >pipe 2>error &
+	reader=$!
+	exec 7<pipe
+	head -c 1000 <&7 >/dev/null
+	"$program" prune -q --expire=now HEAD
+	cat <&7 >/dev/null
+	exec 7<&-
+	run -4 wait "$reader"
+	[[ $(<error) == "dsv cat: state ${id:0:12} was pruned at "*" (by hand)" ]]
+	dsv fsck --data
+}
+
+@test "what is pruned by hand is said to be" {
+	repo
+	put data
+	tag -q data
+	dsv prune --json -n HEAD
+	json '[s["reasons"] for s in j["states"]]'
+	assert "$result" "[['by hand']]"
+}

@@ -168,7 +168,7 @@ out:
 		close(t.dirfd);
 	free(todo);
 	manifest_release(&m);
-	return ret;
+	return files_failed(d, seq, ret, err);
 }
 
 int nearest_live(struct dsv *d, int64_t seq, int64_t *out, struct dsv_err *err)

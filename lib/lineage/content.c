@@ -11,13 +11,29 @@
 #include "rev.h"
 #include "files.h"
 
+int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	struct dsv_err why;
+
+	if (ret != DSV_ECORRUPT ||
+	    catalog_content(d->catalog, seq, hash, &why) != DSV_ENOTFOUND)
+		return ret;
+	if (err)
+		*err = why;
+	return DSV_ENOTFOUND;
+}
+
 int files_of(struct dsv *d, int64_t seq, struct manifest *out,
 	     struct dsv_err *err)
 {
 	unsigned char hash[HASH_BYTES];
 	int ret = catalog_content(d->catalog, seq, hash, err);
 
-	return ret < 0 ? ret : store_read_manifest(d->store, hash, out, err);
+	if (ret < 0)
+		return ret;
+	ret = store_read_manifest(d->store, hash, out, err);
+	return files_failed(d, seq, ret, err);
 }
 
 int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
@@ -26,16 +42,18 @@ int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
 	unsigned char hash[HASH_BYTES];
 	int ret = catalog_content(d->catalog, seq, hash, err);
 
-	return ret < 0 ? ret : store_read_part(d->store, hash, rank, out, err);
+	if (ret < 0)
+		return ret;
+	ret = store_read_part(d->store, hash, rank, out, err);
+	return files_failed(d, seq, ret, err);
 }
 
-static int files_of_rev(struct dsv *d, const char *rev, struct manifest *out,
-			struct dsv_err *err)
+static int files_of_rev(struct dsv *d, const char *rev, int64_t *seq,
+			struct manifest *out, struct dsv_err *err)
 {
-	int64_t seq;
-	int ret = rev_resolve(d, rev ? rev : "HEAD", &seq, err);
+	int ret = rev_resolve(d, rev ? rev : "HEAD", seq, err);
 
-	return ret < 0 ? ret : files_of(d, seq, out, err);
+	return ret < 0 ? ret : files_of(d, *seq, out, err);
 }
 
 int dsv_entries(struct dsv *d, const char *rev, struct dsv_entries *out,
@@ -43,12 +61,13 @@ int dsv_entries(struct dsv *d, const char *rev, struct dsv_entries *out,
 {
 	struct manifest *m = calloc(1, sizeof(*m));
 	struct dsv_entry *items = NULL;
+	int64_t seq;
 	size_t i;
 	int ret;
 
 	if (!m)
 		return dsv_fail_nomem(err);
-	ret = files_of_rev(d, rev, m, err);
+	ret = files_of_rev(d, rev, &seq, m, err);
 	if (ret < 0)
 		goto fail;
 	items = calloc(m->count + 1, sizeof(*items));
@@ -173,12 +192,13 @@ int dsv_tensors(struct dsv *d, const char *rev, struct dsv_tensors *out,
 {
 	struct tensor_memory *m = calloc(1, sizeof(*m));
 	struct dsv_tensors list = { 0, NULL, NULL };
+	int64_t seq;
 	size_t i;
 	int ret;
 
 	if (!m)
 		return dsv_fail_nomem(err);
-	ret = files_of_rev(d, rev, &m->manifest, err);
+	ret = files_of_rev(d, rev, &seq, &m->manifest, err);
 	if (ret == 0) {
 		m->files = calloc(m->manifest.count + 1, sizeof(*m->files));
 		if (!m->files)
@@ -193,6 +213,7 @@ int dsv_tensors(struct dsv *d, const char *rev, struct dsv_tensors *out,
 		if (ret == 0)
 			ret = add_tensors(&list, entry->path,
 					  &m->files[m->count++], err);
+		ret = files_failed(d, seq, ret, err);
 	}
 	if (ret < 0) {
 		tensor_memory_free(m);
@@ -260,6 +281,7 @@ int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
 	const char *colon = strchr(spec, ':');
 	const struct manifest_entry *entry;
 	struct manifest m = MANIFEST_INIT;
+	int64_t seq;
 	char *rev;
 	int ret;
 
@@ -272,7 +294,7 @@ int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
 	rev = strndup(spec, (size_t)(colon - spec));
 	if (!rev)
 		return dsv_fail_nomem(err);
-	ret = files_of_rev(d, *rev ? rev : NULL, &m, err);
+	ret = files_of_rev(d, *rev ? rev : NULL, &seq, &m, err);
 	free(rev);
 	if (ret < 0)
 		return ret;
@@ -288,5 +310,5 @@ int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
 		ret = store_cat(d->store, entry->recipe, 0, entry->size_bytes,
 				fd, err);
 	manifest_release(&m);
-	return ret;
+	return files_failed(d, seq, ret, err);
 }

@@ -3,6 +3,7 @@
  * Two states, or a state and a directory: files, parameters, attributes.
  */
 #include "diff.h"
+#include "files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -230,6 +231,10 @@ static int load(struct dsv *d, struct diff_memory *m,
 		ret = catalog_content(d->catalog, a, x, err);
 	if (ret == 0 && !o->dir)
 		ret = catalog_content(d->catalog, b, y, err);
+	if (ret == 0) {
+		m->seq_a = a;
+		m->seq_b = b;
+	}
 	/* A fork: nothing to look at. */
 	if (ret < 0 || (!o->dir && !memcmp(x, y, HASH_BYTES)))
 		return ret;
@@ -260,6 +265,10 @@ int dsv_diff(struct dsv *d, const struct dsv_diff_options *o,
 		ret = diff_values(&m->state_a->attrs, &m->state_b->attrs,
 				  &diff.attrs, &diff.attr_count, err);
 	if (ret < 0) {
+		if (m->seq_a)
+			ret = files_failed(d, m->seq_a, ret, err);
+		if (m->seq_b)
+			ret = files_failed(d, m->seq_b, ret, err);
 		dsv_diff_free(&diff);
 		return ret;
 	}

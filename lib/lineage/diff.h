@@ -7,6 +7,7 @@
 /* What a struct dsv_diff borrows from. */
 struct diff_memory {
 	struct side a, b;
+	int64_t seq_a, seq_b;
 	struct dsv_state *state_a, *state_b;	/* b: NULL with a directory */
 };
 

@@ -15,6 +15,12 @@ int files_of(struct dsv *d, int64_t seq, struct manifest *out,
 int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
 		  struct manifest *out, struct dsv_err *err);
 
+/*
+ * Why reading the state's bytes failed with ret: DSV_ENOTFOUND, in place of
+ * DSV_ECORRUPT, if it was pruned and its bytes freed while they were read.
+ */
+int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err);
+
 /* NULL: there is none. */
 const struct manifest_entry *files_find(const struct manifest *m,
 					const char *path);

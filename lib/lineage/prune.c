@@ -305,9 +305,11 @@ int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
 						 err) :
 			carry_out(d, &prune, &report, err);
 	if (ret == 0 && report.left_alone.count > 0)
-		ret = dsv_fail(err, DSV_EPARTIAL, "%zu groups were left alone:"
-			       " no state of theirs has the key of"
-			       " --keep-best", report.left_alone.count);
+		ret = dsv_fail(err, DSV_EPARTIAL, "%zu group%s left alone:"
+			       " no state there has the key of --keep-best",
+			       report.left_alone.count,
+			       report.left_alone.count > 1 ? "s were" :
+			       " was");
 	free(seqs);
 	pruning_release(&p);
 	if (ret == 0 || ret == DSV_EPARTIAL)

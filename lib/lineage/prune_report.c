@@ -136,7 +136,8 @@ static int make_reasons(struct pruning *p, uint64_t bits,
 	int bit, ret = 0;
 
 	if (bits == 0)
-		return add_string(out, "no rule keeps it", err);
+		return add_string(out, p->options->revs.count > 0 ?
+				  "by hand" : "no rule keeps it", err);
 	for (bit = 0; ret == 0 && bit < 64; bit++)
 		if (bits >> bit & 1)
 			ret = add_string(out, reason_text(p, bit), err);

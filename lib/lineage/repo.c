@@ -179,16 +179,22 @@ static int check_owner(struct dsv *d, struct dsv_err *err)
 			" '%s'", d->path, d->path);
 }
 
-static int64_t lock_wait_ms(const struct dsv_options *options)
+static int settle_lock_wait(struct dsv_options *options, struct dsv_err *err)
 {
 	const char *text = getenv("DSV_LOCK_WAIT");
 	int64_t ns;
+	int ret;
 
 	if (options->lock_wait_ms >= 0)
-		return options->lock_wait_ms;
-	if (text && *text && dsv_parse_duration(text, &ns, NULL) == 0)
-		return ns / 1000000;
-	return DEFAULT_LOCK_WAIT_MS;
+		return 0;
+	options->lock_wait_ms = DEFAULT_LOCK_WAIT_MS;
+	if (!text || !*text)
+		return 0;
+	ret = dsv_parse_duration(text, &ns, err);
+	if (ret < 0)
+		return dsv_fail_in(err, ret, "DSV_LOCK_WAIT");
+	options->lock_wait_ms = ns / 1000000;
+	return 0;
 }
 
 static void report_progress(void *arg, int64_t done_bytes)
@@ -251,10 +257,10 @@ int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 	if (!d)
 		return dsv_fail_nomem(err);
 	d->options = options ? *options : none;
-	d->options.lock_wait_ms = lock_wait_ms(&d->options);
+	ret = settle_lock_wait(&d->options, err);
 	if (d->options.branch && !(d->branch = strdup(d->options.branch)))
 		ret = dsv_fail_nomem(err);
-	else
+	if (ret == 0)
 		ret = find_repo(d->options.repo, &d->path, err);
 	d->options.branch = d->branch;
 	d->options.repo = NULL;
