@@ -206,6 +206,15 @@ coverage:
 
 tests: $(UNIT_BIN) $(B)/fault.so
 
+# All kills, faults and power cuts, and many at once: two hours.
+SOAK_SECONDS = 120
+soak:
+	t/deps.sh
+	$(MAKE) all tests
+	t/fault/run.py --all
+	t/fault/soak.py --seconds $(SOAK_SECONDS)
+	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard
+
 # To be preloaded by tests: kills, faults, lost writes.
 $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
 	@mkdir -p $(@D)
@@ -231,5 +240,5 @@ clean:
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
 .PHONY: all bench check check-sanitize clean coverage demo deps fuzz \
-	install install-spank style tests uninstall
+	install install-spank soak style tests uninstall
 .DELETE_ON_ERROR:

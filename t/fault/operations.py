@@ -10,7 +10,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.path.join(HERE, "../../build")
+BUILD = os.path.join(HERE, "../..", os.environ.get("DSV_BUILD", "build"))
 
 
 class Broken(Exception):
@@ -55,7 +55,7 @@ class Base:
     def run(self, where, argv, env=None):
         return subprocess.run(
             [self.program] + argv, cwd=where + "/work", text=True,
-            env={**self.env, **(env or {})}, capture_output=True, timeout=60,
+            env={**self.env, **(env or {})}, capture_output=True, timeout=180,
             stdin=subprocess.DEVNULL)
 
     def dsv(self, where, *argv, check=True):

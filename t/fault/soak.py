@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Many dsv at once on one repository, and a prune that frees beside them.
+
+usage: soak.py [--seconds N] [--writers N] [--guard] [--dir DIR]
+
+Each writer tags, forks, finds and checks out, again and again, on a branch of
+its own with bytes that others have, too; a prune with --expire=now runs every
+second.  At the end each state that was told is there once, live or pruned,
+what lives has the right bytes, and fsck --data is clean.
+"""
+import argparse
+import collections
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+from operations import Base, Broken, data, tree, write
+
+
+class Soak:
+    def __init__(self, base, where, args):
+        self.base, self.where, self.args = base, where, args
+        self.lock = threading.Lock()
+        self.trees = {}
+        self.waits = []
+        self.counts = collections.Counter()
+        self.errors = []
+        self.end = time.monotonic() + args.seconds
+
+    def run(self, *argv, may=(0,)):
+        start = time.monotonic()
+        r = self.base.run(self.where, list(argv))
+        if r.returncode not in may:
+            raise Broken(f"dsv {' '.join(argv)}: {r.returncode} {r.stderr}")
+        with self.lock:
+            self.counts[argv[0]] += 1
+            if argv[0] == "tag":
+                self.waits.append(time.monotonic() - start)
+        return r
+
+    def loop(self, what, *args):
+        try:
+            while time.monotonic() < self.end and not self.errors:
+                what(*args)
+        except Exception as e:
+            self.errors.append(str(e))
+
+    def write_once(self, n, rng):
+        files = f"{self.where}/work/w{n}/data"
+        # One of a few: condemned, freed and stored again all the time.
+        write(files + "/big", data(rng.randrange(6), 1100000))
+        write(files + "/own", rng.randbytes(2000))
+        id = self.run("tag", "-b", f"w{n}", f"w{n}/data").stdout.strip()
+        with self.lock:
+            self.trees[id] = {"data/" + p: h for p, h in tree(files).items()}
+        what = rng.randrange(4)
+        if what == 0:
+            r = self.run("fork", id, "-b", f"f-{id[:16]}", may=(0, 4, 14))
+            if r.returncode == 0:
+                with self.lock:
+                    self.trees[r.stdout.split()[1]] = self.trees[id]
+        elif what == 1:
+            self.run("find", "-n", "5")
+        elif what == 2:
+            self.check_out(id, (0, 4))
+
+    def check_out(self, id, may):
+        out = tempfile.mkdtemp(dir=self.where)
+        r = self.run("checkout", id, out, may=may)
+        got = tree(out)
+        shutil.rmtree(out)
+        want = self.trees[id]
+        if r.returncode == 0 and got != want:
+            raise Broken(f"{id[:12]} has other files")
+        if any(want.get(p) != h for p, h in got.items()):
+            raise Broken(f"{id[:12]}: a file is not whole")
+
+    def prune_once(self):
+        time.sleep(1)
+        self.run("prune", "--keep-last", "2", "--expire=now", may=(0, 3))
+        self.run("prune", "--expire=now", "--branch", "main", "--keep-last",
+                 "1", may=(0, 3, 14))
+
+    def check_end(self):
+        repeated = self.run("find", "--pruned", "--format", "%(id)"
+                            ).stdout.split()
+        known = collections.Counter(repeated)
+        for id in self.trees:
+            if known[id] != 1:
+                raise Broken(f"{id[:12]} is there {known[id]} times")
+        extra = set(known) - set(self.trees) - set(self.base.trees)
+        if extra:
+            raise Broken(f"states that nobody was told of: {len(extra)}")
+        live = self.run("find", "--format", "%(id)").stdout.split()
+        for id in live:
+            if id in self.trees:
+                self.check_out(id, (0,))
+        self.run("fsck", "--data")
+
+    def go(self):
+        rngs = [random.Random(n) for n in range(self.args.writers)]
+        threads = [threading.Thread(target=self.loop,
+                                    args=(self.write_once, n, rng))
+                   for n, rng in enumerate(rngs)]
+        threads.append(threading.Thread(target=self.loop,
+                                        args=(self.prune_once,)))
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        if self.errors:
+            raise Broken(self.errors[0])
+        self.check_end()
+        waits = sorted(self.waits)
+        print(", ".join(f"{n} {what}" for what, n in
+                        sorted(self.counts.items())))
+        print(f"tag: p50 {waits[len(waits) // 2] * 1000:.0f} ms,"
+              f" p99 {waits[len(waits) * 99 // 100] * 1000:.0f} ms,"
+              f" at most {waits[-1] * 1000:.0f} ms")
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--seconds", type=int, default=120)
+    p.add_argument("--writers", type=int, default=256)
+    p.add_argument("--guard", action="store_true")
+    p.add_argument("--dir", default="/dev/shm")
+    args = p.parse_args()
+    top = tempfile.mkdtemp(prefix="dsv-soak-", dir=args.dir)
+    try:
+        base = Base(top, None, ["core.guardLock=true"] if args.guard else [],
+                    False)
+        base.env["DSV_LOCK_WAIT"] = "60s"
+        Soak(base, top + "/base", args).go()
+    except Broken as e:
+        print(re.sub(r"\s+", " ", str(e)))
+        return 1
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
