@@ -102,6 +102,30 @@ file() {
 	found segment "$one"
 }
 
+@test "what a missing or truncated segment held is not relied on" {
+	rm "$(file "$(segment 0)")"
+	s=$(file "$(segment 1)")
+	chmod u+w "$s"
+	truncate -s 100000 "$s"
+	dsv -13 fsck --repair
+	dsv -13 fsck
+	tag -q big small
+	put big 3000000 one
+	tag -q big small
+	dsv fsck --data
+	dsv checkout -q "$one" out
+	cmp out/big big
+	dsv checkout -q "$two" out2
+}
+
+@test "a missing catalog: 13, and how to make it anew" {
+	rm .dsv/catalog.db
+	dsv -13 log
+	[[ $stderr == *"/catalog.db' is missing ('dsv fsck --rebuild' "* ]]
+	dsv fsck --rebuild
+	dsv log
+}
+
 @test "a missing index is found, and repaired" {
 	rm "$(file "$(segment 0)").idx"
 	dsv -13 fsck --json

@@ -32,7 +32,8 @@ static int read_version(struct db *db, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	if (application != SCHEMA_APPLICATION_ID)
-		return dsv_fail(err, DSV_ECORRUPT, "'%s' is no catalog of dsv",
+		return dsv_fail(err, DSV_ECORRUPT, "'%s' is no catalog of dsv"
+				" ('dsv fsck --rebuild' makes it anew)",
 				db->path);
 	return (int)version;
 }
@@ -121,7 +122,11 @@ int catalog_open(const struct catalog_options *options, struct catalog **out,
 	ret = new_catalog(options, &c, err);
 	if (ret < 0)
 		return ret;
-	ret = open_reader(c, err);
+	if (access(c->path, F_OK) < 0 && errno == ENOENT)
+		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is missing ('dsv fsck"
+			       " --rebuild' makes it anew)", c->path);
+	else
+		ret = open_reader(c, err);
 	if (ret < 0) {
 		catalog_close(c);
 		return ret;

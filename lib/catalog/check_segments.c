@@ -18,6 +18,8 @@
 /* A segment that no row knows may be that of a tag that goes on. */
 #define ORPHAN_AGE_NS (INT64_C(3600) * 1000000000)
 
+#define HEAL "; tag the right bytes again to heal it"
+
 enum { BATCH = 512 };
 
 struct segment {
@@ -188,12 +190,30 @@ static int is_still_there(struct check *k, const struct segment *g,
 	return query_one_int(&q, &n, err);
 }
 
+/* Nothing new is to rely on what lies beyond size_bytes. */
+static int mark_bad_from(struct check *k, const struct segment *g,
+			 int64_t size_bytes, struct dsv_err *err)
+{
+	struct query q;
+	int ret;
+
+	ret = catalog_begin(k->c, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&k->c->writer, "UPDATE chunk SET status = 2, since = NULL"
+		     " WHERE segment = :segment AND offset + stored > :size");
+	query_int(&q, ":segment", g->id);
+	query_int(&q, ":size", size_bytes);
+	ret = query_run(&q, err);
+	return catalog_end(k->c, ret, err);
+}
+
 static int add_bad_from(struct check *k, const struct segment *g,
 			int64_t size_bytes, struct dsv_err *err)
 {
 	size_t problem = k->count - 1;
 	size_t i;
-	int ret = 0;
+	int ret = k->repair ? mark_bad_from(k, g, size_bytes, err) : 0;
 
 	for (i = 0; ret == 0 && i < g->count; i++) {
 		const struct chunk *chunk = &g->chunks[i];
@@ -238,15 +258,17 @@ static int check_file(struct check *k, struct segment *g, const char *path,
 		if (ret <= 0)
 			return ret;
 		ret = check_problem(k, "segment", g->name, false, err,
-				    "the segment is missing");
+				    "the segment is missing%s",
+				    k->repair ? HEAL : "");
 		return ret < 0 ? ret : add_bad_from(k, g, 0, err);
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size < end) {
 		int64_t size = S_ISREG(st.st_mode) ? st.st_size : 0;
 
 		ret = check_problem(k, "segment", g->name, false, err,
-				    "the segment has %lld bytes of %lld",
-				    (long long)size, (long long)end);
+				    "the segment has %lld bytes of %lld%s",
+				    (long long)size, (long long)end,
+				    k->repair ? HEAL : "");
 		return ret < 0 ? ret : add_bad_from(k, g, size, err);
 	}
 	return check_mode(k, path, g->name, k->shared ? 0002 : 0222, err);
@@ -395,8 +417,7 @@ static int judge(struct check *k, struct verify *v, struct dsv_err *err)
 		ret = mark_bad(k, &v->chunk, err);
 	if (ret >= 0)
 		ret = check_problem(k, "chunk", hex, false, err, "%s%s",
-				    v->err.msg, k->repair ? "; tag the right"
-				    " bytes again to heal it" : "");
+				    v->err.msg, k->repair ? HEAL : "");
 	return ret < 0 ? ret : check_add_bad(k, v->chunk.hash, k->count - 1,
 					     err);
 }
