@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
 # What is committed survives kills, faults and power cuts: a sample of what
 # make soak tries in full.
 # shellcheck disable=SC2154

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
 # Prune beside readers and writers: at the worst moments, and at random.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2030,SC2031
 
 load helper
 

@@ -32,7 +32,10 @@ char *capture_boot(void)
 	return boot;
 }
 
-/* Files first, then the directory that names them.  -1 with errno. */
+/*
+ * From the top: a name that is durable in a directory that is not would be
+ * lost with it, and a moved file is not where it was.  -1 with errno.
+ */
 static int sync_tree(int dirfd, const char *name, int depth)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
@@ -46,6 +49,8 @@ static int sync_tree(int dirfd, const char *name, int depth)
 		return errno == ELOOP ? 0 : -1;
 	if (fstat(fd, &st) < 0 || depth > MAX_DEPTH)
 		ret = -1;
+	if (ret == 0)
+		ret = fsync(fd);
 	if (ret == 0 && S_ISDIR(st.st_mode)) {
 		dir = fdopendir(dup(fd));
 		ret = dir ? 0 : -1;
@@ -56,8 +61,6 @@ static int sync_tree(int dirfd, const char *name, int depth)
 	}
 	if (dir)
 		closedir(dir);
-	if (ret == 0)
-		ret = fsync(fd);
 	close(fd);
 	return ret;
 }
@@ -70,12 +73,12 @@ int capture_sync(struct dsv *d, const struct capture *c, struct dsv_err *err)
 
 	if (!host || !queue)
 		ret = dsv_fail_nomem(err);
-	else if (sync_tree(AT_FDCWD, c->dir, 0) < 0)
-		ret = dsv_fail_errno(err, "sync '%s'", c->dir);
-	if (ret == 0)
-		ret = fs_sync_dir(host, err);
 	if (ret == 0)
 		ret = fs_sync_dir(queue, err);
+	if (ret == 0)
+		ret = fs_sync_dir(host, err);
+	if (ret == 0 && sync_tree(AT_FDCWD, c->dir, 0) < 0)
+		ret = dsv_fail_errno(err, "sync '%s'", c->dir);
 	free(host);
 	free(queue);
 	return ret;

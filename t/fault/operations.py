@@ -278,6 +278,8 @@ class Fork(Operation):
     argv = ["fork", "first", "-b", "wide", "--set", "lr=0.3", "--to", "out"]
 
     def again(self, base, where, r):
+        # What a power cut has left of it differs.
+        shutil.rmtree(where + "/work/out", ignore_errors=True)
         r = base.run(where, self.argv)
         if r.returncode == 0:
             return r
