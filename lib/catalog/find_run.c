@@ -14,7 +14,8 @@ static void where(struct search *f, struct find_sql *sql, const char *seq)
 	if (!sql->given)
 		sql->given = f->given;
 	find_sql_puts(sql, " WHERE ");
-	if (f->set.bits) {
+	/* Told of what is in the set already SQLite prefers the range. */
+	if (f->set.bits && !f->set_drives) {
 		str_printf(&sql->text, "%s >= ", seq);
 		find_sql_int(sql, f->set.least);
 		str_printf(&sql->text, " AND %s <= ", seq);
