@@ -183,3 +183,54 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 	tag --async ckpt
 	dsv -1 wait --timeout 300ms "$id"
 }
+
+@test "a tier that is away for a while loses nothing" {
+	repo
+	dsv config core.localTier "$PWD/tier"
+	hold_queue
+	put ckpt/a 50000
+	tag --async ckpt
+	mv tier away
+	release_queue
+	dsv -4 wait "$id"
+	dsv status
+	[[ $output == *"lost 1"* ]]
+	mv away tier
+	dsv wait "$id"
+	dsv status --json
+	assert "$(jq -c '[.pending, .lost]' <<<"$output")" "[0,0]"
+	dsv checkout "$id" out
+	cmp ckpt/a out/ckpt/a
+	dsv fsck --data
+}
+
+@test "a worker keeps the bytes of a state that was taken for lost" {
+	repo
+	dsv config core.localTier "$PWD/tier"
+	hold_queue
+	put ckpt/a 50000
+	tag --async ckpt
+	mv tier away
+	dsv status
+	[[ $output == *"lost 1"* ]]
+	mv away tier
+	release_queue
+	dsv queue --run
+	dsv checkout "$id" out
+	cmp ckpt/a out/ckpt/a
+}
+
+@test "wait without a name tells a job what it has lost" {
+	export SLURM_JOB_ID=7
+	repo
+	dsv config core.localTier "$PWD/tier"
+	mkdir -p ".dsv/queue/$(uname -n)"
+	hold_queue
+	put ckpt/a 50000
+	tag --async ckpt
+	rm -rf tier
+	dsv status
+	release_queue
+	dsv -4 wait
+	SLURM_JOB_ID=8 dsv wait
+}

@@ -132,8 +132,9 @@ struct catalog_content {
 };
 
 /*
- * Bind the capture of a pending state to its content, once.  An enum
- * catalog_outcome; a state that is pending no more is left as it is.
+ * Bind the capture of a pending state to its content, once; also of one that
+ * was taken for lost and whose bytes are found after all.  An enum
+ * catalog_outcome; any other state is left as it is.
  */
 int catalog_bind(struct catalog *c, int64_t seq,
 		 const struct catalog_content *content, struct dsv_err *err);
@@ -146,13 +147,17 @@ struct catalog_pending {
 	unsigned char capture[HASH_BYTES];
 	int64_t size_bytes;
 	int64_t created_ns;
+	bool lost;
 };
 
-/* 1: a state has the capture, or (pending) waits for it; 0: none. */
+/*
+ * 1: a state has the capture, or (waiting) needs it still, pending or lost;
+ * 0: none.
+ */
 int catalog_has_capture(struct catalog *c, const unsigned char id[HASH_BYTES],
-			bool pending, struct dsv_err *err);
-/* Oldest first; the caller frees *out. */
-int catalog_pending(struct catalog *c, struct catalog_pending **out,
+			bool waiting, struct dsv_err *err);
+/* Oldest first, lost: those too; the caller frees *out. */
+int catalog_pending(struct catalog *c, bool lost, struct catalog_pending **out,
 		    size_t *count, struct dsv_err *err);
 
 /* ---- Reading states -------------------------------------------------- */

@@ -9,15 +9,17 @@
 #include "../base/list.h"
 #include "content.h"
 
-/* 1: the state is pending. */
-static int is_pending(struct catalog *c, int64_t seq, struct dsv_err *err)
+/* 1: the state waits for its bytes; lost: also when it was given up. */
+static int is_waiting(struct catalog *c, int64_t seq, bool lost,
+		      struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
-		"SELECT 1 FROM state WHERE seq = :seq AND status = 1"
-		" AND pruned IS NULL");
+		"SELECT 1 FROM state WHERE seq = :seq AND pruned IS NULL"
+		" AND (status = 1 OR (:lost AND status = 2))");
 	int64_t found;
 
 	query_int(&q, ":seq", seq);
+	query_int(&q, ":lost", lost);
 	return query_one_int(&q, &found, err);
 }
 
@@ -58,7 +60,7 @@ int catalog_bind(struct catalog *c, int64_t seq,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = is_pending(c, seq, err);
+	ret = is_waiting(c, seq, true, err);
 	if (ret <= 0)
 		return catalog_end(c, ret, err);
 	ret = settle(c, content->ingest, err);
@@ -89,7 +91,7 @@ int catalog_lose(struct catalog *c, int64_t seq, struct dsv_err *err)
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = is_pending(c, seq, err);
+	ret = is_waiting(c, seq, false, err);
 	if (ret <= 0)
 		return catalog_end(c, ret, err);
 	q = db_query(&c->writer, "UPDATE state SET status = 2"
@@ -104,17 +106,18 @@ int catalog_lose(struct catalog *c, int64_t seq, struct dsv_err *err)
 	return catalog_end(c, ret, err);
 }
 
-int catalog_pending(struct catalog *c, struct catalog_pending **out,
+int catalog_pending(struct catalog *c, bool lost, struct catalog_pending **out,
 		    size_t *count, struct dsv_err *err)
 {
 	struct catalog_pending *list = NULL;
 	size_t n = 0;
 	struct query q = db_query(catalog_db(c),
-		"SELECT seq, id, capture, size, created FROM state"
-		" WHERE status <> 0 AND status = 1 AND pruned IS NULL"
-		" ORDER BY seq");
+		"SELECT seq, id, capture, size, created, status FROM state"
+		" WHERE status <> 0 AND (status = 1 OR (:lost AND status = 2))"
+		" AND pruned IS NULL ORDER BY seq");
 	int ret;
 
+	query_int(&q, ":lost", lost);
 	while ((ret = query_step(&q, err)) > 0) {
 		struct catalog_pending *item;
 
@@ -127,6 +130,7 @@ int catalog_pending(struct catalog *c, struct catalog_pending **out,
 		query_get_hash(&q, 2, item->capture);
 		item->size_bytes = query_get_int(&q, 3);
 		item->created_ns = query_get_int(&q, 4);
+		item->lost = query_get_int(&q, 5) == STATE_LOST;
 	}
 	query_end(&q);
 	if (ret < 0) {
@@ -139,14 +143,15 @@ int catalog_pending(struct catalog *c, struct catalog_pending **out,
 }
 
 int catalog_has_capture(struct catalog *c, const unsigned char id[HASH_BYTES],
-			bool pending, struct dsv_err *err)
+			bool waiting, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
 		"SELECT 1 FROM state WHERE capture = :capture AND"
-		" (NOT :pending OR (status = 1 AND pruned IS NULL)) LIMIT 1");
+		" (NOT :waiting OR (status IN (1, 2) AND pruned IS NULL))"
+		" LIMIT 1");
 	int64_t n;
 
 	query_hash(&q, ":capture", id);
-	query_int(&q, ":pending", pending);
+	query_int(&q, ":waiting", waiting);
 	return query_one_int(&q, &n, err);
 }

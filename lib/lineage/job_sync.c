@@ -296,7 +296,8 @@ void job_refresh(struct dsv *d)
 		return;
 	open = has_open(jobs, job_count);
 	catalog_jobs_free(jobs, job_count);
-	if (catalog_pending(d->catalog, &pending, &pending_count, NULL) == 0)
+	if (catalog_pending(d->catalog, false, &pending, &pending_count,
+			    NULL) == 0)
 		free(pending);
 	if (open || pending_count > 0)
 		dsv_job_sync(d, NULL, NULL);

@@ -39,7 +39,7 @@ int dsv_queue(struct dsv *d, struct dsv_queue *out, struct dsv_err *err)
 	size_t count, i;
 	int ret;
 
-	ret = catalog_pending(d->catalog, &pending, &count, err);
+	ret = catalog_pending(d->catalog, false, &pending, &count, err);
 	if (ret < 0)
 		return ret;
 	list.items = calloc(count + 1, sizeof(*list.items));
@@ -159,7 +159,7 @@ int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err)
 	int ret;
 
 	*lost = 0;
-	ret = catalog_pending(d->catalog, &pending, &count, err);
+	ret = catalog_pending(d->catalog, false, &pending, &count, err);
 	if (ret < 0)
 		return ret;
 	for (i = 0; ret == 0 && i < count; i++) {
@@ -219,7 +219,7 @@ static int run_once(struct dsv *d, bool own, int64_t *stored,
 	int first = 0;
 	int ret;
 
-	ret = catalog_pending(d->catalog, &pending, &count, err);
+	ret = catalog_pending(d->catalog, true, &pending, &count, err);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < count; i++) {
@@ -300,12 +300,35 @@ static int check_states(struct dsv *d, const int64_t *seqs, size_t count,
 			return ret;
 		if (s->lost)
 			ret = dsv_fail(err, DSV_ENOTFOUND, "%.12s is lost: its"
-				       " node died before it was stored",
+				       " node died before it was stored, or"
+				       " its local tier cannot be reached",
 				       s->id);
 		waits |= s->pending;
 		dsv_state_free(s);
 	}
 	return ret == 0 && waits ? DSV_NO : ret;
+}
+
+/*
+ * Of those that were given up, what this job made must not be passed over in
+ * silence, and what is here again can be stored after all.
+ */
+static bool is_concern(struct dsv *d, const struct catalog_pending *p,
+		       const struct capture *c)
+{
+	struct dsv_state *s;
+	bool ours;
+
+	if (strcmp(c->host, d->place.host) != 0)
+		return false;
+	if (!p->lost || capture_is_here(c))
+		return true;
+	if (!d->place.job_id ||
+	    catalog_load(d->catalog, &p->seq, 1, &s, NULL) < 0)
+		return false;
+	ours = s->job && s->job->id && !strcmp(s->job->id, d->place.job_id);
+	dsv_state_free(s);
+	return ours;
 }
 
 /* The states that were named, or those this host has captured. */
@@ -318,7 +341,7 @@ static int targets(struct dsv *d, const struct dsv_strings *revs,
 	int ret = 0;
 
 	if (revs->count == 0)
-		ret = catalog_pending(d->catalog, &pending, &n, err);
+		ret = catalog_pending(d->catalog, true, &pending, &n, err);
 	if (ret < 0)
 		return ret;
 	seqs = calloc(n + 1, sizeof(*seqs));
@@ -332,7 +355,7 @@ static int targets(struct dsv *d, const struct dsv_strings *revs,
 			ret = rev_resolve(d, revs->items[i],
 					  &seqs[(*count)++], err);
 		} else if (capture_find(d, pending[i].capture, &c, NULL) == 0) {
-			if (!strcmp(c.host, d->place.host))
+			if (is_concern(d, &pending[i], &c))
 				seqs[(*count)++] = pending[i].seq;
 			capture_release(&c);
 		}
@@ -368,7 +391,8 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 		return ret;
 	for (;;) {
 		ret = check_states(d, seqs, count, err);
-		if (ret != DSV_NO)
+		/* A lost one is looked for once more. */
+		if (ret != DSV_NO && ret != DSV_ENOTFOUND)
 			break;
 		ret = dsv_queue_run(d, timeout_ms < 0, &stored, err);
 		if (ret == 0 && revs->count > 0)
