@@ -83,6 +83,10 @@ durable at the end: what does not sync by itself is followed by \`sync -f\`.
 git-annex, git-lfs and DVC get a copy in their work tree first, for the files
 stay the user's. No compression, no encryption where they allow that (restic
 always encrypts, casync always compresses). Rounds: $rounds.
+
+Where a disk writes slower than the processor hashes, all that write the same
+bytes take the time of the disk, and what tells them apart is CPU time, which
+training wants for itself. Peak memory includes the shell that starts a tool.
 END
 	"${BENCH_PYTHON:-/usr/bin/python3}" t/perf/compare.py "$dsv" "$work" \
 		"$rounds" "$scale" ${dvc:+"$dvc"}

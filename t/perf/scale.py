@@ -83,7 +83,14 @@ def main():
         db = os.stat(f"{WORK}/{size}/.dsv/catalog.db").st_size
         print(f"\ncatalog.db of {int(size):,} states: {db / 2**20:.0f} MiB,"
               f" {db / int(size):.0f} bytes a state.", end="")
-    print()
+    print("""
+
+Where the cost still grows with the repository, not with the answer: `status`
+adds up all states and chunks; `find --count` of an expression that half of the
+states satisfy looks at each; `prune -n` looks at every candidate, and bounds
+the bytes rather than working them out for more than 500 states. `max:KEY@B`
+walks the index of the attribute until it meets a state of the branch. The
+record of each state is a file of its own in `states/`.""")
 
 
 main()
