@@ -118,6 +118,29 @@ file() {
 	dsv checkout -q "$two" out2
 }
 
+@test "a tag stores again what has gone from under it, without any fsck" {
+	rm "$(file "$(segment 1)")"
+	tag -q big small
+	dsv fsck --data
+	dsv checkout -q "$two" out
+	cmp out/big big
+	for s in $(find .dsv/segments -type f ! -name '*.idx' -size -20k); do
+		chmod u+w "$s"
+		truncate -s 10 "$s"
+	done
+	tag -q big small
+	dsv checkout -q "$id" out2
+	cmp out2/small small
+	dsv prune --expire=now "$two"
+	dsv checkout -q "$id" out3
+	cmp out3/big big
+	rm .dsv/tmp/statcache-*
+	find .dsv/segments -type f ! -name '*.idx' -delete
+	tag -q big small
+	dsv checkout -q "$id" out4
+	cmp out4/big big
+}
+
 @test "a missing catalog: 13, and how to make it anew" {
 	rm .dsv/catalog.db
 	dsv -13 log

@@ -4,9 +4,11 @@
  */
 #include "content.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/str.h"
@@ -89,26 +91,28 @@ static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 	return ret < 0 ? ret : 0;
 }
 
-/*
- * A bad chunk is about to be replaced by one elsewhere: the recipes that name
- * it touch the new segment, too, or it would be taken for dead there.
- */
-static int heal_links(struct catalog *c, int64_t segment,
-		      const struct chunk *chunk, struct dsv_err *err)
+/* Whether the file of a segment has so many bytes. */
+static bool has_bytes(struct catalog *c, const char *name, int64_t bytes)
 {
-	int64_t old = 0;
+	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
+	struct stat st;
+	bool gone = path && (stat(path, &st) < 0 ? errno == ENOENT :
+			     st.st_size < bytes);
+
+	free(path);
+	return !gone;
+}
+
+/* The recipes that name what was in old touch the segment, too. */
+static int copy_links(struct catalog *c, int64_t segment, int64_t old,
+		      struct dsv_err *err)
+{
 	struct query q = db_query(&c->writer,
-		"SELECT segment FROM chunk WHERE hash = :hash AND status = 2");
+		"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
+		" SELECT :segment, recipe FROM recipe_segment"
+		" WHERE segment = :old");
 	int ret;
 
-	query_hash(&q, ":hash", chunk->hash);
-	ret = query_one_int(&q, &old, err);
-	if (ret <= 0)
-		return ret;
-	q = db_query(&c->writer,
-		     "INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
-		     " SELECT :segment, recipe FROM recipe_segment"
-		     " WHERE segment = :old");
 	query_int(&q, ":segment", segment);
 	query_int(&q, ":old", old);
 	ret = query_run(&q, err);
@@ -120,6 +124,43 @@ static int heal_links(struct catalog *c, int64_t segment,
 		     " FROM manifest_segment WHERE segment = :old");
 	query_int(&q, ":segment", segment);
 	query_int(&q, ":old", old);
+	return query_run(&q, err);
+}
+
+/*
+ * A chunk that is bad, or whose segment somebody has removed or cut off, is
+ * about to be replaced by one elsewhere: what needs it must not be taken for
+ * dead there.
+ */
+static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
+		struct dsv_err *err)
+{
+	struct query q = db_query(&c->writer,
+		"SELECT c.segment, s.name, c.offset + c.stored,"
+		" c.status = 2 FROM chunk c JOIN segment s ON s.id = c.segment"
+		" WHERE c.hash = :hash AND c.segment <> :segment");
+	int64_t old = 0;
+	bool bad;
+	int ret;
+
+	query_hash(&q, ":hash", chunk->hash);
+	query_int(&q, ":segment", segment);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	old = query_get_int(&q, 0);
+	bad = query_get_int(&q, 3);
+	if (!bad && has_bytes(c, query_get_text(&q, 1), query_get_int(&q, 2))) {
+		query_end(&q);
+		return 0;
+	}
+	query_end(&q);
+	ret = copy_links(c, segment, old, err);
+	if (ret < 0 || bad)
+		return ret;
+	q = db_query(&c->writer, "UPDATE chunk SET status = 2, since = NULL"
+		     " WHERE hash = :hash");
+	query_hash(&q, ":hash", chunk->hash);
 	return query_run(&q, err);
 }
 
@@ -170,7 +211,7 @@ static int stage_segment(struct catalog *c, struct staging *s, size_t *rows,
 	while (ret == 0 && *rows > 0 && s->chunk < segment->count) {
 		const struct chunk *chunk = &segment->chunks[s->chunk++];
 
-		ret = heal_links(c, id, chunk, err);
+		ret = heal(c, id, chunk, err);
 		if (ret == 0)
 			ret = chunk_row(c, id, chunk, err);
 		--*rows;

@@ -50,15 +50,31 @@ int ingest_pool(struct ingest *in, struct pool **out, struct dsv_err *err)
 	return ret;
 }
 
-int ingest_claim(struct ingest *in, const unsigned char hash[HASH_BYTES],
-		 struct dsv_err *err)
+int ingest_lookup(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		  struct dsv_err *err)
 {
 	struct chunk row;
 	int ret;
 
+	ret = store_lookup(in->s, hash, &row, err);
+	if (ret <= 0)
+		return ret;
+	/* A file that somebody has removed or cut off is not relied on. */
+	if (strcmp(row.segment, in->seen) != 0) {
+		in->seen_bytes = segment_size(in->s, row.segment);
+		memcpy(in->seen, row.segment, sizeof(in->seen));
+	}
+	return chunk_is_sane(&row, in->seen_bytes);
+}
+
+int ingest_claim(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		 struct dsv_err *err)
+{
+	int ret;
+
 	if (hash_set_has(&in->placed, hash))
 		return 0;
-	ret = store_lookup(in->s, hash, &row, err);
+	ret = ingest_lookup(in, hash, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
 	return hash_set_add(&in->placed, hash, err);

@@ -30,6 +30,8 @@ struct ingest {
 	pthread_mutex_t lock;	/* of what follows, and of the writers' lists */
 	struct hash_set placed;	/* chunks that this ingest writes */
 	struct hash_set met;	/* recipes in result */
+	char seen[SEGMENT_NAME_SIZE];	/* the segment looked at last */
+	int64_t seen_bytes;		/* its size, 0: it is gone */
 	struct writer *packed;
 	struct writer **writers;
 	size_t writer_count;
@@ -45,6 +47,12 @@ struct ingest {
 /* 1: the chunk is new, and the caller must write it; 0: there already. */
 int ingest_claim(struct ingest *in, const unsigned char hash[HASH_BYTES],
 		 struct dsv_err *err);
+/*
+ * 1: the chunk is known, and its segment is there and long enough; 0: store
+ * it.  With the lock held, or by the only thread.
+ */
+int ingest_lookup(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		  struct dsv_err *err);
 /* Note a recipe and its chunks in the result. */
 int ingest_note_recipe(struct ingest *in, const struct recipe *r,
 		       const unsigned char hash[HASH_BYTES],

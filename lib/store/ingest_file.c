@@ -67,7 +67,6 @@ static int take_known(struct taking *t, const struct stat *st,
 {
 	struct store *s = t->in->s;
 	struct recipe r = RECIPE_INIT;
-	struct chunk row;
 	size_t i;
 	int noted;
 	int ret = 1;
@@ -79,7 +78,7 @@ static int take_known(struct taking *t, const struct stat *st,
 		ret = 0;
 	for (i = 0; ret > 0 && i < r.count; i++) {
 		if (r.items[i].op == RECIPE_RANGE)
-			ret = store_lookup(s, r.items[i].chunk, &row, err);
+			ret = ingest_lookup(t->in, r.items[i].chunk, err);
 	}
 	if (ret > 0) {
 		noted = ingest_note_recipe(t->in, &r, hash, err);

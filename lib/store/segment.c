@@ -351,6 +351,19 @@ out:
 	return ret;
 }
 
+int64_t segment_size(const struct store *s, const char *name)
+{
+	char *path = segment_name_is_valid(name) ? segment_path(s, name, "") :
+		NULL;
+	struct stat st;
+	int64_t size = 0;
+
+	if (path && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		size = st.st_size;
+	free(path);
+	return size;
+}
+
 int segment_stat(struct store *s, const char *name, int64_t *allocated_bytes,
 		 int64_t *mtime_ns, struct dsv_err *err)
 {

@@ -249,6 +249,8 @@ int segment_free(struct store *s, const char *name,
 		 const struct segment_range *ranges, size_t count,
 		 int64_t *freed_bytes, struct dsv_err *err);
 
+/* The size of its file in bytes; 0: there is none. */
+int64_t segment_size(const struct store *s, const char *name);
 /* Bytes allocated on disk; DSV_ENOTFOUND. */
 int segment_stat(struct store *s, const char *name, int64_t *allocated_bytes,
 		 int64_t *mtime_ns, struct dsv_err *err);
