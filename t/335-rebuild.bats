@@ -19,6 +19,37 @@ dump() {
 	done
 }
 
+# Two async tags that no worker has stored: one is pending, one lost.
+two_captures() {
+	put small 1000 pending
+	python3 - "$program" 3>&- >captured <<'END'
+import fcntl, os, subprocess, sys, time
+os.makedirs(f".dsv/queue/{os.uname().nodename}", exist_ok=True)
+lock = open(f".dsv/queue/{os.uname().nodename}/lock", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+subprocess.run([sys.argv[1], "tag", "--async", "-b", "pending", "small"])
+subprocess.run([sys.argv[1], "config", "core.localTier",
+                os.getcwd() + "/tier"])
+subprocess.run([sys.argv[1], "tag", "--async", "-b", "lost", "small"])
+time.sleep(0.3)
+END
+	rm -r tier
+	dsv status
+	[[ $output == *"lost 1"* ]]
+}
+
+# One job waits, one has run from a fork, one has tagged.
+three_jobs() {
+	local ticket
+
+	dsv job prepare --fork HEAD --set lr=0.5
+	ticket=$("$program" job prepare --fork "$first" --porcelain |
+		tr '\0' '\n' | sed -n 's/^TICKET=//p')
+	SLURM_JOB_ID=99 dsv job start --ticket "$ticket"
+	SLURM_JOB_ID=99 dsv job finish --ticket "$ticket" --status 256
+	SLURM_JOB_ID=100 tag -q small
+}
+
 setup() {
 	clean_environment
 	mkdir -p "$BATS_TEST_TMPDIR/work"
@@ -56,16 +87,24 @@ setup() {
 	dsv restore "$(sed -n 6p ids)"
 	dsv prune --expire=now --forget "$(sed -n 5p ids)"
 	sed -i 5d ids
+	three_jobs
+	two_captures
 	dump >before
+	cp .dsv/catalog.db old
 }
 
+teardown() {
+	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
+}
+
+# Row by row, and as dsv tells it.
 compare() {
+	python3 "$BATS_TEST_DIRNAME/fault/compare.py" old .dsv/catalog.db
 	dump >after
 	diff before after
 }
 
 @test "the rebuilt catalog compares equal, the old one is moved aside" {
-	cp .dsv/catalog.db old
 	dsv fsck --rebuild
 	cmp old .dsv/catalog.db.damaged-*[0-9]
 	compare
@@ -121,4 +160,109 @@ compare() {
 	dsv -13 fsck --rebuild
 	[[ $output == *"record"*"missing or changed"* ]]
 	dsv show HEAD
+}
+
+# stopped CALL:GLOB ARG...: dsv stopped before its first such call.
+stopped() {
+	local match=$1
+
+	run grep -c __asan_init "$program"
+	[ "$output" = 0 ] || skip "a preloaded library comes before ASan"
+	shift
+	LD_PRELOAD=$build/fault.so DSV_FAULT_ROOT=$PWD DSV_FAULT_DO=stop \
+		DSV_FAULT_AT=1 DSV_FAULT_MATCH=$match \
+		"$program" "$@" >out 2>err 3>&- &
+	pid=$!
+	until [[ $(ps -o stat= -p "$pid") == T* ]]; do
+		kill -0 "$pid"
+		sleep 0.02
+	done
+}
+
+go_on() {
+	kill -CONT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	pid=
+}
+
+@test "who has the old catalog open commits to the new one" {
+	put big 3000000 three
+	stopped 'fsync:*/segments/??' tag -q big
+	dsv fsck --rebuild
+	go_on
+	assert "$status $(cat err)" "0 "
+	dsv rev-parse HEAD
+	assert "$output" "$(cat out)"
+	dsv checkout "$output" there
+	cmp big there/big
+	dsv fsck --data
+}
+
+@test "who waits for the old catalog's lock commits to the new one" {
+	stopped 'rename:*/catalog.db' fsck --rebuild
+	"$program" tag -q small >waiting 2>&1 3>&- &
+	waiter=$!
+	sleep 0.5
+	[ ! -s waiting ]
+	go_on
+	assert "$status $(cat err)" "0 "
+	wait "$waiter"
+	dsv rev-parse HEAD
+	assert "$output" "$(cat waiting)"
+	dsv fsck --data
+}
+
+@test "a writer is waited for: 11" {
+	stopped 'write:*/catalog.db' tag -q small
+	dsv -11 --lock-wait 300ms fsck --rebuild
+	[[ $stderr == *"catalog.db' is locked by another command"* ]]
+	run ! compgen -G '.dsv/catalog.db.damaged-*'
+	go_on
+	assert "$status" 0
+	dsv fsck --rebuild
+	dsv fsck --data
+}
+
+@test "of two rebuilds of a lost catalog one waits, and says so" {
+	rm .dsv/catalog.db
+	stopped 'rename:*/catalog.db' fsck --rebuild
+	"$program" fsck --rebuild >waiting 2>&1 3>&- &
+	waiter=$!
+	sleep 0.5
+	go_on
+	assert "$status $(cat err)" "0 "
+	wait "$waiter" || status=$?
+	assert "$status" 11
+	[[ $(cat waiting) == *"another command has made the catalog anew"* ]]
+	compare
+}
+
+@test "a killed rebuild leaves the old catalog, and nothing that stays" {
+	stopped 'rename:*/catalog.db' fsck --rebuild
+	kill -KILL "$pid"
+	wait "$pid" || true
+	pid=
+	compare
+	find .dsv/tmp -exec touch -d '3 days ago' {} +
+	dsv prune --expire=now "$first"
+	run ! compgen -G '.dsv/tmp/catalog*'
+}
+
+@test "numbers whose lines are lost are not used again" {
+	tag -q small
+	sed -i '$d' .dsv/journal
+	rm ".dsv/states/${id:0:2}/$id"
+	python3 - <<'END'
+import sqlite3
+db = sqlite3.connect(".dsv/catalog.db")
+db.execute("DELETE FROM outbox")
+db.commit()
+print(*db.execute("SELECT value FROM meta WHERE key = 'seq'").fetchone(),
+      file=open("number", "w"))
+END
+	dsv -13 fsck --rebuild
+	tag -q small
+	run -0 tail -n 1 .dsv/journal
+	[ "${output%% *}" -gt "$(cat number)" ]
 }

@@ -38,6 +38,7 @@ static int read_version(struct db *db, struct dsv_err *err)
 	return (int)version;
 }
 
+/* 1: it is of an older dsv. */
 static int check_version(struct db *db, struct dsv_err *err)
 {
 	int version = read_version(db, err);
@@ -48,7 +49,7 @@ static int check_version(struct db *db, struct dsv_err *err)
 		return dsv_fail(err, DSV_ENOREPO, "'%s' was made by a newer dsv"
 				" (schema %d, this one knows %d)", db->path,
 				version, schema_version);
-	return 0;
+	return version < schema_version;
 }
 
 /*
@@ -62,6 +63,54 @@ static int recover(struct catalog *c, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	return catalog_end(c, 0, err);
+}
+
+static int migrate(struct db *db, struct dsv_err *err)
+{
+	char pragma[64];
+	int64_t version = 0;
+	struct query q;
+	int ret;
+
+	ret = db_exec(db, "BEGIN IMMEDIATE", err);
+	if (ret < 0)
+		return ret;
+	q = db_query(db, "PRAGMA user_version");
+	ret = query_one_int(&q, &version, err);
+	for (; ret >= 0 && version < schema_version; version++)
+		ret = db_exec(db, schema_migrations[version], err);
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d;"
+		 "PRAGMA application_id = %d;", schema_version,
+		 SCHEMA_APPLICATION_ID);
+	if (ret >= 0)
+		ret = db_exec(db, pragma, err);
+	if (ret >= 0)
+		return db_exec(db, "COMMIT", err);
+	db_exec(db, "ROLLBACK", NULL);
+	return ret;
+}
+
+/* What an older dsv has made: whoever may write brings it up to date. */
+static int bring_up(struct catalog *c, struct dsv_err *err)
+{
+	struct guard *guard = NULL;
+	struct db db;
+	int ret;
+
+	if (access(c->path, W_OK) < 0)
+		return dsv_fail_errno(err, "bring '%s', which an older dsv has"
+				      " made, up to date", c->path);
+	ret = db_open(&db, c->path, true, c->options.lock_wait_ms, err);
+	if (ret < 0)
+		return ret;
+	if (c->options.guard)
+		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &guard,
+				    err);
+	if (ret == 0)
+		ret = migrate(&db, err);
+	db_close(&db);
+	guard_release(guard);
+	return ret;
 }
 
 static int open_reader(struct catalog *c, struct dsv_err *err)
@@ -89,7 +138,28 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 	}
 	if (ret == 0)
 		ret = check_version(&c->reader, err);
+	if (ret > 0) {
+		db_close(&c->reader);
+		ret = bring_up(c, err);
+		if (ret == 0)
+			ret = db_open(&c->reader, c->path, false,
+				      c->options.lock_wait_ms, err);
+	}
 	return ret;
+}
+
+int catalog_reopen(struct catalog *c, struct dsv_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	while ((stmt = sqlite3_next_stmt(c->reader.handle, stmt)) != NULL)
+		if (sqlite3_stmt_busy(stmt))
+			return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew"
+					" meanwhile: run the command again",
+					c->path);
+	db_close(&c->writer);
+	db_close(&c->reader);
+	return open_reader(c, err);
 }
 
 static int new_catalog(const struct catalog_options *options,
@@ -158,31 +228,6 @@ static int make_file(struct catalog *c, struct dsv_err *err)
 	if (c->options.file_mode && fchmod(fd, c->options.file_mode) < 0)
 		ret = dsv_fail_errno(err, "chmod '%s'", c->path);
 	close(fd);
-	return ret;
-}
-
-static int migrate(struct db *db, struct dsv_err *err)
-{
-	char pragma[64];
-	int64_t version = 0;
-	struct query q;
-	int ret;
-
-	ret = db_exec(db, "BEGIN IMMEDIATE", err);
-	if (ret < 0)
-		return ret;
-	q = db_query(db, "PRAGMA user_version");
-	ret = query_one_int(&q, &version, err);
-	for (; ret >= 0 && version < schema_version; version++)
-		ret = db_exec(db, schema_migrations[version], err);
-	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d;"
-		 "PRAGMA application_id = %d;", schema_version,
-		 SCHEMA_APPLICATION_ID);
-	if (ret >= 0)
-		ret = db_exec(db, pragma, err);
-	if (ret >= 0)
-		return db_exec(db, "COMMIT", err);
-	db_exec(db, "ROLLBACK", NULL);
 	return ret;
 }
 

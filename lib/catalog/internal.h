@@ -42,6 +42,15 @@ void catalog_read_end(struct catalog *c);
  * Statements go to &c->writer.
  */
 int catalog_begin(struct catalog *c, struct dsv_err *err);
+/*
+ * The locks alone: nothing is written to the database, whose journal stays
+ * cold, and the transaction can only be rolled back.
+ */
+int catalog_begin_still(struct catalog *c, struct dsv_err *err);
+/* Then: see that what can be read of the outbox is published, or fail. */
+int catalog_publish(struct catalog *c, struct dsv_err *err);
+/* Another file has taken the place of the one that is open. */
+int catalog_reopen(struct catalog *c, struct dsv_err *err);
 /* ret < 0: rolls back and returns ret; else commits and publishes. */
 int catalog_end(struct catalog *c, int ret, struct dsv_err *err);
 

@@ -22,30 +22,33 @@ static int sync_file(const char *path, struct dsv_err *err)
 }
 
 /*
- * The old journal of SQLite goes first: it would be rolled back into the new
- * database.
+ * At no time is there none, and nothing is overwritten.  A journal of SQLite's
+ * that is hot goes first: it would be rolled back into the new database.
  */
-static int move_aside(const char *path, struct dsv_err *err)
+static int move_aside(const char *path, bool hot, struct dsv_err *err)
 {
 	int64_t now = now_ns();
 	char *aside = str_format("%s.damaged-%lld", path, (long long)now);
-	char *hot = str_format("%s-journal", path);
-	char *hot_aside = str_format("%s.damaged-%lld-journal", path,
-				     (long long)now);
+	char *journal = str_format("%s-journal", path);
+	char *journal_aside = str_format("%s.damaged-%lld-journal", path,
+					 (long long)now);
 	int ret = 0;
 
-	if (!aside || !hot || !hot_aside)
+	if (!aside || !journal || !journal_aside)
 		ret = dsv_fail_nomem(err);
-	else if ((rename(hot, hot_aside) < 0 && errno != ENOENT) ||
-		 (rename(path, aside) < 0 && errno != ENOENT))
+	else if ((hot && rename(journal, journal_aside) < 0 &&
+		  errno != ENOENT) ||
+		 (link(path, aside) < 0 && errno != ENOENT &&
+		  rename(path, aside) < 0))
 		ret = dsv_fail_errno(err, "move '%s' aside", path);
 	free(aside);
-	free(hot);
-	free(hot_aside);
+	free(journal);
+	free(journal_aside);
 	return ret;
 }
 
-static int fill(struct check *k, struct dsv_err *err)
+/* Numbers from least on were never used. */
+static int fill(struct check *k, int64_t least, struct dsv_err *err)
 {
 	static int (*const parts[])(struct check *k, struct dsv_err *err) = {
 		rebuild_segments, rebuild_journal, rebuild_orphans,
@@ -64,47 +67,90 @@ static int fill(struct check *k, struct dsv_err *err)
 		return ret;
 	q = db_query(&k->c->writer, "UPDATE meta SET value = :seq"
 		     " WHERE key = 'seq'");
-	query_int(&q, ":seq", k->c->seq);
+	query_int(&q, ":seq", k->c->seq < least ? least - 1 : k->c->seq);
 	ret = query_run(&q, err);
 	return ret < 0 ? ret : db_exec(&k->c->writer, "COMMIT", err);
 }
 
-/* Who holds the old catalog's lock keeps others from writing meanwhile. */
-static void lock_old(const struct catalog_options *options,
-		     struct catalog **old)
+/* What holds others off while the catalog is replaced. */
+struct holding {
+	struct catalog *old;	/* its lock; NULL: it cannot be had */
+	struct guard *guard;	/* then: one rebuild at a time */
+};
+
+static bool is_unusable(int ret)
 {
-	*old = NULL;
-	if (catalog_open(options, old, NULL) == 0 &&
-	    catalog_begin(*old, NULL) < 0) {
-		catalog_close(*old);
-		*old = NULL;
-	}
+	return ret == DSV_ECORRUPT || ret == DSV_ESYS;
+}
+
+/*
+ * Nobody writes to the old catalog once we have its lock, and who waits for it
+ * sees that it has moved.  A damaged one nobody can write to.
+ */
+static int hold(const struct catalog_options *options, struct holding *h,
+		struct dsv_err *err)
+{
+	struct dsv_err why = { DSV_OK, "" };
+	int ret = catalog_open(options, &h->old, &why);
+
+	if (ret == 0)
+		ret = catalog_begin_still(h->old, &why);
+	if (ret == 0)
+		return catalog_publish(h->old, err);
+	catalog_close(h->old);
+	h->old = NULL;
+	if (!is_unusable(ret))
+		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+	ret = guard_acquire(options->dir, options->lock_wait_ms, &h->guard,
+			    err);
+	if (ret < 0)
+		return ret;
+	if (catalog_open(options, &h->old, NULL) < 0)
+		return 0;
+	return dsv_fail(err, DSV_ELOCKED, "another command has made the catalog"
+			" anew meanwhile");
+}
+
+static void let_go(struct holding *h)
+{
+	if (h->old && !h->guard)
+		catalog_end(h->old, -1, NULL);
+	catalog_close(h->old);
+	guard_release(h->guard);
+}
+
+static int make_new(const struct catalog_options *options, struct check *k,
+		    const char *temp, int64_t least, struct dsv_err *err)
+{
+	int ret = catalog_open_new(options, temp, &k->c, err);
+
+	if (ret == 0)
+		ret = fill(k, least, err);
+	catalog_close(k->c);
+	k->c = NULL;
+	return ret == 0 ? sync_file(temp, err) : ret;
 }
 
 int catalog_rebuild(const struct catalog_options *options, struct check *k,
 		    struct dsv_err *err)
 {
 	char *path = str_format("%s/catalog.db", options->dir);
-	char *temp = str_format("%s/catalog.db.new-%ld", options->dir,
+	char *temp = str_format("%s/tmp/catalog.db.new-%ld", options->dir,
 				(long)getpid());
-	struct catalog *old = NULL;
+	struct holding h = { NULL, NULL };
 	int ret;
 
 	if (!path || !temp) {
 		ret = dsv_fail_nomem(err);
 		goto out;
 	}
-	lock_old(options, &old);
+	ret = hold(options, &h, err);
+	if (ret < 0)
+		goto out;
 	unlink(temp);
-	ret = catalog_open_new(options, temp, &k->c, err);
+	ret = make_new(options, k, temp, h.old ? h.old->seq : 0, err);
 	if (ret == 0)
-		ret = fill(k, err);
-	catalog_close(k->c);
-	k->c = NULL;
-	if (ret == 0)
-		ret = sync_file(temp, err);
-	if (ret == 0)
-		ret = move_aside(path, err);
+		ret = move_aside(path, !h.old, err);
 	if (ret == 0 && rename(temp, path) < 0)
 		ret = dsv_fail_errno(err, "rename '%s'", temp);
 	if (ret == 0)
@@ -112,9 +158,7 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	if (ret < 0)
 		unlink(temp);
 out:
-	if (old)
-		catalog_end(old, -1, NULL);
-	catalog_close(old);
+	let_go(&h);
 	free(path);
 	free(temp);
 	return ret;

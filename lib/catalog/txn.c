@@ -99,15 +99,12 @@ static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
 	return ret;
 }
 
-/*
- * Finish what earlier writers committed.  A failure (a full disk) leaves the
- * rows for the next one: it must not keep a prune from freeing space.
- */
-static int publish_outbox(struct catalog *c, struct dsv_err *err)
+/* What earlier writers committed, up to *done; *why: why not all of it. */
+static int publish_rows(struct catalog *c, int64_t *done, struct dsv_err *why,
+			struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"SELECT seq, state, record, journal FROM outbox ORDER BY seq");
-	int64_t done = 0;
 	int ret;
 
 	while ((ret = query_step(&q, err)) > 0) {
@@ -118,14 +115,27 @@ static int publish_outbox(struct catalog *c, struct dsv_err *err)
 		const void *line = query_get_blob(&q, 3, &line_len);
 
 		if (publish(c, query_get_int(&q, 0), has_record ? id : NULL,
-			    record, record_len, line, line_len, NULL) < 0) {
+			    record, record_len, line, line_len, why) < 0) {
 			query_end(&q);
 			break;
 		}
-		done = query_get_int(&q, 0);
+		*done = query_get_int(&q, 0);
 	}
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * Finish what earlier writers committed.  A failure (a full disk) leaves the
+ * rows for the next one: it must not keep a prune from freeing space.
+ */
+static int publish_outbox(struct catalog *c, struct dsv_err *err)
+{
+	int64_t done = 0;
+	struct query q;
+	int ret = publish_rows(c, &done, NULL, err);
+
 	if (ret < 0 || done == 0)
-		return ret < 0 ? ret : 0;
+		return ret;
 	q = db_query(&c->writer, "DELETE FROM outbox WHERE seq <= :seq");
 	query_int(&q, ":seq", done);
 	return query_run(&q, err);
@@ -140,37 +150,112 @@ static int open_writer(struct catalog *c, struct dsv_err *err)
 	return db_open(&c->writer, c->path, true, c->options.lock_wait_ms, err);
 }
 
-int catalog_begin(struct catalog *c, struct dsv_err *err)
+static void unlock(struct catalog *c)
 {
-	struct query q;
-	int ret;
+	guard_release(c->guard);
+	c->guard = NULL;
+}
 
-	ret = open_writer(c, err);
-	if (ret < 0)
-		return ret;
-	if (c->options.guard) {
+static int lock(struct catalog *c, struct dsv_err *err)
+{
+	int ret = open_writer(c, err);
+
+	if (ret == 0 && c->options.guard)
 		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &c->guard,
 				    err);
-		if (ret < 0)
-			return ret;
-	}
-	ret = db_exec(&c->writer, "BEGIN IMMEDIATE", err);
-	if (ret < 0) {
-		guard_release(c->guard);
-		c->guard = NULL;
+	if (ret == 0)
+		ret = db_exec(&c->writer, "BEGIN IMMEDIATE", err);
+	if (ret < 0)
+		unlock(c);
+	return ret;
+}
+
+/* The schema that we know, and the number of the next transaction. */
+static int read_head(struct catalog *c, struct dsv_err *err)
+{
+	int64_t version = schema_version;
+	struct query q = db_query(&c->writer, "PRAGMA user_version");
+	int ret = query_one_int(&q, &version, err);
+
+	if (ret >= 0 && version != schema_version)
+		return dsv_fail(err, DSV_ENOREPO, "another version of dsv has"
+				" changed '%s' meanwhile: run the command"
+				" again", c->path);
+	if (ret < 0)
 		return ret;
-	}
-	c->writing = true;
-	c->time_ns = now_ns();
 	q = db_query(&c->writer, "SELECT value + 1 FROM meta"
 		     " WHERE key = 'seq'");
 	ret = query_one_int(&q, &c->seq, err);
-	if (ret == 0)
-		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' has no sequence number",
-			       c->path);
-	if (ret > 0)
-		ret = publish_outbox(c, err);
+	return ret ? ret : dsv_fail(err, DSV_ECORRUPT, "'%s' has no sequence"
+				    " number", c->path);
+}
+
+/*
+ * A rebuild puts another file in the place of the catalog: what would be
+ * committed to the old one, which was waited for, would be lost.
+ */
+static int lock_current(struct catalog *c, struct dsv_err *err)
+{
+	int64_t least = 0;
+	int ret, moved;
+
+	for (;;) {
+		ret = lock(c, err);
+		if (ret < 0)
+			return ret;
+		moved = 0;
+		sqlite3_file_control(c->writer.handle, "main",
+				     SQLITE_FCNTL_HAS_MOVED, &moved);
+		ret = read_head(c, err);
+		if (ret > 0 && !moved)
+			break;
+		db_exec(&c->writer, "ROLLBACK", NULL);
+		unlock(c);
+		if (ret > 0 && moved) {
+			least = c->seq;
+			ret = catalog_reopen(c, err);
+		}
+		if (ret < 0)
+			return ret;
+	}
+	if (c->seq >= least)
+		return 0;
+	/* Numbers may be used again, and mean others than the caller's. */
+	db_exec(&c->writer, "ROLLBACK", NULL);
+	unlock(c);
+	return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew meanwhile: run"
+			" the command again", c->path);
+}
+
+int catalog_begin(struct catalog *c, struct dsv_err *err)
+{
+	int ret = lock_current(c, err);
+
+	if (ret < 0)
+		return ret;
+	c->writing = true;
+	c->time_ns = now_ns();
+	ret = publish_outbox(c, err);
 	return ret < 0 ? catalog_end(c, ret, err) : 0;
+}
+
+int catalog_begin_still(struct catalog *c, struct dsv_err *err)
+{
+	int ret = lock_current(c, err);
+
+	c->writing = ret == 0;
+	return ret;
+}
+
+int catalog_publish(struct catalog *c, struct dsv_err *err)
+{
+	struct dsv_err why = { DSV_OK, "" };
+	int64_t done = 0;
+	int ret = publish_rows(c, &done, &why, NULL);
+
+	if (ret == 0 && why.code != DSV_OK)
+		return dsv_fail(err, why.code, "%s", why.msg);
+	return 0;
 }
 
 int journal_op(struct catalog *c, json_t *op, struct dsv_err *err)
@@ -242,8 +327,7 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	c->ops = NULL;
 	c->record_id = NULL;
 	c->record = NULL;
-	guard_release(c->guard);
-	c->guard = NULL;
+	unlock(c);
 	str_release(&line);
 	return ret;
 }
