@@ -266,3 +266,25 @@ END
 	run -0 tail -n 1 .dsv/journal
 	[ "${output%% *}" -gt "$(cat number)" ]
 }
+
+# A line of the journal as an enemy may write it, with its hash: line SEQ JSON
+line() {
+	printf '%s %s %s\n' "$1" \
+		"$(printf '%s %s' "$1" "$2" | sha256sum | cut -d' ' -f1)" "$2"
+}
+
+@test "names from the journal are names, or are not believed" {
+	n=$(tail -n 1 .dsv/journal | cut -d' ' -f1)
+	for op in '"name":"../../x","op":"branch","head":""' \
+		'"from":"main","to":"HEAD","op":"branch-rename"' \
+		'"name":"a\u001b[2J","op":"scope-open"' \
+		'"name":"-rf","op":"name","state":"'"$first"'"'; do
+		n=$((n + 1))
+		line "$n" '{"ops":[{'"$op"'}],"time":1}' >>.dsv/journal
+	done
+	dsv fsck --rebuild
+	run -0 grep -c "no valid\|called HEAD" <<<"$output"
+	assert "$output" 4
+	dump >after
+	diff before after
+}

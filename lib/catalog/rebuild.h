@@ -28,6 +28,14 @@ int rebuild_segments(struct check *k, struct dsv_err *err);
 int rebuild_journal(struct check *k, struct dsv_err *err);
 int rebuild_content(struct check *k, struct dsv_err *err);
 int rebuild_job(struct check *k, const json_t *op, struct dsv_err *err);
+/*
+ * DSV_ECORRUPT: a name that the operation would make cannot be one.  What it
+ * says of a state is then not believed: its record is found all the same.
+ */
+int rebuild_check_names(const json_t *op, struct dsv_err *err);
+/* A state without a record keeps its place in the lineage. */
+int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
+		 struct dsv_err *err);
 /* Records that no line of the journal spoke of. */
 int rebuild_orphans(struct check *k, struct dsv_err *err);
 

@@ -122,68 +122,6 @@ static int run_sql(struct check *k, const char *sql, int64_t seq,
 	return query_run(&q, err);
 }
 
-/* A state without a record keeps its place in the lineage. */
-static int add_stub(struct check *k, const json_t *op, const json_t *forgotten,
-		    struct dsv_err *err)
-{
-	unsigned char id[HASH_BYTES];
-	int64_t branch, parent;
-	json_t *item;
-	struct query q;
-	size_t i;
-	int ret;
-
-	if (!hash_from_hex(text_of(op, "id"), id))
-		return 0;
-	ret = catalog_branch_id(k->c, text_of(op, "branch"), true, &branch,
-				err);
-	json_array_foreach(json_object_get(forgotten, "parents"), i, item) {
-		const char *hex = json_string_value(item);
-
-		if (ret == 0)
-			ret = seq_of(k, hex ? hex : "", &parent, err);
-		if (ret < 0 || parent < 0)
-			continue;
-		q = db_query(&k->c->writer, "INSERT OR IGNORE INTO edge VALUES"
-			     " (:seq, :ordinal, :parent)");
-		query_int(&q, ":seq", k->c->seq);
-		query_int(&q, ":ordinal", (int64_t)i);
-		query_int(&q, ":parent", parent);
-		ret = query_run(&q, err);
-	}
-	if (ret < 0)
-		return ret;
-	q = db_query(&k->c->writer,
-		"INSERT INTO state (seq, id, kind, branch, params, author,"
-		" host, created, files, size, stored, generation, status,"
-		" pruned, pruned_by) VALUES (:seq, :id, :kind, :branch, 0, '',"
-		" '', :time, 0, 0, :stored, 1 + coalesce((SELECT"
-		" max(p.generation) FROM edge e JOIN state p"
-		" ON p.seq = e.parent WHERE e.child = :seq), -1), 3,"
-		" :pruned, :rule)");
-	query_int(&q, ":seq", k->c->seq);
-	query_hash(&q, ":id", id);
-	query_text(&q, ":kind", forgotten ? text_of(forgotten, "kind") : "tag");
-	query_int(&q, ":branch", branch);
-	query_int(&q, ":time", forgotten ? int_of(forgotten, "time") :
-		  k->c->time_ns);
-	query_int(&q, ":stored", int_of(op, "stored"));
-	if (!forgotten) {
-		query_int(&q, ":pruned", k->c->time_ns);
-		query_text(&q, ":rule", "its record is lost");
-	}
-	ret = query_run(&q, err);
-	if (ret == 0)
-		ret = run_sql(k, "UPDATE branch SET head = :seq WHERE name ="
-			      " :name AND NOT deleted", k->c->seq,
-			      text_of(op, "branch"), err);
-	if (ret == 0 && !forgotten)
-		ret = check_problem(k, "record", text_of(op, "id"), false, err,
-				    "the state's record is missing or"
-				    " changed");
-	return ret;
-}
-
 static int do_state(struct check *k, struct journal *j, const json_t *op,
 		    struct dsv_err *err)
 {
@@ -208,8 +146,9 @@ static int do_state(struct check *k, struct journal *j, const json_t *op,
 	s.scopes.items = names;
 	ret = rebuild_add(k, text_of(op, "id"), &s, err);
 	if (ret == 0)
-		ret = add_stub(k, op, json_object_get(j->forgotten,
-						      text_of(op, "id")), err);
+		ret = rebuild_stub(k, op, json_object_get(j->forgotten,
+							  text_of(op, "id")),
+				   err);
 	free(names);
 	return ret < 0 ? ret : 0;
 }
@@ -385,7 +324,10 @@ static int do_op(struct check *k, struct journal *j, const json_t *op,
 {
 	const char *what = text_of(op, "op");
 	const char *name = text_of(op, "name");
+	int ret = rebuild_check_names(op, err);
 
+	if (ret < 0)
+		return ret;
 	if (!strcmp(what, "state"))
 		return do_state(k, j, op, err);
 	if (!strcmp(what, "bind"))

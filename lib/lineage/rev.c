@@ -9,38 +9,7 @@
 #include "../base/suggest.h"
 #include "../base/value.h"
 
-enum { MAX_NAME = 255, MAX_STEPS_DIGITS = 9 };
-
-int name_check(const char *name, const char *what, struct dsv_err *err)
-{
-	size_t len = strlen(name);
-	const char *p;
-
-	if (len == 0)
-		return dsv_fail(err, DSV_EUSAGE, "the name of a %s is empty",
-				what);
-	if (len > MAX_NAME)
-		return dsv_fail(err, DSV_EUSAGE, "%s '%.40s...' is longer than"
-				" %d bytes", what, name, MAX_NAME);
-	for (p = name; *p; p++) {
-		if (!isalnum((unsigned char)*p) && *p != '_' &&
-		    (p == name || !strchr("./-", *p)))
-			return dsv_fail(err, DSV_EUSAGE, "'%s' is no valid %s"
-					" name (letters, digits and _ . / -,"
-					" the first a letter, digit or _)",
-					name, what);
-	}
-	if (strstr(name, ".."))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no valid %s name:"
-				" it has '..'", name, what);
-	if (!strcmp(name, "HEAD"))
-		return dsv_fail(err, DSV_EUSAGE, "a %s cannot be called HEAD",
-				what);
-	if (len == 64 && strspn(name, "0123456789abcdefABCDEF") == 64)
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no valid %s name:"
-				" it looks like an id", name, what);
-	return 0;
-}
+enum { MAX_STEPS_DIGITS = 9 };
 
 static int resolve_head(struct dsv *d, int64_t *seq, struct dsv_err *err)
 {

@@ -5,6 +5,7 @@
 #ifndef DSV_LINEAGE_REV_H
 #define DSV_LINEAGE_REV_H
 
+#include "../base/name.h"
 #include "repo.h"
 
 /*
@@ -22,12 +23,5 @@ int rev_resolve(struct dsv *d, const char *rev, int64_t *seq,
  */
 int rev_resolve_any(struct dsv *d, const char *rev, int64_t *seq,
 		    struct dsv_err *err);
-
-/*
- * May this be a branch, a name or a scope (what says which)?
- * [A-Za-z0-9_][A-Za-z0-9_./-]*, no "..", not HEAD, not 64 hexadecimal
- * digits, at most 255 bytes.  DSV_EUSAGE.
- */
-int name_check(const char *name, const char *what, struct dsv_err *err);
 
 #endif
