@@ -55,26 +55,21 @@ int rebuild_check_names(const json_t *op, struct dsv_err *err)
 	return ret;
 }
 
-int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
-		 struct dsv_err *err)
+static int stub_parents(struct check *k, const json_t *parents,
+			struct dsv_err *err)
 {
-	unsigned char id[HASH_BYTES], parent_id[HASH_BYTES];
-	int64_t branch, parent;
-	json_t *item;
-	struct query q;
 	size_t i;
-	int ret;
+	int ret = 0;
 
-	if (!hash_from_hex(text_of(op, "id"), id))
-		return 0;
-	ret = catalog_branch_id(k->c, text_of(op, "branch"), true, &branch,
-				err);
-	json_array_foreach(json_object_get(forgotten, "parents"), i, item) {
-		const char *hex = json_string_value(item);
+	for (i = 0; ret == 0 && i < json_array_size(parents); i++) {
+		const char *hex = json_string_value(json_array_get(parents, i));
+		unsigned char id[HASH_BYTES];
+		int64_t parent = -1;
+		struct query q;
 
-		if (ret < 0 || !hex || !hash_from_hex(hex, parent_id))
+		if (!hex || !hash_from_hex(hex, id))
 			continue;
-		ret = catalog_seq(k->c, parent_id, &parent, err);
+		ret = catalog_seq(k->c, id, &parent, err);
 		if (ret < 0 || parent < 0)
 			continue;
 		q = db_query(&k->c->writer, "INSERT OR IGNORE INTO edge VALUES"
@@ -84,9 +79,16 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 		query_int(&q, ":parent", parent);
 		ret = query_run(&q, err);
 	}
-	if (ret < 0)
-		return ret;
-	q = db_query(&k->c->writer,
+	return ret;
+}
+
+static int stub_row(struct check *k, const json_t *op, const json_t *forgotten,
+		    const unsigned char id[HASH_BYTES], int64_t branch,
+		    struct dsv_err *err)
+{
+	const json_t *time = json_object_get(forgotten, "time");
+	const json_t *stored = json_object_get(op, "stored");
+	struct query q = db_query(&k->c->writer,
 		"INSERT INTO state (seq, id, kind, branch, params, author,"
 		" host, created, files, size, stored, generation, status,"
 		" pruned, pruned_by) VALUES (:seq, :id, :kind, :branch, 0, '',"
@@ -94,27 +96,45 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 		" max(p.generation) FROM edge e JOIN state p"
 		" ON p.seq = e.parent WHERE e.child = :seq), -1), 3,"
 		" :pruned, :rule)");
+
 	query_int(&q, ":seq", k->c->seq);
 	query_hash(&q, ":id", id);
 	query_text(&q, ":kind", forgotten ? text_of(forgotten, "kind") : "tag");
 	query_int(&q, ":branch", branch);
-	query_int(&q, ":time", forgotten ? json_integer_value(json_object_get(forgotten,
-							       "time")) :
+	query_int(&q, ":time", forgotten ? json_integer_value(time) :
 		  k->c->time_ns);
-	query_int(&q, ":stored", json_integer_value(json_object_get(op,
-								       "stored")));
+	query_int(&q, ":stored", json_integer_value(stored));
 	if (!forgotten) {
 		query_int(&q, ":pruned", k->c->time_ns);
 		query_text(&q, ":rule", "its record is lost");
 	}
+	return query_run(&q, err);
+}
+
+int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
+		 struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	int64_t branch = 0;
+	struct query q;
+	int ret;
+
+	if (!hash_from_hex(text_of(op, "id"), id))
+		return 0;
+	ret = catalog_branch_id(k->c, text_of(op, "branch"), true, &branch,
+				err);
+	if (ret == 0)
+		ret = stub_parents(k, json_object_get(forgotten, "parents"),
+				   err);
+	if (ret == 0)
+		ret = stub_row(k, op, forgotten, id, branch, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&k->c->writer, "UPDATE branch SET head = :seq"
+		     " WHERE id = :branch");
+	query_int(&q, ":seq", k->c->seq);
+	query_int(&q, ":branch", branch);
 	ret = query_run(&q, err);
-	if (ret == 0) {
-		q = db_query(&k->c->writer, "UPDATE branch SET head = :seq"
-			     " WHERE id = :branch");
-		query_int(&q, ":seq", k->c->seq);
-		query_int(&q, ":branch", branch);
-		ret = query_run(&q, err);
-	}
 	if (ret == 0 && !forgotten)
 		ret = check_problem(k, "record", text_of(op, "id"), false, err,
 				    "the state's record is missing or"
