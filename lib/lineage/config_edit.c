@@ -200,6 +200,9 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 	char *section, *sub, *name;
 	char *path = config_file(level, d ? d->path : NULL);
 	struct stat st;
+	/* Every member of the group can read what one sets. */
+	mode_t mode = d && level != DSV_CONFIG_USER &&
+		level != DSV_CONFIG_SYSTEM ? d->file_mode : 0;
 	bool found = false;
 	int ret;
 
@@ -224,7 +227,7 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 		ret = dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = write_file(path, &edited, stat(path, &st) == 0 ?
-				 st.st_mode & 07777 : 0, err);
+				 st.st_mode & 07777 : mode, err);
 	free(section);
 	free(sub);
 	free(name);

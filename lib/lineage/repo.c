@@ -116,10 +116,11 @@ static int find_repo(const char *path, char **out, struct dsv_err *err)
 	if (!path || !*path)
 		return discover(out, err);
 	*out = repo_at(path);
-	if (!*out)
-		return dsv_fail(err, DSV_ENOREPO, "no repository at '%s'",
-				path);
-	return 0;
+	if (*out)
+		return 0;
+	if (access(path, X_OK) < 0 && errno == EACCES)
+		return dsv_fail_errno(err, "'%s'", path);
+	return dsv_fail(err, DSV_ENOREPO, "no repository at '%s'", path);
 }
 
 static bool in_group(gid_t gid)

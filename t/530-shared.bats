@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# One repository of a group: two members, and one who is not
+
+load helper
+
+group=70001 alice=70011 bob=70012 mallory=70013
+
+setup_file() {
+	[ "$EUID" = 0 ] && return
+	[[ ,${DSV_TEST_REQUIRE-}, == *,root,* ]] && return 1
+	skip "needs root: it runs dsv as three users"
+}
+
+# as USER [-N] ARG...: run dsv as one of them, all with umask 077.
+as() {
+	local user=$1 groups=--groups=$group
+
+	[ "$user" = "$mallory" ] && groups=--clear-groups
+	as=(env -u XDG_CONFIG_HOME "HOME=$BATS_TEST_TMPDIR/$user"
+		setpriv "--reuid=$user" "--regid=$user" "$groups" bash -c 'umask 077; exec "$@"' -)
+	shift
+	dsv "$@"
+}
+
+# Everybody has a directory of his own, with m and s in it.
+setup() {
+	local user
+
+	clean_environment
+	program=$BATS_TEST_TMPDIR/bin/dsv
+	mkdir -p "$BATS_TEST_TMPDIR"/{bin,shared}
+	cp "$build/dsv" "$program"
+	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+	for user in $alice $bob $mallory; do
+		mkdir -m 700 "$BATS_TEST_TMPDIR/$user"
+		cd "$BATS_TEST_TMPDIR/$user" || return
+		put m 2000000
+		put s 100
+		chown -R "$user:$user" .
+	done
+	cd "$BATS_TEST_TMPDIR/shared" || return
+	chown "$alice:$group" .
+	chmod 2775 .
+	as $alice init --shared=group
+	home=$BATS_TEST_TMPDIR
+}
+
+# What .dsv holds: owner, mode, path.
+listing() { find .dsv -printf '%U %m %p\n' | sort -k3; }
+
+# What the group could not read and write, or others could; a stat cache is its
+# user's own.
+wrong_modes() {
+	find .dsv -not -name 'statcache-*' \( -not -group $group \
+		-o -not -perm -0060 -o -perm /0007 -o -type d -not -perm -2070 \) -printf '%M %g %p\n'
+}
+
+@test "each member tags, forks, searches and checks out what all have" {
+	as $alice tag "$home/$alice/m" "$home/$alice/s" -a acc=0.5
+	as $bob tag "$home/$bob/m" -b bob -a acc=0.7
+	as $bob fork max:acc@main -b bobs-fork
+	as $alice find 'acc > 0.6' --format '%(branch) %(author)'
+	assert "$output" "bob $bob"
+	as $bob checkout main "$home/$bob/out"
+	cmp "$home/$alice/m" "$home/$bob/out/m"
+	as $alice attr bob note=good
+	as $bob params bob
+	as $bob fsck --data
+	[[ $output == "3 states, "*": clean" ]]
+}
+
+@test "modes and setgid hold under umask 077, and nobody chmods another's" {
+	as $alice tag "$home/$alice/m" --name a
+	listing | grep "^$alice " >before
+	as $bob tag "$home/$bob/m" -b bob --pin
+	as $bob attr a note=1
+	as $bob scope open sweep
+	as $bob config core.fsync full
+	as $bob prune --keep-last 1 --branch bob -n
+	as $bob repack
+	as $bob fsck --data --repair
+	assert "$(wrong_modes)" ""
+	listing | grep -F -x -f before | diff before -
+}
+
+@test "HEAD is each user's own" {
+	as $alice tag "$home/$alice/s"
+	as $bob switch -c bobs
+	as $bob branch --json
+	json '[b["name"] for b in j if b["current"]]'
+	assert "$result" "['bobs']"
+	as $alice rev-parse HEAD
+	as $alice branch
+	assert "$output" "  bobs"$'\n'"* main"
+}
+
+@test "rules prune one's own states, all only when told" {
+	local n
+
+	for n in 1 2 3; do
+		as $alice tag "$home/$alice/s" -a n=$n
+		as $bob tag "$home/$bob/s" -a n=$n -b bob
+	done
+	as $bob prune --keep-last 1
+	as $alice find --format '%(author)'
+	assert "$(sort <<<"$output" | uniq -c | tr -s ' ')" \
+		" 3 $alice"$'\n'" 1 $bob"
+	as $bob prune --keep-last 1 --author '*'
+	as $alice find --count
+	assert "$output" 2
+}
+
+@test "one member frees, restores and repacks what another has stored" {
+	as $alice tag "$home/$alice/m" --name kept
+	as $alice tag "$home/$alice/s"
+	id=$output
+	as $bob prune HEAD
+	as $bob restore "$id"
+	as $bob tag "$home/$bob/m" -b bob
+	as $alice prune bob --expire=now --unsafe-allow-remove-all
+	as $alice -4 checkout bob "$home/$alice/out"
+	as $bob repack
+	as $bob fsck --data
+	[[ $output == *": clean" ]]
+	assert "$(wrong_modes)" ""
+}
+
+@test "who is not in the group reads and writes nothing" {
+	as $alice tag "$home/$alice/s"
+	listing >before
+	for command in log status 'find acc' 'checkout HEAD x' fsck 'cat HEAD:s' \
+	    "tag $home/$mallory/s" 'fork HEAD' 'attr HEAD k=1' 'prune HEAD' \
+	    'config core.fsync off' 'job list' 'wait'; do
+		# shellcheck disable=SC2086
+		as $mallory -14 $command
+		[[ $stderr == "dsv "*"belongs to another user; to trust it: "* ]]
+		assert "$output" ""
+	done
+	as $mallory config --user safe.repository "$home/shared/.dsv"
+	as $mallory -5 log
+	assert "$stderr" "dsv log: open '$home/shared/.dsv/format': Permission denied"
+	as $mallory -5 tag "$home/$mallory/s"
+	listing | diff before -
+}
