@@ -18,7 +18,8 @@ as() {
 
 	[ "$user" = "$mallory" ] && groups=--clear-groups
 	as=(env -u XDG_CONFIG_HOME "HOME=$BATS_TEST_TMPDIR/$user"
-		setpriv "--reuid=$user" "--regid=$user" "$groups" bash -c 'umask 077; exec "$@"' -)
+		setpriv "--reuid=$user" "--regid=$user" "$groups"
+		bash -c 'umask 077; exec "$@"' -)
 	shift
 	dsv "$@"
 }
