@@ -204,7 +204,7 @@ coverage:
 	gcovr --object-directory build-coverage --filter lib/ --filter cli/ \
 		--print-summary --html-details build-coverage/index.html
 
-tests: $(UNIT_BIN) $(B)/fault.so
+tests: $(UNIT_BIN) $(B)/fault.so $(B)/t/dsv-next
 
 # All kills, faults and power cuts, and many at once: two hours.
 SOAK_SECONDS = 120
@@ -222,6 +222,14 @@ $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
 	$(Q)$(CC) $(filter-out -fsanitize=% -D_FILE_OFFSET_BITS=64 --coverage, \
 		$(ALL_CFLAGS)) -D_LARGEFILE64_SOURCE -shared -o $@ \
 		$(filter %.c,$^) -ldl
+
+# For tests: a dsv that knows one more step of the schema.
+$(B)/t/dsv-next: lib/catalog/schema.c $(LIB_OBJ) $(CLI_OBJ)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -DDSV_SCHEMA_NEXT $(ALL_LDFLAGS) -o $@ $< \
+		$(filter-out $(B)/lib/catalog/schema.o,$(LIB_OBJ)) \
+		$(CLI_OBJ) $(PKG_LIBS) -lm
 
 # t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
 fuzz: $(FUZZ_BIN)

@@ -52,19 +52,6 @@ static int check_version(struct db *db, struct dsv_err *err)
 	return version < schema_version;
 }
 
-/*
- * A reader may not recover a hot journal that a crash has left: a writer
- * must, and does so when it takes its lock.
- */
-static int recover(struct catalog *c, struct dsv_err *err)
-{
-	int ret = catalog_begin(c, err);
-
-	if (ret < 0)
-		return ret;
-	return catalog_end(c, 0, err);
-}
-
 static int migrate(struct db *db, struct dsv_err *err)
 {
 	char pragma[64];
@@ -90,16 +77,17 @@ static int migrate(struct db *db, struct dsv_err *err)
 	return ret;
 }
 
-/* What an older dsv has made: whoever may write brings it up to date. */
-static int bring_up(struct catalog *c, struct dsv_err *err)
+/* What is done to a database before it can be read. */
+static int prepare(struct catalog *c,
+		   int (*fn)(struct db *db, struct dsv_err *err),
+		   struct dsv_err *err)
 {
 	struct guard *guard = NULL;
 	struct db db;
 	int ret;
 
 	if (access(c->path, W_OK) < 0)
-		return dsv_fail_errno(err, "bring '%s', which an older dsv has"
-				      " made, up to date", c->path);
+		return dsv_fail_errno(err, "write '%s'", c->path);
 	ret = db_open(&db, c->path, true, c->options.lock_wait_ms, err);
 	if (ret < 0)
 		return ret;
@@ -107,10 +95,19 @@ static int bring_up(struct catalog *c, struct dsv_err *err)
 		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &guard,
 				    err);
 	if (ret == 0)
-		ret = migrate(&db, err);
+		ret = fn(&db, err);
 	db_close(&db);
 	guard_release(guard);
 	return ret;
+}
+
+/*
+ * A reader may not recover a hot journal that a crash has left: a writer
+ * must, and does so when it takes its lock.
+ */
+static int recover(struct db *db, struct dsv_err *err)
+{
+	return db_exec(db, "BEGIN IMMEDIATE; ROLLBACK", err);
 }
 
 static int open_reader(struct catalog *c, struct dsv_err *err)
@@ -129,7 +126,7 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 	if (rc == SQLITE_READONLY_ROLLBACK || rc == SQLITE_CANTOPEN ||
 	    rc == SQLITE_READONLY_RECOVERY) {
 		db_close(&c->reader);
-		ret = recover(c, err);
+		ret = prepare(c, recover, err);
 		if (ret == 0)
 			ret = db_open(&c->reader, c->path, false,
 				      c->options.lock_wait_ms, err);
@@ -140,7 +137,8 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 		ret = check_version(&c->reader, err);
 	if (ret > 0) {
 		db_close(&c->reader);
-		ret = bring_up(c, err);
+		/* Of an older dsv. */
+		ret = prepare(c, migrate, err);
 		if (ret == 0)
 			ret = db_open(&c->reader, c->path, false,
 				      c->options.lock_wait_ms, err);

@@ -383,8 +383,12 @@ static int write_own(struct guard *g, struct dsv_err *err)
 		ret = dsv_fail_errno(err, "create '%s'", g->own);
 		goto out;
 	}
-	/* Whoever waits shall be able to read whom for, umask or not. */
-	if (fchmod(fd, 0644) < 0 || write_all(fd, text.data, text.len) < 0)
+	/*
+	 * Whoever waits shall be able to read whom for, umask or not, and a
+	 * power cut must not leave a lock that names nobody.
+	 */
+	if (fchmod(fd, 0644) < 0 || write_all(fd, text.data, text.len) < 0 ||
+	    fsync(fd) < 0)
 		ret = dsv_fail_errno(err, "write '%s'", g->own);
 	if (close(fd) < 0 && ret == 0)
 		ret = dsv_fail_errno(err, "close '%s'", g->own);

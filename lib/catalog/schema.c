@@ -235,6 +235,15 @@ const char *const schema_migrations[] = {
 	"  record  BLOB,"
 	"  journal BLOB NOT NULL"		/* the line */
 	");",
+#ifdef DSV_SCHEMA_NEXT
+	/* For t/fault: what a later version may do. */
+	"ALTER TABLE state ADD COLUMN next INTEGER;"
+	"CREATE TRIGGER state_next AFTER INSERT ON state BEGIN"
+	"  UPDATE state SET next = size + 1 WHERE seq = new.seq;"
+	"END;"
+	"CREATE INDEX state_by_next ON state (next);"
+	"UPDATE state SET next = size + 1;",
+#endif
 };
 
 const int schema_version =

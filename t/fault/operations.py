@@ -5,6 +5,8 @@ import hashlib
 import os
 import random
 import shutil
+import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -53,8 +55,10 @@ class Base:
         self.make(top + "/base", config)
 
     def run(self, where, argv, env=None):
+        other = where + "/program"
         return subprocess.run(
-            [self.program] + argv, cwd=where + "/work", text=True,
+            [other if os.path.exists(other) else self.program] + argv,
+            cwd=where + "/work", text=True,
             env={**self.env, **(env or {})}, capture_output=True, timeout=180,
             stdin=subprocess.DEVNULL)
 
@@ -103,6 +107,7 @@ class Operation:
     name = None
     argv = []
     makes_state = False		# prints its id
+    program = None		# in build/, in the place of dsv
     prunes = ()			# names of Base's fields
     restores = ()
     keeps_queue = False		# what was moved is never swept
@@ -456,7 +461,152 @@ class Checkout(Operation):
             raise Broken("other files")
 
 
+class Collective(Operation):
+    """Rank 0 is interrupted when it has found all parts and commits."""
+    name = "collective"
+    makes_state = True
+    ranks = 3
+
+    def setup(self, base, where):
+        write(where + "/work/other/shard", data(7, 200000))
+        self.whole = {**base.next_tree,
+                      **{"other/" + p: h for p, h in
+                         tree(where + "/work/other").items()}}
+
+    def argv_of(self, group, rank):
+        return ["tag", "--collective", "--group", group, "--group-timeout",
+                "2s", "-m", "x", "other" if rank else "data"]
+
+    def rank_env(self, rank):
+        return {"RANK": str(rank), "WORLD_SIZE": str(self.ranks)}
+
+    def start(self, base, where, group, rank):
+        other = where + "/out." + str(rank)
+        with open(other, "w") as out:
+            return subprocess.Popen(
+                [base.program] + self.argv_of(group, rank), stdout=out,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                cwd=where + "/work", env={**base.env, **self.rank_env(rank)})
+
+    def parts(self, where):
+        return {dir + "/" + n
+                for dir, _, names in os.walk(where + "/work/.dsv/intake")
+                for n in names if n.isdigit()}
+
+    def run(self, base, where, env, group="g"):
+        """The others have their parts and are stopped, so that he commits."""
+        before = self.parts(where)
+        others = [self.start(base, where, group, i)
+                  for i in range(1, self.ranks)]
+        end = time.monotonic() + 30
+        while len(self.parts(where) - before) < self.ranks - 1 and \
+                time.monotonic() < end:
+            time.sleep(0.01)
+        for p in others:
+            p.send_signal(signal.SIGSTOP)
+        r = base.run(where, self.argv_of(group, 0),
+                     {**self.rank_env(0), **env})
+        for p in others:
+            # The power goes for all of them.
+            if "DSV_FAULT_LOSE" in env:
+                p.kill()
+            p.send_signal(signal.SIGCONT)
+        self.check_others(where, others, r)
+        return r
+
+    def check_others(self, where, others, r):
+        """All say the same id, whoever commits, or that there is none."""
+        codes = [p.wait(60) for p in others]
+        said = {open(f"{where}/out.{i + 1}").read() for i in
+                range(len(others))}
+        r.others = None
+        if -9 in codes:
+            return
+        if len(set(codes)) != 1 or codes[0] not in (0, 3, 5, 11, 15):
+            raise Broken(f"other ranks: {codes} {said}")
+        if codes[0] == 0 and len(said) != 1:
+            raise Broken(f"other ranks say {said}")
+        if r.returncode == 0 and said != {r.stdout}:
+            raise Broken(f"rank 0 says {r.stdout}, others {said}")
+        if codes[0] == 0:
+            r.others = said.pop().strip()
+
+    def after_fault(self, base, where, r):
+        if r.others:
+            self.must_live(base, where, r.others, self.whole)
+
+    def again(self, base, where, r):
+        r = self.run(base, where, {}, "again")
+        if r.returncode != 0:
+            raise Broken(f"again: {r.returncode} {r.stderr}")
+        return r
+
+    def tree(self, base):
+        return self.whole
+
+
+class Repack(Operation):
+    name = "repack"
+    argv = ["repack"]
+
+    def check_success(self, base, where, r):
+        r = base.dsv(where, "repack", "-n")
+        if not r.stdout.startswith("would repack 0 segments") and \
+                not r.stdout.startswith("repacked 0 segments"):
+            raise Broken(f"repacked, and again: {r.stdout}")
+
+
+class Rebuild(Operation):
+    """The catalog is there, and made anew all the same."""
+    name = "rebuild"
+    argv = ["fsck", "--rebuild"]
+
+    def setup(self, base, where):
+        self.old = f"{base.top}/{self.name}.db"
+        shutil.copy(where + "/work/.dsv/catalog.db", self.old)
+
+    def check_success(self, base, where, r):
+        r = subprocess.run([HERE + "/compare.py", self.old,
+                            where + "/work/.dsv/catalog.db"], text=True,
+                           capture_output=True)
+        if r.returncode != 0:
+            raise Broken(f"the new catalog differs: {r.stdout}{r.stderr}")
+
+
+class RebuildLost(Rebuild):
+    name = "rebuild-lost"
+
+    def setup(self, base, where):
+        super().setup(base, where)
+        with open(where + "/work/.dsv/catalog.db", "wb") as f:
+            f.write(b"no database")
+
+    def after_fault(self, base, where, r):
+        found = base.run(where, ["log"])
+        if found.returncode not in (0, 13) or r.returncode == 0 and \
+                found.returncode:
+            raise Broken(f"log: {found.returncode} {found.stderr}")
+        if found.returncode == 13:
+            self.check_success(base, where, self.again(base, where, r))
+
+
+class Migrate(Operation):
+    """The first command of a newer dsv on the catalog of an older one."""
+    name = "migrate"
+    argv = ["log", "--all"]
+    program = "t/dsv-next"
+
+    def check_more(self, base, where, done):
+        db = sqlite3.connect(where + "/work/.dsv/catalog.db")
+        version, = db.execute("PRAGMA user_version").fetchone()
+        wrong, = db.execute("SELECT count(*) FROM state WHERE next IS NOT"
+                            " size + 1").fetchone()
+        db.close()
+        if version < 2 or wrong:
+            raise Broken(f"version {version}, {wrong} rows are wrong")
+
+
 OPERATIONS = [op() for op in (
     Tag, TagMove, TagAsync, TagAsyncMove, QueueRun, Fork, Attr, Branch,
     Switch, Pin, Prune, PruneNow, PruneForget, Restore, Repair, Init,
-    Checkout)]
+    Checkout, Collective, Repack, Rebuild, RebuildLost, Migrate)]

@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 
-from operations import OPERATIONS, Base, Broken
+from operations import BUILD, OPERATIONS, Base, Broken
 
 MODES = ["kill", "tear", "lose", "half", "short", "EIO", "ENOSPC", "EDQUOT",
          "EINTR", "full"]
@@ -61,6 +61,8 @@ def copy(base, op):
     where = tempfile.mkdtemp(prefix="run-", dir=base.top)
     source = f"{base.top}/{op.name}"
     subprocess.run(["cp", "-a", source + "/work", where], check=True)
+    if op.program:
+        os.symlink(os.path.join(BUILD, op.program), where + "/program")
     return where
 
 
@@ -144,6 +146,8 @@ def leftovers(where):
             path = os.path.join(dirpath, name)[len(where) + 6:]
             part = path.split("/")
             if ".tmp" in name or name.startswith("guard"):
+                yield path
+            if path.startswith(".dsv/intake/tag-"):
                 yield path
             if path.startswith(".dsv/tmp/") and not name.startswith("statcache"):
                 yield path
