@@ -135,6 +135,18 @@ $state"
 8 n2 $CLUSTER_LOCAL/$job"
 }
 
+@test "what was placed in the repository stays until its branch is pruned" {
+	script 'echo "$DSV_CHECKOUT"; dsv -q tag ckpt'
+	submit --dsv-fork=HEAD job
+	finished
+	placed=${output%%$'\n'*}
+	user prune "main-$job" --expire=now
+	[ -e "$placed/ckpt/w" ]
+	touch -d '8 days ago' "${placed%/*}"
+	user prune main --expire=now
+	[ ! -e "${placed%/*}" ]
+}
+
 @test "a requeued job continues at the head of its branch" {
 	script 'cat "$DSV_CHECKOUT/ckpt/w"; echo "$DSV_BRANCH $DSV_ATTEMPT"
 		[ "$DSV_ATTEMPT" = 1 ] || exit 0

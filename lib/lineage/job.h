@@ -23,4 +23,10 @@ void job_refresh(struct dsv *d);
 int job_place_files(struct dsv *d, int64_t seq, const char *dir,
 		    struct dsv_err *err);
 
+/*
+ * Remove what was placed in the repository for forks whose branch has been
+ * pruned, best effort; never that of a waiting or running job.
+ */
+void job_sweep_files(struct dsv *d);
+
 #endif

@@ -93,6 +93,7 @@ static void sweep_files(struct dsv *d, int64_t before_ns)
 {
 	group_sweep(d, before_ns);
 	capture_sweep(d, before_ns);
+	job_sweep_files(d);
 }
 
 /* All of it may be done again: what is done is passed over. */
