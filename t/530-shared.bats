@@ -144,3 +144,61 @@ wrong_modes() {
 	as $mallory -5 tag "$home/$mallory/s"
 	listing | diff before -
 }
+
+# Hold this host's queue, so that no worker of either stores anything.
+hold_queue() {
+	as $alice queue --run
+	cat >hold.py <<-'END'
+		import fcntl, struct, sys, time
+		f = open(sys.argv[1], "r+")
+		fcntl.fcntl(f, 37, struct.pack("hhqqi4x", 1, 0, 0, 0, 0))
+		print("held", flush=True)
+		time.sleep(600)
+	END
+	coproc holder { exec python3 hold.py ".dsv/queue/$(uname -n)/lock" 3>&-; }
+	# shellcheck disable=SC2154	# coproc sets it
+	read -r <&"${holder[0]}"
+}
+
+teardown() { [ -z "${holder_PID-}" ] || kill "$holder_PID"; }
+
+@test "one member's worker stores what another has captured" {
+	hold_queue
+	as $alice tag --async "$home/$alice/m" "$home/$alice/s" -b alice
+	as $bob tag --async --move "$home/$bob/m" -b bob
+	as $bob -1 wait --timeout 0s alice
+	assert "$(wrong_modes)" ""
+	as $alice job sync
+	as $alice queue --json
+	json 'sorted(i["here"] for i in j)'
+	assert "$result" "[True, True]"
+	kill "$holder_PID"
+	as $bob wait alice bob
+	as $alice find pending=true --count
+	assert "$output" 0
+	run -0 cmp <("${as[@]}" "$program" cat bob:m) "$home/$alice/m"
+	as $alice fsck --data
+	[[ $output == *": clean" ]]
+	assert "$(find .dsv/queue -name files)" ""
+}
+
+@test "a job of one member forks what another has tagged, for all to see" {
+	as $alice tag "$home/$alice/s" --name start
+	as $bob job list
+	ticket=$("${as[@]}" "$program" job prepare --fork start --set +lr=1 \
+		--porcelain | tr '\0' '\n' | sed -n 's/^TICKET=//p')
+	as $alice -14 prune start --unsafe-allow-remove-all
+	export SLURM_JOB_ID=77
+	as $bob job start --ticket "$ticket"
+	as $bob job finish --ticket "$ticket" --status 256
+	unset SLURM_JOB_ID
+	as $alice job sync
+	as $alice job list --json
+	json '[(i["id"], i["exit"]) for i in j]'
+	assert "$result" "[('77', 1)]"
+	# What was placed for a job is its user's own.
+	assert "$(wrong_modes | grep -v ' .dsv/jobs/')" ""
+	as $alice prune --branch "main-77" --author '*' \
+		--unsafe-allow-remove-all --expire=now
+	[[ $output == "removed "* ]]
+}

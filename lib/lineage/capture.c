@@ -18,6 +18,17 @@
 
 enum { COPY_BYTES = 1 << 30, ENTRY_LIMIT_BYTES = 1 << 16 };
 
+/*
+ * Where files go, and how.  In a shared repository (modes are not 0) each
+ * member's worker stores what all have captured.
+ */
+struct making {
+	char *root;
+	bool move;
+	mode_t file_mode, dir_mode;
+	gid_t gid;
+};
+
 void capture_release(struct capture *c)
 {
 	free(c->dir);
@@ -97,7 +108,8 @@ static int copy_bytes(int from, int to, const struct tree_file *file,
  * Take the file itself.  Only when ours is durable and nobody else can write
  * to it: one link, and a lease, which is refused while it is open to write.
  */
-static bool move_file(const struct tree_file *file, const char *to)
+static bool move_file(const struct tree_file *file, const char *to,
+		      const struct making *m, mode_t file_mode)
 {
 	int fd = open(file->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -107,30 +119,38 @@ static bool move_file(const struct tree_file *file, const char *to)
 		return false;
 	moved = fstat(fd, &st) == 0 && st.st_nlink == 1 && fsync(fd) == 0 &&
 		fcntl(fd, F_SETLEASE, F_RDLCK) == 0 &&
+		(!file_mode || (fchown(fd, (uid_t)-1, m->gid) == 0 &&
+				fchmod(fd, file_mode) == 0)) &&
 		rename(file->source, to) == 0;
 	close(fd);
 	return moved;
 }
 
 static int capture_file(const struct tree_file *file, const char *to,
-			bool move, struct dsv_err *err)
+			const struct making *m, struct dsv_err *err)
 {
-	mode_t mode = file->executable ? 0700 : 0600;
+	mode_t x = file->executable ? m->file_mode ? 0110 : 0100 : 0;
+	mode_t file_mode = m->file_mode ? m->file_mode | x : 0;
 	int from = -1, fd = -1;
 	int ret = 0;
 
 	from = open(file->source, O_RDONLY | O_CLOEXEC);
 	if (from < 0)
 		return dsv_fail_errno(err, "read '%s'", file->source);
-	fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600 | x);
 	if (fd < 0) {
 		ret = dsv_fail_errno(err, "create '%s'", to);
+		goto out;
+	}
+	if (file_mode && fchmod(fd, file_mode) < 0) {
+		ret = dsv_fail_errno(err, "chmod '%s'", to);
 		goto out;
 	}
 	/* Dirty pages first: a clone is of what the file system knows. */
 	if (fsync(from) < 0 && errno != EINVAL && errno != EROFS)
 		ret = dsv_fail_errno(err, "sync '%s'", file->source);
-	else if (!clone_file(from, fd) && !(move && move_file(file, to)))
+	else if (!clone_file(from, fd) && 
+		 !(m->move && move_file(file, to, m, file_mode)))
 		ret = copy_bytes(from, fd, file, err);
 out:
 	if (fd >= 0 && close(fd) < 0 && ret == 0)
@@ -139,18 +159,18 @@ out:
 	return ret;
 }
 
-static int capture_entry(const struct tree_file *file, const char *root,
-			 bool move, struct dsv_err *err)
+static int capture_entry(const struct tree_file *file,
+			 const struct making *m, struct dsv_err *err)
 {
-	char *to = str_format("%s/%s", root, file->path);
+	char *to = str_format("%s/%s", m->root, file->path);
 	char *parent = to ? strndup(to, (size_t)(strrchr(to, '/') - to)) :
 		NULL;
 	int ret;
 
-	ret = parent ? fs_make_dirs(file->type == DSV_DIR ? to : parent, 0700,
-				    err) : dsv_fail_nomem(err);
+	ret = parent ? fs_make_dirs(file->type == DSV_DIR ? to : parent,
+				    m->dir_mode, err) : dsv_fail_nomem(err);
 	if (ret == 0 && file->type == DSV_FILE)
-		ret = capture_file(file, to, move, err);
+		ret = capture_file(file, to, m, err);
 	if (ret == 0 && file->type == DSV_LINK &&
 	    symlink(file->target, to) < 0)
 		ret = dsv_fail_errno(err, "make link '%s'", to);
@@ -210,6 +230,7 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 {
 	char hex[HASH_HEX_SIZE];
 	char *tier = capture_tier(d);
+	char *host = repo_path(d, "queue/%s", d->place.host);
 	char *queue, *local = NULL;
 	int ret;
 
@@ -217,8 +238,11 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 	queue = repo_path(d, "queue/%s/%.32s", d->place.host, hex);
 	if (tier)
 		local = str_format("%s/dsv-%.32s", tier, hex);
-	ret = queue && (!tier || local) ? fs_make_dirs(queue, 0700, err) :
-		dsv_fail_nomem(err);
+	ret = host && queue && (!tier || local) ?
+		fs_make_dirs(host, d->dir_mode, err) : dsv_fail_nomem(err);
+	if (ret == 0)
+		ret = fs_make_dirs(queue, d->dir_mode ? d->dir_mode : 0700,
+				   err);
 	if (ret < 0)
 		goto out;
 	c->shared = true;
@@ -241,6 +265,7 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 		local = NULL;
 out:
 	free(tier);
+	free(host);
 	free(queue);
 	free(local);
 	return ret;
@@ -305,11 +330,31 @@ void capture_undo(struct dsv *d, const struct tree *tree,
 			  " they are in '%s/files'", c->dir);
 }
 
+static int make_root(struct dsv *d, const struct capture *c,
+		     struct making *m, struct dsv_err *err)
+{
+	struct stat st;
+	int ret;
+
+	m->dir_mode = 0700;
+	m->root = str_format("%s/files", c->dir);
+	if (c->shared && d->dir_mode) {
+		m->file_mode = d->file_mode;
+		m->dir_mode = d->dir_mode;
+	}
+	ret = m->root ? fs_make_dirs(m->root, m->dir_mode, err) :
+		dsv_fail_nomem(err);
+	if (ret == 0 && stat(m->root, &st) < 0)
+		ret = dsv_fail_errno(err, "'%s'", m->root);
+	m->gid = ret == 0 ? st.st_gid : 0;
+	return ret;
+}
+
 int capture_make(struct dsv *d, const struct tree *tree, bool move,
 		 struct capture *out, struct dsv_err *err)
 {
 	struct capture c = { .dir = NULL };
-	char *root = NULL;
+	struct making m = { .move = move };
 	size_t i;
 	int ret;
 
@@ -318,17 +363,14 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 	c.host = strdup(d->place.host);
 	ret = c.host ? choose_dir(d, tree, move, &c, err) :
 		dsv_fail_nomem(err);
-	if (ret == 0) {
-		root = str_format("%s/files", c.dir);
-		ret = root ? fs_make_dirs(root, 0700, err) :
-			dsv_fail_nomem(err);
-	}
+	if (ret == 0)
+		ret = make_root(d, &c, &m, err);
 	/* The entry first: what is moved must be found again. */
 	if (ret == 0)
 		ret = write_entry(d, &c, move, err);
 	for (i = 0; ret == 0 && i < tree->count; i++)
-		ret = capture_entry(&tree->files[i], root, move, err);
-	free(root);
+		ret = capture_entry(&tree->files[i], &m, err);
+	free(m.root);
 	if (ret == 0 && c.shared)
 		ret = capture_sync(d, &c, err);
 	if (ret < 0 && c.dir)

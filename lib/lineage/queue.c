@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -188,6 +189,8 @@ static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 		if (*fd < 0)
 			ret = dsv_fail_errno(err, "open '%s'", path);
+		else if (d->file_mode)	/* fails if another made it */
+			fchmod(*fd, d->file_mode);
 	}
 	while (ret == 0 && fcntl(*fd, wait ? F_OFD_SETLKW : F_OFD_SETLK,
 				 &lock) < 0) {
