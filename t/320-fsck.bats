@@ -62,10 +62,12 @@ file() {
 	printf X | dd of="$s" bs=1 seek=5000 conv=notrunc status=none
 	chmod u-w "$s"
 	dsv fsck
+	dsv -13 fsck --data
+	[[ $output == "chunk "*": "*"; files: big (states ${one:0:12})"* ]]
+	assert "$stderr" "dsv fsck: 1 problem"
 	dsv -13 fsck --data --json
 	found chunk "$one"
 	[[ $output == *"files: big"* ]]
-	assert "$stderr" ""  || [[ $stderr == *integrity* ]]
 }
 
 @test "a bad chunk is not relied on, and the right bytes heal it" {
@@ -94,12 +96,16 @@ file() {
 	chmod u-w "$s"
 	dsv -13 fsck --json
 	found segment "$two"
+	[[ $output == *"has 100000 bytes of "*"; files: big"* ]]
+	dsv -13 fsck --repair
+	[[ $output == *"; tag the right bytes again to heal it"* ]]
 }
 
 @test "a missing segment is found" {
 	rm "$(file "$(segment 0)")"
 	dsv -13 fsck --json
 	found segment "$one"
+	[[ $output == *"the segment is missing; files: big"* ]]
 }
 
 @test "what a missing or truncated segment held is not relied on" {
@@ -267,9 +273,13 @@ file() {
 	found journal
 	cp journal .dsv/journal
 	sed -i '1s/main/maim/' .dsv/journal
-	dsv -13 fsck --json
-	found journal
-	[[ $output == *"line 1 is torn or changed"* ]]
+	dsv -13 fsck
+	[[ $output == "journal transaction 1: its line is missing in the"* ]]
+	[[ $output == *" journal; line 1 is torn or changed"$'\n'* ]]
+	tag -q big small
+	sed -i '1,2s/^/x/' .dsv/journal
+	dsv -13 fsck --repair
+	[[ $output == "journal transactions 1 to 2: their lines are missing"* ]]
 }
 
 @test "a torn line that was written again is no defect" {
@@ -299,8 +309,54 @@ file() {
 	dsv -13 fsck --json
 	found mode
 	dsv fsck --repair
+	[[ $output == *": somebody may write to it (mode 0666), repaired"* ]]
+	[[ $output == *"catalog.db: others may write to it (mode 0666)"* ]]
 	dsv fsck
 	[ ! -w "$(file "$(segment 0)")" ] || [ "$(id -u)" = 0 ]
+}
+
+@test "a chunk that is there twice: the one that counts is kept" {
+	x=00112233445566778899aabbccddeeff
+	mkdir -p .dsv/segments/00
+	cp "$(file "$(segment 0)")" "$(file $x)"
+	cp "$(file "$(segment 0)").idx" "$(file $x).idx"
+	sql "INSERT INTO segment (name, kind) VALUES ('$x', 1)"
+	dsv fsck --data
+	dsv fsck --rebuild
+	dsv fsck --data
+	dsv prune --expire=now "$two"
+	dsv checkout -q "$one" out
+	dsv fsck --data
+}
+
+@test "chunks that overlap are found" {
+	sql "UPDATE chunk SET offset = offset - 1 WHERE offset > 0 AND segment =
+		(SELECT id FROM segment WHERE name = '$(segment 0)')"
+	dsv -13 fsck --json
+	json '{p["kind"] for p in j["problems"]} >= {"chunk"}'
+	assert "$result" True
+	[[ $output == *"it overlaps another"* ]]
+}
+
+@test "what is no file is not waited for" {
+	rm ".dsv/states/${one:0:2}/$one"
+	mkfifo ".dsv/states/${one:0:2}/$one"
+	run -13 timeout 10 "$program" fsck
+	[[ $output == *"record ${one:0:12}: "*"(states ${one:0:12})"* ]]
+	s=$(file "$(segment 1)")
+	mv "$s" keep
+	mkfifo "$s"
+	run -13 timeout 10 "$program" fsck --data
+	[[ $output == *"segment "*"; files: big (states ${two:0:12})"* ]]
+	run -13 timeout 10 "$program" checkout "$two" out
+	mv .dsv/journal j
+	mkfifo .dsv/journal
+	run -13 timeout 10 "$program" fsck
+	[[ $output == *"journal: it is not a file"* ]]
+	rm .dsv/format
+	mkfifo .dsv/format
+	run -13 timeout 10 "$program" log
+	[[ $output == *"/format' is not a file"* ]]
 }
 
 @test "--data=5% reads less than all" {
@@ -308,6 +364,7 @@ file() {
 	json 'j["data_bytes"] < 3000000'
 	assert "$result" True
 	dsv -2 fsck --data=500%
+	assert "$stderr" "dsv fsck: --data=500% is not a percentage"
 }
 
 @test "a damaged manifest is found, and its state is not pruned: exit 3" {

@@ -64,20 +64,39 @@ ssize_t pread_full(int fd, void *data, size_t len, int64_t offset)
 	return (ssize_t)done;
 }
 
-int fs_read(const char *path, size_t limit_bytes, struct str *out,
-	    struct dsv_err *err)
+int fs_open(const char *path, int *out, struct dsv_err *err)
 {
-	char buf[16384];
-	ssize_t n;
+	/* Nothing to wait for: a FIFO has no writer. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
 	int ret = 0;
-	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return dsv_fail(err, DSV_ENOTFOUND, "open '%s': no such file",
 				path);
 	if (fd < 0)
 		return dsv_fail_errno(err, "open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		ret = dsv_fail_errno(err, "stat '%s'", path);
+	else if (!S_ISREG(st.st_mode))
+		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
+	if (ret < 0)
+		close(fd);
+	else
+		*out = fd;
+	return ret;
+}
+
+int fs_read(const char *path, size_t limit_bytes, struct str *out,
+	    struct dsv_err *err)
+{
+	char buf[16384];
+	ssize_t n;
+	int fd = -1;
+	int ret = fs_open(path, &fd, err);
+
+	if (ret < 0)
+		return ret;
 	while ((n = read(fd, buf, sizeof(buf))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -20,6 +20,11 @@ int pwrite_all(int fd, const void *data, size_t len, int64_t offset);
 ssize_t pread_full(int fd, void *data, size_t len, int64_t offset);
 
 /*
+ * Open a file for reading.  DSV_ENOTFOUND: there is none.  DSV_ECORRUPT: it is
+ * something else, which is not waited for.
+ */
+int fs_open(const char *path, int *out, struct dsv_err *err);
+/*
  * The whole file, at most limit_bytes of it (more: DSV_ECORRUPT).
  * DSV_ENOTFOUND: there is no such file.
  */

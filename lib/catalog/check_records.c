@@ -310,13 +310,32 @@ static int check_line(struct seen *seen, const char *line, size_t len,
 	return ret;
 }
 
+/* Transactions from first to last have no line. */
+static int note_gap(struct check *k, const struct seen *seen, int64_t first,
+		    int64_t last, struct dsv_err *err)
+{
+	char object[64], torn[64] = "";
+
+	if (first == last)
+		snprintf(object, sizeof(object), "transaction %lld",
+			 (long long)first);
+	else
+		snprintf(object, sizeof(object), "transactions %lld to %lld",
+			 (long long)first, (long long)last);
+	if (seen->torn)
+		snprintf(torn, sizeof(torn), "; line %lld is torn or changed",
+			 (long long)seen->torn);
+	return check_problem(k, "journal", object, false, err,
+			     "%s missing in the journal%s", first == last ?
+			     "its line is" : "their lines are", torn);
+}
+
 /*
  * Every transaction has its line; the outbox holds what is not written yet.
  */
 static int check_gaps(struct check *k, struct seen *seen, int64_t last,
 		      struct dsv_err *err)
 {
-	char object[48];
 	int64_t next = 1;
 	size_t i;
 	int ret = 0;
@@ -330,17 +349,7 @@ static int check_gaps(struct check *k, struct seen *seen, int64_t last,
 		if (seq > last + 1)
 			break;
 		if (seq > next) {
-			snprintf(object, sizeof(object), "transaction %lld",
-				 (long long)next);
-			ret = seen->torn ?
-				check_problem(k, "journal", object, false, err,
-					      "%lld lines are missing; line"
-					      " %lld is torn or changed",
-					      (long long)(seq - next),
-					      (long long)seen->torn) :
-				check_problem(k, "journal", object, false, err,
-					      "%lld lines are missing",
-					      (long long)(seq - next));
+			ret = note_gap(k, seen, next, seq - 1, err);
 		}
 		if (seq >= next)
 			next = seq + 1;
@@ -397,8 +406,11 @@ int check_journal(struct check *k, struct dsv_err *err)
 	int ret;
 
 	ret = path ? published(k, &last, err) : dsv_fail_nomem(err);
-	if (ret == 0 && !(file = fopen(path, "re")) && errno != ENOENT)
-		ret = dsv_fail_errno(err, "open '%s'", path);
+	if (ret == 0)
+		ret = journal_open(path, &file, err);
+	if (ret == DSV_ECORRUPT)
+		ret = check_problem(k, "journal", "journal", false, err,
+				    "it is not a file");
 	while (ret == 0 && file && (len = getline(&line, &size, file)) > 0) {
 		if (line[len - 1] == '\n')
 			ret = check_line(&seen, line, (size_t)len - 1,

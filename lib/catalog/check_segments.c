@@ -235,8 +235,9 @@ static int check_mode(struct check *k, const char *path, const char *object,
 	/* Nobody's files are changed by another. */
 	if (k->repair && st.st_uid == geteuid())
 		repaired = chmod(path, st.st_mode & 07777 & ~wrong) == 0;
-	return check_problem(k, "mode", object, repaired, err, "mode %04o lets"
-			     " others write", (unsigned)st.st_mode & 07777);
+	return check_problem(k, "mode", object, repaired, err, "%s may write"
+			     " to it (mode %04o)", wrong & 0200 ? "somebody" :
+			     "others", (unsigned)st.st_mode & 07777);
 }
 
 static int check_file(struct check *k, struct segment *g, const char *path,

@@ -139,3 +139,19 @@ int journal_append(const char *path, mode_t mode, int64_t seq,
 	close(fd);
 	return ret;
 }
+
+int journal_open(const char *path, FILE **out, struct dsv_err *err)
+{
+	int fd = -1;
+	int ret = fs_open(path, &fd, err);
+
+	*out = NULL;
+	if (ret < 0)
+		return ret == DSV_ENOTFOUND ? 0 : ret;
+	*out = fdopen(fd, "r");
+	if (*out)
+		return 0;
+	ret = dsv_fail_errno(err, "open '%s'", path);
+	close(fd);
+	return ret;
+}

@@ -12,6 +12,7 @@
 #define DSV_CATALOG_JOURNAL_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "../base/str.h"
@@ -34,5 +35,11 @@ int journal_append(const char *path, mode_t mode, int64_t seq,
  */
 bool journal_parse(const char *line, size_t len, int64_t *seq,
 		   const char **json);
+
+/*
+ * To read it.  NULL in *out, and success: there is none.  DSV_ECORRUPT: it is
+ * not a file.
+ */
+int journal_open(const char *path, FILE **out, struct dsv_err *err);
 
 #endif

@@ -427,8 +427,11 @@ int rebuild_journal(struct check *k, struct dsv_err *err)
 	char *path = str_format("%s/journal", k->c->dir);
 	int ret = path && j.forgotten ? 0 : dsv_fail_nomem(err);
 
-	if (ret == 0 && !(j.file = fopen(path, "re")) && errno != ENOENT)
-		ret = dsv_fail_errno(err, "open '%s'", path);
+	if (ret == 0)
+		ret = journal_open(path, &j.file, err);
+	if (ret == DSV_ECORRUPT)
+		ret = check_problem(k, "journal", "journal", false, err,
+				    "it is not a file");
 	if (ret == 0 && j.file)
 		ret = read_lines(k, &j, err);
 	if (ret == 0 && j.file)

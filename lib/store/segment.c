@@ -34,7 +34,8 @@ static int open_segment(struct store *s, const char *name, int *fd,
 	path = segment_path(s, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+		   O_NONBLOCK);
 	if (*fd < 0 && errno == ENOENT)
 		ret = dsv_fail(err, DSV_ECORRUPT, "segment '%s' is missing",
 			       path);

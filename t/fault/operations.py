@@ -243,7 +243,9 @@ class TagAsyncMove(TagAsync):
             for name in files:
                 with open(os.path.join(dirpath, name), "rb") as f:
                     have.add(hashlib.sha256(f.read()).hexdigest())
+        # The worker of the tag may still be at it.
         base.dsv(where, "queue", "--run")
+        base.dsv(where, "wait", check=False)
         head = self.checked_out(base, where, "HEAD")
         have |= set(head.values())
         if not set(base.next_tree.values()) <= have:
