@@ -135,6 +135,14 @@ $state"
 8 n2 $CLUSTER_LOCAL/$job"
 }
 
+@test "a job of several nodes ends as its worst task did" {
+	run -3 --separate-stderr cluster_as srun -N2 -n2 --dsv-fork=HEAD \
+		sh -c '[ $SLURM_PROCID = 0 ] || { sleep 1; exit 1; }; exit 3'
+	user job list --json
+	json "[(x['state'], x['exit']) for x in j]"
+	assert "$result" "[('FAILED', 3)]"
+}
+
 @test "what was placed in the repository stays until its branch is pruned" {
 	script 'echo "$DSV_CHECKOUT"; dsv -q tag ckpt'
 	submit --dsv-fork=HEAD job

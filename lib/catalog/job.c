@@ -369,20 +369,16 @@ int catalog_job_start(struct catalog *c, const struct catalog_job_start *start,
 					       start->job_id, out, err);
 }
 
-int catalog_job_update(struct catalog *c, int64_t row, const char *state,
+static int set_outcome(struct catalog *c, int64_t row, const char *state,
 		       bool active, int exit_code, int signal,
 		       int64_t ended_ns, struct dsv_err *err)
 {
-	struct query q;
+	struct query q = db_query(&c->writer,
+		"UPDATE job SET state = :state, active = :active,"
+		" exit_code = :exit_code, signal = :signal, ended = :ended"
+		" WHERE id = :row");
 	int ret;
 
-	ret = catalog_begin(c, err);
-	if (ret < 0)
-		return ret;
-	q = db_query(&c->writer,
-		     "UPDATE job SET state = :state, active = :active,"
-		     " exit_code = :exit_code, signal = :signal,"
-		     " ended = :ended WHERE id = :row");
 	query_text(&q, ":state", state);
 	query_int(&q, ":active", active);
 	if (exit_code >= 0)
@@ -392,8 +388,56 @@ int catalog_job_update(struct catalog *c, int64_t row, const char *state,
 		query_int(&q, ":ended", ended_ns);
 	query_int(&q, ":row", row);
 	ret = query_run(&q, err);
+	return ret < 0 ? ret : catalog_job_op(c, row, err);
+}
+
+int catalog_job_update(struct catalog *c, int64_t row, const char *state,
+		       bool active, int exit_code, int signal,
+		       int64_t ended_ns, struct dsv_err *err)
+{
+	int ret = catalog_begin(c, err);
+
 	if (ret == 0)
-		ret = catalog_job_op(c, row, err);
+		ret = catalog_end(c, set_outcome(c, row, state, active,
+						 exit_code, signal, ended_ns,
+						 err), err);
+	return ret;
+}
+
+/* As a shell tells it: what srun exits with is the largest of its tasks. */
+static int exit_status(int exit_code, int signal)
+{
+	return signal > 0 ? 128 + signal : exit_code;
+}
+
+int catalog_job_finish(struct catalog *c, int64_t row, int exit_code,
+		       int signal, struct dsv_err *err)
+{
+	struct query q;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "SELECT exit_code, signal FROM job"
+		     " WHERE id = :row AND exit_code IS NOT NULL");
+	query_int(&q, ":row", row);
+	ret = query_step(&q, err);
+	if (ret > 0) {
+		int other = (int)query_get_int(&q, 0);
+		int other_signal = (int)query_get_int(&q, 1);
+
+		if (exit_status(other, other_signal) >
+		    exit_status(exit_code, signal)) {
+			exit_code = other;
+			signal = other_signal;
+		}
+	}
+	query_end(&q);
+	if (ret >= 0)
+		ret = set_outcome(c, row, exit_code || signal ? "FAILED" :
+				  "COMPLETED", false, exit_code, signal,
+				  c->time_ns, err);
 	return catalog_end(c, ret, err);
 }
 

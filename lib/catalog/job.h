@@ -58,6 +58,13 @@ int catalog_job_update(struct catalog *c, int64_t row, const char *state,
 		       bool active, int exit_code, int signal,
 		       int64_t ended_ns, struct dsv_err *err);
 
+/*
+ * A node's tasks have ended.  Of several nodes the largest exit status counts,
+ * 128 and the number of a signal.
+ */
+int catalog_job_finish(struct catalog *c, int64_t row, int exit_code,
+		       int signal, struct dsv_err *err);
+
 /* Newest first; active: only those.  The caller releases each and frees. */
 int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
 		 size_t *count, struct dsv_err *err);

@@ -359,10 +359,8 @@ int dsv_job_finish(struct dsv *d, const char *ticket, int wait_status,
 		ret = dsv_fail(err, DSV_ENOTFOUND, "job %s has not started"
 			       " with submission '%s'", job_id, ticket);
 	else
-		ret = catalog_job_update(d->catalog, job.row, killed ||
-					 exit_code ? "FAILED" : "COMPLETED",
-					 false, exit_code, killed ?
-					 WTERMSIG(wait_status) : 0, now_ns(),
+		ret = catalog_job_finish(d->catalog, job.row, exit_code,
+					 killed ? WTERMSIG(wait_status) : 0,
 					 err);
 	catalog_job_release(&job);
 	return ret;

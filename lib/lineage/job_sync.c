@@ -203,7 +203,9 @@ static int refine_job(struct dsv *d, const struct catalog_job *job,
 	if (state && strcmp(state, job->state) != 0 &&
 	    strcmp(state, "COMPLETING") != 0) {
 		ended = slurm_has_ended(state);
-		ret = catalog_job_update(d->catalog, job->row, ended ? state :
+		/* srun's: it still runs on other nodes than the one told. */
+		ret = catalog_job_update(d->catalog, job->row, ended ||
+					 !strcmp(state, "RUNNING") ? state :
 					 "WAITING", !ended, job->exit_code,
 					 job->signal, job->ended_ns, err);
 		ret = ret < 0 ? ret : 1;
