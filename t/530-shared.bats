@@ -202,3 +202,59 @@ teardown() { [ -z "${holder_PID-}" ] || kill "$holder_PID"; }
 		--unsafe-allow-remove-all --expire=now
 	[[ $output == "removed "* ]]
 }
+
+@test "on a read-only mount what would write says so once, exit status 5" {
+	local command
+
+	as=()
+	rm -r .dsv
+	"$program" -q init
+	"$program" -q tag "$home/$alice/s" --name n
+	mount --bind . . || skip "cannot mount"
+	mount -o remount,bind,ro "$PWD"
+	cd "$PWD"
+	for command in "tag $home/$alice/m" "tag --async $home/$alice/m" \
+	    'fork HEAD' 'branch b' 'switch -c b' 'name m HEAD' 'name -d n' \
+	    'scope open s' 'attr HEAD k=1' 'pin HEAD' 'prune HEAD' \
+	    'prune --keep-last 1' 'restore HEAD' repack 'queue --run' \
+	    'fsck --repair' 'fsck --rebuild' 'config core.fsync off' \
+	    'job prepare --fork HEAD'; do
+		# shellcheck disable=SC2086
+		dsv -5 $command || { cd /; umount -l "$OLDPWD"; return 1; }
+		echo "$command: $stderr"
+		[[ $stderr == "dsv "*": Read-only file system" ]]
+		assert "${#stderr_lines[@]} $output" "1 "
+	done
+	dsv fsck --data
+	cd /
+	umount -l "$OLDPWD"
+}
+
+@test "a stranger's repository runs nothing, even when it is trusted" {
+	local key command
+
+	rm -r .dsv
+	as $mallory -C "$home/$mallory" init
+	for key in hook.{pre,post}-{tag,prune}.command hook.post-fork.command \
+	    core.{pager,editor,sshCommand,fsmonitor,hooksPath} pager.log alias.log \
+	    diff.external; do
+		as $mallory -C "$home/$mallory" config "$key" "touch $home/ran"
+	done
+	as $mallory -C "$home/$mallory" config safe.repository '*'
+	as $mallory -C "$home/$mallory" tag "$home/$mallory/s"
+	printf '#!/bin/sh\nexec cat\n' >"$home/bin/less"
+	chmod +x "$home/bin/less"
+	rm -f "$home/ran"	# a user's own configuration is another matter
+	cd "$home/$mallory"
+	as=()
+	dsv -14 log
+	dsv config --user safe.repository "$PWD"
+	for command in "tag m" "fork HEAD" "prune HEAD~1" log status \
+	    'find size>0' 'diff HEAD HEAD~1' "checkout HEAD out"; do
+		timeout 20 script -qec "env -u DSV_PAGER PATH=$home/bin:$PATH $program $command" \
+		    /dev/null </dev/null >/dev/null || true
+	done
+	dsv find --pruned --count
+	assert "$output" 3
+	[ ! -e "$home/ran" ]
+}
