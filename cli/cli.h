@@ -62,6 +62,7 @@ struct cli {
 	const char *repo;
 	const char *branch;
 	const char *format;
+	const char *color;	/* "auto" "always" "never"; NULL: not given */
 	int64_t lock_wait_ns;	/* < 0: not given */
 	bool quiet, verbose, no_pager;
 	bool json, jsonl;
@@ -201,6 +202,23 @@ void out_oneline(const struct refs *refs, const struct dsv_state *s);
 /* Everything but the files, as log and show have it. */
 int out_state(struct dsv *d, const struct refs *refs,
 	      const struct dsv_state *s, struct dsv_err *err);
+
+/* ---- Colours (color.c) ------------------------------------------------- */
+
+enum color {
+	COLOR_ID, COLOR_HEAD, COLOR_BRANCH, COLOR_NAME, COLOR_GONE,
+	COLOR_CHANGE
+};
+
+/*
+ * Whether stdout gets colours, by --color, NO_COLOR and color.ui; before the
+ * pager is started.
+ */
+int color_init(struct dsv *d, struct dsv_err *err);
+void color_start(enum color color);
+void color_end(void);
+/* A character of a graph, in the colour of that line of it. */
+void color_mark(char mark, unsigned int line);
 
 /* ---- Pager (pager.c) --------------------------------------------------- */
 

@@ -19,6 +19,7 @@ struct column {
 	char id[DSV_ID_SIZE];
 	size_t at;		/* where the edge is, in columns */
 	size_t target;		/* where it is to be */
+	unsigned int line;	/* whose colour it has */
 };
 
 struct graph {
@@ -27,6 +28,7 @@ struct graph {
 	size_t current;		/* of the last state */
 	size_t parents;		/* it has */
 	bool root;		/* it had none, and no line came after it */
+	unsigned int lines;	/* there were so far */
 };
 
 struct graph *graph_new(void)
@@ -60,10 +62,17 @@ static int reserve(struct graph *g, size_t count, struct dsv_err *err)
 	return 0;
 }
 
+static void edge(unsigned int line)
+{
+	color_mark('|', line);
+	putchar(' ');
+}
+
 int graph_state(struct graph *g, const char *id,
 		const char (*parents)[DSV_ID_SIZE], size_t parent_count,
 		struct dsv_err *err)
 {
+	unsigned int line;
 	size_t i, at, tail;
 	int ret;
 
@@ -76,20 +85,27 @@ int graph_state(struct graph *g, const char *id,
 	/* Not to look like the child of a root that was drawn above it. */
 	if (at == g->count && g->root && at == g->current) {
 		for (i = 0; i < at; i++)
-			fputs("| ", stdout);
+			edge(g->columns[i].line);
 		putchar('\n');
 	}
 	if (at == g->count)
-		g->count++;
-	for (i = 0; i < g->count; i++)
-		fputs(i == at ? "* " : "| ", stdout);
+		g->columns[g->count++].line = g->lines++;
+	for (i = 0; i < g->count; i++) {
+		if (i == at)
+			fputs("* ", stdout);
+		else
+			edge(g->columns[i].line);
+	}
 
 	/* The state's column makes room for those of its parents. */
+	line = g->columns[at].line;
 	tail = g->count - at - 1;
 	memmove(&g->columns[at + parent_count], &g->columns[at + 1],
 		tail * sizeof(*g->columns));
-	for (i = 0; i < parent_count; i++)
+	for (i = 0; i < parent_count; i++) {
 		memcpy(g->columns[at + i].id, parents[i], DSV_ID_SIZE);
+		g->columns[at + i].line = i ? g->lines++ : line;
+	}
 	g->count = at + parent_count + tail;
 	g->current = at;
 	g->parents = parent_count;
@@ -101,12 +117,16 @@ int graph_state(struct graph *g, const char *id,
 void graph_more(struct graph *g)
 {
 	size_t shown = g->count - g->parents + 1;
-	size_t i;
+	size_t i, skipped;
 
 	g->root = false;
-	for (i = 0; i < shown; i++)
-		fputs(i == g->current && g->parents == 0 ? "  " : "| ",
-		      stdout);
+	for (i = 0; i < shown; i++) {
+		skipped = i > g->current ? g->parents - 1 : 0;
+		if (i == g->current && g->parents == 0)
+			fputs("  ", stdout);
+		else
+			edge(g->columns[i + skipped].line);
+	}
 }
 
 /* "|\ \": one row per parent but the first. */
@@ -117,10 +137,14 @@ static void fan_out(const struct graph *g)
 
 	for (row = 1; row < g->parents; row++) {
 		for (i = 0; i + 1 < g->current + row; i++)
-			fputs("| ", stdout);
-		fputs("|\\", stdout);
-		for (i = 0; i < right; i++)
-			fputs(" \\", stdout);
+			edge(g->columns[i].line);
+		color_mark('|', g->columns[i].line);
+		color_mark('\\', g->columns[i + 1].line);
+		for (i = 0; i < right; i++) {
+			putchar(' ');
+			color_mark('\\', g->columns[g->current + g->parents +
+						    i].line);
+		}
 		putchar('\n');
 	}
 }
@@ -156,31 +180,38 @@ static size_t aim(struct graph *g)
 	return next;
 }
 
+struct mark {
+	char mark;
+	unsigned int line;
+};
+
 /* One row in which every edge that has to moves one column to the left. */
-static bool row(struct graph *g, char *line, size_t width)
+static bool row(struct graph *g, struct mark *marks, size_t width)
 {
 	bool moved = false;
-	size_t i, used = 0, mark;
+	size_t i, used = 0, at;
 
-	memset(line, ' ', width);
+	for (i = 0; i < width; i++)
+		marks[i].mark = ' ';
 	for (i = 0; i < g->count; i++) {
 		struct column *c = &g->columns[i];
 
-		mark = 2 * c->at;
+		at = 2 * c->at;
 		if (c->at > c->target) {
-			mark--;
-			line[mark] = '/';
+			marks[--at].mark = '/';
 			moved = true;
 		} else {
-			line[mark] = '|';
+			marks[at].mark = '|';
 		}
-		if (mark >= used)
-			used = mark + 1;
+		marks[at].line = c->line;
+		if (at >= used)
+			used = at + 1;
 	}
-	line[used] = '\0';
 	if (!moved)
 		return false;
-	puts(line);
+	for (i = 0; i < used; i++)
+		color_mark(marks[i].mark, marks[i].line);
+	putchar('\n');
 	for (i = 0; i < g->count; i++)
 		if (g->columns[i].at > g->columns[i].target)
 			g->columns[i].at--;
@@ -190,18 +221,18 @@ static bool row(struct graph *g, char *line, size_t width)
 void graph_end(struct graph *g)
 {
 	size_t width = 2 * (g->count + 1) + 1;
-	size_t i, next;
-	char *line;
+	size_t i, count, left = 0;
+	struct mark *marks;
 
 	fan_out(g);
-	next = aim(g);
-	line = malloc(width + 1);
-	while (line && row(g, line, width))
+	count = aim(g);
+	marks = calloc(width, sizeof(*marks));
+	while (marks && row(g, marks, width))
 		;
-	free(line);
+	free(marks);
+	/* Of those that meet the leftmost goes on. */
 	for (i = 0; i < g->count; i++)
-		if (g->columns[i].target != i)
-			memcpy(g->columns[g->columns[i].target].id,
-			       g->columns[i].id, DSV_ID_SIZE);
-	g->count = next;
+		if (g->columns[i].target == left)
+			g->columns[left++] = g->columns[i];
+	g->count = count;
 }

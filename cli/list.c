@@ -135,6 +135,13 @@ void refs_free(struct refs *refs)
 	free(refs);
 }
 
+static void colored(enum color color, const char *text)
+{
+	color_start(color);
+	out_text(stdout, text);
+	color_end();
+}
+
 void refs_print(const struct refs *refs, const struct dsv_state *s)
 {
 	const struct dsv_branch *b = refs->branches.items;
@@ -152,22 +159,25 @@ void refs_print(const struct refs *refs, const struct dsv_state *s)
 	     low++) {
 		fputs(lead, stdout);
 		if (b[low].current)
-			fputs("HEAD -> ", stdout);
-		out_text(stdout, b[low].name);
+			colored(COLOR_HEAD, "HEAD -> ");
+		colored(COLOR_BRANCH, b[low].name);
 		lead = ", ";
 	}
 	if (s->name) {
-		printf("%sname: ", lead);
-		out_text(stdout, s->name);
+		fputs(lead, stdout);
+		colored(COLOR_NAME, "name: ");
+		colored(COLOR_NAME, s->name);
 		lead = ", ";
 	}
 	if (s->pinned) {
-		printf("%spinned", lead);
+		fputs(lead, stdout);
+		colored(COLOR_NAME, "pinned");
 		lead = ", ";
 	}
 	if (s->pruned || s->pending || s->lost) {
-		printf("%s%s", lead, s->pruned ? "pruned" :
-		       s->lost ? "lost" : "pending");
+		fputs(lead, stdout);
+		colored(COLOR_GONE, s->pruned ? "pruned" :
+			s->lost ? "lost" : "pending");
 		lead = ", ";
 	}
 	if (!strcmp(lead, ", "))

@@ -64,6 +64,14 @@ static void print_columns(const struct dsv_state *s)
 	}
 }
 
+static void print_changes(const struct dsv_state *s,
+			  const struct dsv_state *parent)
+{
+	color_start(COLOR_CHANGE);
+	out_changes(stdout, s, parent, ", ");
+	color_end();
+}
+
 static int print_line(struct dsv *d, const struct dsv_state *s,
 		      struct dsv_err *err)
 {
@@ -77,7 +85,7 @@ static int print_line(struct dsv *d, const struct dsv_state *s,
 		if (ret < 0)
 			return ret;
 		printf(" [");
-		out_changes(stdout, s, parent, ", ");
+		print_changes(s, parent);
 		putchar(']');
 		dsv_state_free(parent);
 	}
@@ -118,7 +126,7 @@ static int draw(struct graph *g, struct dsv *d, const struct dsv_state *s,
 	putchar('\n');
 	if (s->changed.count + s->unset.count > 0) {
 		graph_more(g);
-		out_changes(stdout, s, parent, ", ");
+		print_changes(s, parent);
 		putchar('\n');
 	}
 	graph_end(g);
@@ -330,6 +338,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 	options.revs = strings_of(argc, argv);
 	ret = cli_not_negative(options.limit, "-n", err);
+	if (ret == 0)
+		ret = color_init(d, err);
 	if (ret == 0)
 		ret = split_columns(err);
 	if (ret == 0)

@@ -28,6 +28,8 @@ static const struct common commons[] = {
 	       .duration_ns = &cli.lock_wait_ns } },
 	{ 0, { .name = "no-pager", .help = "do not page the output",
 	       .flag = &cli.no_pager } },
+	{ 0, { .name = "color", .value = "WHEN",
+	       .help = "auto, always or never", .string = &cli.color } },
 	{ 0, { 'q', "quiet", NULL, "no progress, no advice",
 	       .flag = &cli.quiet } },
 	{ 0, { 'v', "verbose", NULL, "say more", .flag = &cli.verbose } },

@@ -15,7 +15,9 @@ static const struct opt opts[] = {
 
 void out_oneline(const struct refs *refs, const struct dsv_state *s)
 {
+	color_start(COLOR_ID);
 	printf("%.12s", s->id);
+	color_end();
 	refs_print(refs, s);
 	if (s->message && *s->message) {
 		putchar(' ');
@@ -103,7 +105,9 @@ int out_state(struct dsv *d, const struct refs *refs,
 	ret = parent_for_changes(d, s, &parent, err);
 	if (ret < 0)
 		return ret;
+	color_start(COLOR_ID);
 	printf("state %s", s->id);
+	color_end();
 	refs_print(refs, s);
 	putchar('\n');
 	if (strcmp(s->kind, "tag"))
@@ -240,7 +244,9 @@ static int print_text(struct dsv *d, const struct dsv_state *s,
 	size_t i;
 	int ret;
 
-	ret = refs_load(d, &refs, err);
+	ret = color_init(d, err);
+	if (ret == 0)
+		ret = refs_load(d, &refs, err);
 	if (ret == 0)
 		ret = out_state(d, refs, s, err);
 	refs_free(refs);

@@ -81,3 +81,39 @@ step() {
 	[[ $output == *'say \"hi\"'* ]]
 	[[ $output == *'[label="lr 0.1 -> 0.01"]'* ]]
 }
+
+# The escape sequences as ^R (red) ^G ^Y ^C and ^. (the end of one).
+inks() {
+	sed 's/\x1b\[m/^./g; s/\x1b\[\(1;\)\?31m/^R/g; s/\x1b\[\(1;\)\?32m/^G/g
+		s/\x1b\[\(1;\)\?33m/^Y/g; s/\x1b\[\(1;\)\?36m/^C/g
+		s/[0-9a-f]\{12\}/ID/g'
+}
+
+@test "colours tell ids, names, lines of development and changes apart" {
+	repo
+	step one -p lr=0.1 --name best
+	dsv fork HEAD -b side --set lr=1
+	step two
+	dsv log --all --graph --color=always
+	assert "$(inks <<<"$output")" \
+		"* ^YID^. (^CHEAD -> ^.^Gmain^.) two
+^R|^. * ^YID^. (^Gside^.) fork of ID
+^R|^. ^G|^. ^Clr 0.1 -> 1^.
+^R|^.^G/^.
+* ^YID^. (^Yname: ^.^Ybest^.) one
+  ^Clr=0.1^."
+}
+
+@test "there are colours on a terminal, unless NO_COLOR or color.ui says not" {
+	repo
+	step one
+	colored() { script -qec "$program --no-pager $1" /dev/null | grep -c $'\e\['; }
+	export TERM=xterm
+	assert "$(colored log)" 1
+	assert "$(NO_COLOR=1 colored log)" 0
+	assert "$(NO_COLOR=1 colored 'log --color=always')" 1
+	dsv config color.ui never
+	assert "$(colored log)" 0
+	dsv -2 log --color=perhaps
+	assert "$stderr" "dsv log: --color: 'perhaps' is not auto, always or never"
+}

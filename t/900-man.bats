@@ -116,7 +116,7 @@ command_options() {
 	"$program" $1 --list-options | tr '\t' '\037' |
 	    while IFS=$'\037' read -r letter long value help; do
 		case $long in
-		--lock-wait | --no-pager | --quiet | --verbose | --help) continue ;;
+		--color | --lock-wait | --no-pager | --quiet | --verbose | --help) continue ;;
 		--repo) [ "$help" = "the repository's file" ] || continue ;;
 		esac
 		[ "$letter" != -h ] || continue
@@ -127,7 +127,7 @@ command_options() {
 @test "dsv-config(1) has every key of the configuration" {
 	local key
 
-	for key in $(grep -rhoE '"(core|prune|safe)\.[a-z]+"' \
+	for key in $(grep -rhoE '"(color|core|prune|safe)\.[a-z]+"' \
 	    "$BATS_TEST_DIRNAME"/../lib | tr -d '"' |
 	    grep -v '\.h$' | sort -u); do
 		grep -qi "^\.It Li $key$" "$doc/dsv-config.1" ||
