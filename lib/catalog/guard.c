@@ -90,6 +90,21 @@ static int proc_stat(int64_t pid, char *state, int64_t *threads,
 	return 0;
 }
 
+/* Those that pids and start times are told in. */
+static void name_spaces(struct owner *o)
+{
+	size_t size = sizeof(o->ns), len = 0;
+	ssize_t n = readlink("/proc/self/ns/pid", o->ns, size - 1);
+
+	len = n > 0 ? (size_t)n : 0;
+	o->ns[len] = '\0';
+	/* An older kernel has no namespaces of time. */
+	n = len > 0 ? readlink("/proc/self/ns/time", o->ns + len,
+			       size - 1 - len) : 0;
+	if (n > 0)
+		o->ns[len + (size_t)n] = '\0';
+}
+
 static bool identify(struct owner *o)
 {
 	unsigned char noise[16];
@@ -97,7 +112,6 @@ static bool identify(struct owner *o)
 	struct utsname uts;
 	int64_t threads;
 	char state;
-	ssize_t n;
 
 	memset(o, 0, sizeof(*o));
 	if (!random_bytes(noise, sizeof(noise)))
@@ -108,8 +122,7 @@ static bool identify(struct owner *o)
 	first_line("/etc/machine-id", o->machine, sizeof(o->machine));
 	first_line("/proc/sys/kernel/random/boot_id", o->boot,
 		   sizeof(o->boot));
-	n = readlink("/proc/self/ns/pid", o->ns, sizeof(o->ns) - 1);
-	o->ns[n > 0 ? n : 0] = '\0';
+	name_spaces(o);
 	if (job && strlen(job) < sizeof(o->job) && !strpbrk(job, "\r\n"))
 		snprintf(o->job, sizeof(o->job), "%s", job);
 	o->pid = getpid();
