@@ -52,7 +52,7 @@ no_rev() {
 	is_rev main^^ "$a"
 	is_rev side~1^1 "$a"
 	is_rev "@~1" "$b"
-	no_rev HEAD~3 "no state 'HEAD~3': the history ends 1 step earlier"
+	no_rev HEAD~3 "no state 'HEAD~3': the history is 3 states long"
 	no_rev HEAD^2 "no state 'HEAD^2': it has 1 parent there"
 }
 
@@ -72,6 +72,7 @@ no_rev() {
 	is_rev 'max:acc@*' "$d"
 	is_rev max:acc~1 "$a"
 	no_rev max:nosuch "'max:nosuch': no live state there has that attribute as a number"
+	no_rev max:ac "'max:ac': no live state there has that attribute as a number (did you mean 'acc'?)"
 	no_rev max:note "'max:note': no live state there has that attribute as a number"
 	dsv -4 rev-parse max:acc@nosuch
 	[[ $stderr == *"'nosuch'"* ]]

@@ -32,6 +32,29 @@ int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
 	return ret;
 }
 
+int catalog_keys(struct catalog *c, char ***out, size_t *count,
+		 struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c), "SELECT name FROM key");
+	char **list = NULL;
+	size_t n = 0;
+	int ret;
+
+	while ((ret = query_step(&q, err)) > 0) {
+		ret = list_grow((void **)&list, n, sizeof(*list), err);
+		if (ret == 0)
+			list[n] = strdup(query_get_text(&q, 0));
+		if (ret == 0 && !list[n++])
+			ret = dsv_fail_nomem(err);
+		if (ret < 0)
+			break;
+	}
+	query_end(&q);
+	*out = list;
+	*count = n;
+	return ret;
+}
+
 /* value NULL: unset. */
 static int attr_note(struct catalog *c, int64_t seq, int64_t key,
 		     const struct dsv_value *value, const char *author,

@@ -243,6 +243,13 @@ int catalog_merge_base(struct catalog *c, int64_t a, int64_t b, int64_t *out,
 
 /* ---- Branches, names, scopes, attributes, pins ----------------------- */
 
+/*
+ * The keys of attributes and parameters; each item and the list are the
+ * caller's to free(), also on failure.
+ */
+int catalog_keys(struct catalog *c, char ***out, size_t *count,
+		 struct dsv_err *err);
+
 int catalog_branches(struct catalog *c, struct dsv_branches *out,
 		     struct dsv_err *err);
 int catalog_branch_set(struct catalog *c, const char *name, int64_t head,

@@ -153,9 +153,8 @@ static int step_back(struct dsv *d, const char *rev, int64_t n, int64_t *seq,
 		*seq = line[n];
 	else
 		ret = dsv_fail(err, DSV_ENOTFOUND, "no state '%s': the history"
-			       " ends %zu step%s earlier", rev,
-			       (size_t)n + 1 - count,
-			       (size_t)n - count == 0 ? "" : "s");
+			       " is %zu state%s long", rev, count,
+			       count == 1 ? "" : "s");
 	free(line);
 	return ret;
 }
@@ -234,6 +233,31 @@ int rev_resolve_any(struct dsv *d, const char *rev, int64_t *out,
 	return 0;
 }
 
+/* "max:KEY" of which there is none. */
+static int no_extreme(struct dsv *d, const char *rev, struct dsv_err *err)
+{
+	const char *start = strchr(rev, ':') + 1;
+	char *key = strndup(start, strcspn(start, "@~^"));
+	const char *near = NULL;
+	char **keys = NULL;
+	size_t i, count = 0;
+
+	if (key && catalog_keys(d->catalog, &keys, &count, NULL) == 0)
+		near = suggest(key, (const char *const *)keys, count);
+	if (near && strcmp(near, key) != 0)
+		dsv_fail(err, DSV_ENOTFOUND, "'%s': no live state there has"
+			 " that attribute as a number (did you mean '%s'?)",
+			 rev, near);
+	else
+		dsv_fail(err, DSV_ENOTFOUND, "'%s': no live state there has"
+			 " that attribute as a number", rev);
+	for (i = 0; i < count; i++)
+		free(keys[i]);
+	free(keys);
+	free(key);
+	return DSV_ENOTFOUND;
+}
+
 int rev_resolve(struct dsv *d, const char *rev, int64_t *out,
 		struct dsv_err *err)
 {
@@ -245,8 +269,7 @@ int rev_resolve(struct dsv *d, const char *rev, int64_t *out,
 	if (!rev)
 		rev = "HEAD";
 	if (seq < 0 && strchr(rev, ':'))
-		return dsv_fail(err, DSV_ENOTFOUND, "'%s': no live state there"
-				" has that attribute as a number", rev);
+		return no_extreme(d, rev, err);
 	if (seq < 0)
 		return dsv_fail(err, DSV_ENOTFOUND, "'%s': the branch has no"
 				" state yet", rev);
