@@ -44,6 +44,19 @@ teardown() {
 	[ $(($(date +%s%N) - start)) -lt 3000000000 ]
 }
 
+@test "where the kernel does not tell of changes it looks again" {
+	repo
+	put f
+	echo 'int inotify_init1(int flags) { return flags | -1; }' >deaf.c
+	cc -shared -fPIC -o deaf.so deaf.c
+	LD_PRELOAD=$PWD/deaf.so start_wait 'acc > 0.5'
+	sleep 0.7
+	kill -0 "$pid"
+	tag f -a acc=0.9
+	wait "$pid"
+	assert "$(cat out)" "$id"
+}
+
 @test "it returns when an attribute is added" {
 	repo
 	put f
