@@ -212,6 +212,8 @@ soak:
 	t/deps.sh
 	$(MAKE) all tests
 	t/fault/run.py --all
+	t/fault/run.py --prove-syncs --places 12 --mode lose --mode half
+	t/fault/rebuild.bash
 	t/fault/soak.py --seconds $(SOAK_SECONDS)
 	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard
 

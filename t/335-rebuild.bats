@@ -106,6 +106,8 @@ compare() {
 
 @test "the rebuilt catalog compares equal, the old one is moved aside" {
 	dsv fsck --rebuild
+	[[ $output == *" states, "*": clean" ]]
+	assert "${#lines[@]}" 1
 	cmp old .dsv/catalog.db.damaged-*[0-9]
 	compare
 	dsv fsck --data

@@ -50,3 +50,13 @@ survives() {
 	[ "$status" = 1 ]
 	[[ $output == *"1 kills and faults, 1 not survived"* ]]
 }
+
+@test "the power cut is one: a tag that does not sync a segment loses it" {
+	run -0 python3 "$faults" --dir "$BATS_TEST_TMPDIR" --places 0 \
+		--prove-syncs
+	echo "$output"
+	last=${lines[-1]}
+	run ! grep -E '/segments/../[0-9a-f]{32}\): not seen' <<<"$output"
+	[[ $last =~ ^[0-9]+\ syncs\ left\ out,\ ([0-9]+)\ of ]]
+	[ "${BASH_REMATCH[1]}" -ge 4 ]
+}

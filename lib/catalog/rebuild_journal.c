@@ -366,6 +366,7 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 
 	json_array_foreach(ops, i, op) {
 		struct dsv_err why = { DSV_OK, "" };
+		bool failed;
 
 		ret = db_exec(&k->c->writer, "SAVEPOINT op", err);
 		if (ret < 0)
@@ -377,9 +378,10 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 					why.msg);
 		snprintf(object, sizeof(object), "transaction %lld",
 			 (long long)k->c->seq);
-		if (ret < 0)
+		failed = ret < 0;
+		if (failed)
 			ret = db_exec(&k->c->writer, "ROLLBACK TO op", err);
-		if (ret == 0 && why.code != DSV_OK)
+		if (ret == 0 && failed)
 			ret = check_problem(k, "journal", object, false, err,
 					    "%s", why.msg);
 		if (ret == 0)

@@ -13,6 +13,7 @@
  *   DSV_FAULT_LOSE    see fault.h: the power goes at the k-th call, else at
  *                     the end of the process
  *   DSV_FAULT_SHADOW  for it: an empty directory
+ *   DSV_FAULT_NO_SYNC n: the n-th fsync does nothing, and succeeds
  *
  * Processes that are started by this one are left alone.
  */
@@ -46,6 +47,7 @@ static int log_fd = -1;
 static const char *match_glob;
 static char match_call[32];
 static long at, count;
+static long no_sync, sync_count;
 static bool sticky;
 
 static enum { DO_NOTHING, DO_KILL, DO_TEAR, DO_STOP, DO_SHORT, DO_FAIL } what;
@@ -81,6 +83,7 @@ __attribute__((constructor)) static void begin(void)
 	const char *k = getenv("DSV_FAULT_AT");
 	const char *log = getenv("DSV_FAULT_LOG");
 	const char *lose = getenv("DSV_FAULT_LOSE");
+	const char *skip = getenv("DSV_FAULT_NO_SYNC");
 
 	unsetenv("LD_PRELOAD");
 	root = getenv("DSV_FAULT_ROOT");
@@ -89,6 +92,7 @@ __attribute__((constructor)) static void begin(void)
 	owner = getpid();
 	root_len = strlen(root);
 	at = k ? atol(k) : 0;
+	no_sync = skip ? atol(skip) : 0;
 	sticky = getenv("DSV_FAULT_STICKY");
 	read_action(getenv("DSV_FAULT_DO"));
 	if (match && strchr(match, ':')) {
@@ -369,7 +373,7 @@ static int sync_fd(int fd, long number)
 		return (int)syscall(number, fd);
 	if (judge("fsync", path) == GO)
 		ret = (int)syscall(number, fd);
-	if (ret == 0)
+	if (ret == 0 && ++sync_count != no_sync)
 		lost_sync(fd);
 	leave();
 	return ret;

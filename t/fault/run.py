@@ -14,6 +14,9 @@ Modes: kill; tear (half of a write, then killed); lose (the power goes: what
 was not synced is lost); half (half of that is lost, at random); short (half
 of a write is done); EIO ENOSPC EDQUOT EINTR (the call fails once); full (each
 call from there on fails with ENOSPC).
+
+With --prove-syncs each fsync of the operations is left out and the power cut
+at places after it: which of them would be missed?
 """
 import argparse
 import collections
@@ -173,10 +176,11 @@ def check_sweep(base, op, where):
         raise Broken("left behind: " + ", ".join(left[:5]))
 
 
-def one(base, op, mode, k, call, stats):
+def one(base, op, mode, k, call, stats, more={}):
     where = copy(base, op)
     try:
-        r = op.run(base, where, fault_environment(base, where, mode, k))
+        r = op.run(base, where,
+                   {**fault_environment(base, where, mode, k), **more})
         check_end(op, mode, call, r)
         # A checkout waits for no disk: it can be done again.
         r.lost = mode in ("lose", "half")
@@ -229,6 +233,39 @@ def plan(base, args):
     return work
 
 
+def prove_syncs(base, args):
+    """Leave each fsync out, and cut the power at each place after it.
+
+    Prints those whose lack the checks do not see; how many they do see.
+    """
+    stats = collections.Counter()
+    rng = random.Random(args.seed)
+    seen = total = 0
+    for op in OPERATIONS:
+        if op.name not in (args.op or ["tag"]):
+            continue
+        op.prepare(base)
+        calls = places(base, op, "lose")
+        syncs = [i for i, call in enumerate(calls) if call[0] == "fsync"]
+        for n, i in enumerate(syncs):
+            later = list(range(i + 2, len(calls) + 1))
+            ks = [0] + (later if args.all else
+                        sorted(rng.sample(later, min(args.places,
+                                                     len(later)))))
+            why = None
+            for k in ks:
+                for mode in args.mode or ["lose"]:
+                    why = why or one(base, op, mode, k, calls[k - 1], stats,
+                                     {"DSV_FAULT_NO_SYNC": str(n + 1)})
+            total += 1
+            seen += why is not None
+            if why is None or args.verbose:
+                print(f"{op.name} fsync {n + 1} ({calls[i][1]}): "
+                      f"{why or 'not seen'}", flush=True)
+    print(f"{total} syncs left out, {seen} of them seen")
+    return 0
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--all", action="store_true")
@@ -240,6 +277,8 @@ def main():
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--dir", default="/dev/shm")
     p.add_argument("--config", action="append", default=[])
+    p.add_argument("--prove-syncs", action="store_true")
+    p.add_argument("--verbose", action="store_true")
     p.add_argument("--keep", action="store_true")
     p.add_argument("--program")
     args = p.parse_args()
@@ -249,6 +288,8 @@ def main():
     stats = collections.Counter()
     try:
         base = Base(top, args.program, args.config, args.keep)
+        if args.prove_syncs:
+            return prove_syncs(base, args)
         work = plan(base, args)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             jobs = [pool.submit(one, base, *w, stats) for w in work]

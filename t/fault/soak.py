@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Many dsv at once on one repository, and a prune that frees beside them.
 
-usage: soak.py [--seconds N] [--writers N] [--guard] [--dir DIR]
+usage: soak.py [--seconds N] [--writers N] [--ranks N] [--guard] [--dir DIR]
 
 Each writer tags, forks, finds and checks out, again and again, on a branch of
-its own with bytes that others have, too; a prune with --expire=now runs every
-second.  At the end each state that was told is there once, live or pruned,
+its own with bytes that others have, too; N ranks tag together; a prune with
+--expire=now runs every second.  At the end each state that was told is there once, live or pruned,
 what lives has the right bytes, and fsck --data is clean.
 """
 import argparse
@@ -15,6 +15,7 @@ import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -29,6 +30,8 @@ class Soak:
         self.lock = threading.Lock()
         self.trees = {}
         self.waits = []
+        self.group_waits = []
+        self.groups = 0
         self.counts = collections.Counter()
         self.errors = []
         self.end = time.monotonic() + args.seconds
@@ -81,6 +84,34 @@ class Soak:
         if any(want.get(p) != h for p, h in got.items()):
             raise Broken(f"{id[:12]}: a file is not whole")
 
+    def collective_once(self, rng):
+        """All ranks say the same id, of a state that holds what each has."""
+        self.groups += 1
+        ranks, group = self.args.ranks, f"g{self.groups}"
+        want = {}
+        for i in range(ranks):
+            files = f"{self.where}/work/c/r{i}"
+            write(files + "/shard", rng.randbytes(3000))
+            write(files + "/same", data(rng.randrange(6), 1100000)
+                  if i == 0 else b"same")
+            want.update({f"r{i}/" + p: h for p, h in tree(files).items()})
+        start = time.monotonic()
+        processes = [subprocess.Popen(
+            [self.base.program, "tag", "--collective", "--group", group,
+             "--group-timeout", "5m", "-b", "collective", f"c/r{i}"],
+            cwd=self.where + "/work", stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            env={**self.base.env, "RANK": str(i), "WORLD_SIZE": str(ranks)})
+            for i in range(ranks)]
+        said = {p.communicate(timeout=400) for p in processes}
+        codes = {p.returncode for p in processes}
+        if codes != {0} or len(said) != 1:
+            raise Broken(f"collective: {codes} {sorted(said)[:3]}")
+        with self.lock:
+            self.trees[said.pop()[0].strip()] = want
+            self.counts[f"collective of {ranks}"] += 1
+            self.group_waits.append(time.monotonic() - start)
+
     def prune_once(self):
         time.sleep(1)
         self.run("prune", "--keep-last", "2", "--expire=now", may=(0, 3))
@@ -110,6 +141,10 @@ class Soak:
                    for n, rng in enumerate(rngs)]
         threads.append(threading.Thread(target=self.loop,
                                         args=(self.prune_once,)))
+        if self.args.ranks:
+            threads.append(threading.Thread(target=self.loop,
+                                            args=(self.collective_once,
+                                                  random.Random(-1))))
         for t in threads:
             t.start()
         for t in threads:
@@ -123,12 +158,15 @@ class Soak:
         print(f"tag: p50 {waits[len(waits) // 2] * 1000:.0f} ms,"
               f" p99 {waits[len(waits) * 99 // 100] * 1000:.0f} ms,"
               f" at most {waits[-1] * 1000:.0f} ms")
+        if self.group_waits:
+            print(f"collective: at most {max(self.group_waits):.1f} s")
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--seconds", type=int, default=120)
     p.add_argument("--writers", type=int, default=256)
+    p.add_argument("--ranks", type=int, default=64)
     p.add_argument("--guard", action="store_true")
     p.add_argument("--dir", default="/dev/shm")
     args = p.parse_args()
