@@ -12,6 +12,7 @@
 static struct dsv_fork_options options;
 static const char *to;
 static const char *after;
+static const char *parts;
 static struct dsv_strings sweep;
 static bool use_sbatch;
 
@@ -32,6 +33,9 @@ static const struct opt opts[] = {
 	  .strings = &options.scopes },
 	{ .name = "to", .value = "DIR", .help = "check the files out there",
 	  .string = &to },
+	{ .name = "parts", .value = "all|mine",
+	  .help = "with --sbatch: which parts of a state a node gets",
+	  .string = &parts },
 	{ .name = "sbatch", .help = "submit what follows '--' with sbatch",
 	  .flag = &use_sbatch },
 	{ .name = "after", .value = "JOB",
@@ -203,6 +207,8 @@ static int check_operands(int argc, struct dsv_err *err)
 				" no --to and no COMMAND without --sbatch");
 	if (after && !use_sbatch)
 		return dsv_fail(err, DSV_EUSAGE, "--after needs --sbatch");
+	if (parts && !use_sbatch)
+		return dsv_fail(err, DSV_EUSAGE, "--parts needs --sbatch");
 	return 0;
 }
 
@@ -238,6 +244,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		sbatch.request.sweep = sweep;
 		sbatch.request.branch = options.branch;
 		sbatch.request.to = to;
+		sbatch.request.parts = parts;
 		sbatch.request.message = options.message;
 		sbatch.request.scopes = options.scopes;
 		sbatch.request.fork_now = true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct dsv_job_request request;
 static const char *ticket;
@@ -39,6 +40,9 @@ static const struct opt prepare_opts[] = {
 	{ .name = "to", .value = "DIR",
 	  .help = "where the files are placed; %j %a %N %b",
 	  .string = &request.to },
+	{ .name = "parts", .value = "all|mine",
+	  .help = "which parts of a state each node gets",
+	  .string = &request.parts },
 	{ .name = "message", .value = "TEXT", .help = "why",
 	  .string = &request.message },
 	{ 'n', "dry-run", NULL, "check only", .flag = &request.dry_run },
@@ -120,7 +124,7 @@ static int run_start(struct dsv *d, int argc, char **argv,
 	if (ret == 0)
 		ret = need_ticket(err);
 	if (ret == 0)
-		ret = dsv_job_start(d, ticket, &env, err);
+		ret = dsv_job_start(d, ticket, &env, NULL, err);
 	if (ret < 0)
 		return ret;
 	for (e = env; *e; e++) {
@@ -198,6 +202,40 @@ static int run_sync(struct dsv *d, int argc, char **argv,
 }
 
 /*
+ * Without the plugin nothing of ours runs on the other nodes of the job before
+ * its steps do: a step of all its tasks places the files there.
+ */
+static int start_on_nodes(const char *repo, struct dsv_err *err)
+{
+	const char *components = getenv("SLURM_HET_SIZE");
+	char groups[48], text[4096];
+	const char *argv[] = {
+		"srun", "--overlap", groups, program_path(), "--repo", repo,
+		"job", "start", "--ticket", ticket, NULL
+	};
+	struct child child = { .argv = (char **)(void *)argv };
+	int fd = -1, pid, status, ret;
+
+	snprintf(groups, sizeof(groups), "--het-group=0-%d",
+		 components ? atoi(components) - 1 : 0);
+	if (!components)
+		argv[2] = "--kill-on-bad-exit=1";
+	child.stdout_fd = &fd;
+	ret = child_start(&child, &pid, err);
+	if (ret < 0)
+		return ret;
+	/* The environment: that of the tasks comes from the script. */
+	while (read(fd, text, sizeof(text)) > 0)
+		;
+	close(fd);
+	ret = child_wait(pid, true, &status, err);
+	if (ret == 0 && status != 0)
+		ret = dsv_fail(err, DSV_ESYS, "the files could not be placed"
+			       " on every node of the job");
+	return ret;
+}
+
+/*
  * The repository is closed while the script runs: for days, on a file system
  * that may go away meanwhile.
  */
@@ -207,6 +245,7 @@ static int run_exec(struct dsv *unused, int argc, char **argv,
 	struct child child = { .argv = argv };
 	struct dsv_err end_err;
 	struct dsv *d = NULL;
+	bool each_node = false;
 	int pid, status, ret = cli_operands(argc, 1, -1, err);
 
 	(void)unused;
@@ -215,7 +254,10 @@ static int run_exec(struct dsv *unused, int argc, char **argv,
 	if (ret == 0)
 		ret = cli_open(&d, err);
 	if (ret == 0)
-		ret = dsv_job_start(d, ticket, &child.environment, err);
+		ret = dsv_job_start(d, ticket, &child.environment, &each_node,
+				    err);
+	if (ret == 0 && each_node)
+		ret = start_on_nodes(dsv_path(d), err);
 	dsv_close(d);
 	d = NULL;
 	ui_progress_clear();

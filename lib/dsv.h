@@ -940,6 +940,7 @@ struct dsv_job_request {
 	const char *array;	/* as sbatch has it; NULL: not an array */
 	const char *branch;	/* NULL: "<branch>-<job id>" */
 	const char *to;		/* placement pattern, NULL: in the repository */
+	const char *parts;	/* "mine": of each node only its ranks'; or "all" */
 	const char *message;
 	struct dsv_strings scopes;	/* that the fork joins */
 	bool fork_now;		/* make the fork at once */
@@ -970,10 +971,11 @@ int dsv_job_bind(struct dsv *d, const char *ticket, const char *job_id,
 /*
  * At the start of a job, as often as one likes: make the fork (once per job),
  * place the files (once per directory), and give the environment.  Reads
- * SLURM_*.
+ * SLURM_*.  *each_node (may be NULL): it has to be done on each of the job's
+ * nodes.
  */
 int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
-		  struct dsv_err *err);
+		  bool *each_node, struct dsv_err *err);
 
 /* At its end.  wait_status as of waitpid(2). */
 int dsv_job_finish(struct dsv *d, const char *ticket, int wait_status,

@@ -16,6 +16,7 @@ enum option_id {
 	OPT_SWEEP,
 	OPT_BRANCH,
 	OPT_TO,
+	OPT_PARTS,
 	OPT_MESSAGE,
 	OPT_REPO,
 	OPT_TICKET,
@@ -47,6 +48,9 @@ static struct spank_option table[] = {
 	OPTION(OPT_TO, "dsv-to", "DIR",
 	       "with --dsv-fork: where the nodes place the files (%j job, "
 	       "%a task, %N node, %b branch)"),
+	OPTION(OPT_PARTS, "dsv-parts", "all|mine",
+	       "with --dsv-fork: of a collective state, place all parts on "
+	       "each node, or those of its ranks"),
 	OPTION(OPT_MESSAGE, "dsv-message", "TEXT",
 	       "with --dsv-fork: message of the fork"),
 	OPTION(OPT_REPO, "dsv-repo", "DIR", "dsv repository"),
@@ -58,6 +62,7 @@ static const enum shape shapes[OPT_COUNT] = {
 	[OPT_FORK] = SHAPE_LINE,    [OPT_SET] = SHAPE_PAIR,
 	[OPT_UNSET] = SHAPE_KEY,    [OPT_SWEEP] = SHAPE_PAIR,
 	[OPT_BRANCH] = SHAPE_LINE,  [OPT_TO] = SHAPE_LINE,
+	[OPT_PARTS] = SHAPE_LINE,
 	[OPT_MESSAGE] = SHAPE_TEXT, [OPT_REPO] = SHAPE_LINE,
 	[OPT_TICKET] = SHAPE_TICKET,
 };

@@ -31,12 +31,13 @@ static bool has_prefix(const char *s, const char *prefix)
  * submitted by another job keeps the other's values; and what would make the
  * loader load something else.
  */
-static bool is_dropped(const char *var, bool no_array)
+static bool is_dropped(const char *var, bool batch, bool no_array)
 {
 	return has_prefix(var, "LD_") || has_prefix(var, "SLURM_JOB_ID=") ||
 	       has_prefix(var, "SLURM_NODEID=") ||
 	       has_prefix(var, "SLURM_SPANK_") ||
 	       has_prefix(var, "_SLURM_SPANK_") ||
+	       (batch && has_prefix(var, "SLURM_STEP_")) ||
 	       (no_array && has_prefix(var, "SLURM_ARRAY_"));
 }
 
@@ -54,14 +55,14 @@ static int make_environment(spank_t sp, const struct carrier *c,
 	static char default_path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	char **job_env = NULL;
 	uint32_t node_id = 0, array_id = 0;
-	bool no_array, path = false;
+	bool batch = is_batch(sp), no_array, path = false;
 	size_t i, n = 0;
 
 	if (spank_get_item(sp, S_JOB_ENV, &job_env) != ESPANK_SUCCESS ||
 	    !job_env ||
 	    spank_get_item(sp, S_JOB_NODEID, &node_id) != ESPANK_SUCCESS)
 		return -1;
-	no_array = is_batch(sp) &&
+	no_array = batch &&
 		   spank_get_item(sp, S_JOB_ARRAY_ID, &array_id) ==
 		   ESPANK_SUCCESS && array_id == 0;
 	for (i = 0; job_env[i]; i++)
@@ -70,7 +71,7 @@ static int make_environment(spank_t sp, const struct carrier *c,
 	if (!e->list)
 		return -1;
 	for (i = 0; job_env[i]; i++) {
-		if (is_dropped(job_env[i], no_array))
+		if (is_dropped(job_env[i], batch, no_array))
 			continue;
 		path = path || has_prefix(job_env[i], "PATH=");
 		e->list[n++] = job_env[i];

@@ -86,6 +86,7 @@ prepared_with() {
 @test "the options are in sbatch --help" {
 	run -0 env sbatch --help
 	for option in fork=REV set=K=V unset=K sweep=K=V,V branch=NAME to=DIR \
+	    'parts=all|mine' \
 	    repo=DIR message=TEXT; do
 		[[ $output == *" --dsv-$option "* ]]
 	done
@@ -111,9 +112,10 @@ prepared_with() {
 	END
 	sbatch --dsv-set '+note=a, "b" = c' --dsv-unset=old --dsv-set 'o:={"k":1}' \
 		--dsv-sweep=lr=1,2 --dsv-branch=b/2 --dsv-to=/local/%j \
+		--dsv-parts=mine \
 		--dsv-message=$'why\nnot' job
 	has_ticket
-	prepared_with '[--fork=max:acc] [--set=lr=0.1] [--set=bs=32] [--set=+note=a, "b" = c] [--unset=old] [--set=o:={"k":1}] [--sweep=lr=1,2] [--branch=b/2] [--to=/local/%j] [--message=why
+	prepared_with '[--fork=max:acc] [--set=lr=0.1] [--set=bs=32] [--set=+note=a, "b" = c] [--unset=old] [--set=o:={"k":1}] [--sweep=lr=1,2] [--branch=b/2] [--to=/local/%j] [--parts=mine] [--message=why
 not] [--array=0-1] [--porcelain]'
 }
 

@@ -65,18 +65,20 @@ record() {
 	echo "$result"
 }
 
-# Submit ./job as a fork of HEAD with lr=0.2, in one of three ways.
+# Submit ./job as a fork of HEAD, in one of three ways, with OPTION=VALUE of
+# ${options[@]}.
+options=(set=lr=0.2)
 submit_as() {
 	local way=$1
 	shift
 
 	with_plugin
 	if [ "$way" = plugin ]; then
-		submit --dsv-fork=HEAD --dsv-set=lr=0.2 "$@" job
+		submit --dsv-fork=HEAD "${options[@]/#/--dsv-}" "$@" job
 		return
 	fi
 	[ "$way" = fork ] || without_plugin
-	user fork HEAD --set lr=0.2 --sbatch -- -o %A_%a.out "$@" job
+	user fork HEAD "${options[@]/#/--}" --sbatch -- -o %A_%a.out "$@" job
 	job=${output##* }
 	[[ $job =~ ^[0-9]+$ ]]
 }
@@ -114,13 +116,26 @@ $state"
 }
 
 @test "parameters arrive as they were given" {
-	script 'printf "%s|%s|" "$DSV_PARAM_A" "$DSV_PARAM_B"
-		printf %s "$DSV_PARAM_C" | wc -c'
-	submit --dsv-fork=HEAD --dsv-set='+a= a, "b" = '\''c'\'' $d \e' \
-		--dsv-set=+b=größe=1,2 \
-		--dsv-set="+c=$(head -c 30000 /dev/zero | tr '\0' x)" job
-	finished
-	assert "$output" ' a, "b" = '\''c'\'' $d \e|größe=1,2|30000'
+	local odd=' a, "b" = '\''c'\'' $d \e *%j ' way i
+
+	options=("set=+odd=$odd" set=+b=größe=1,2)
+	for i in {1..28}; do
+		options+=("set=+k$i=$(printf "%1000s$odd" '' | tr ' ' "$i")$i,=é")
+	done
+	printf '%s\n' "${options[@]}" | sed -n 's/^set=+k[0-9]*=//p' >wanted
+	[ "$(wc -c <wanted)" -gt $((28 * 1024)) ]
+	script 'printf "%s|%s\n" "$DSV_PARAM_ODD" "$DSV_PARAM_B"
+		for i in $(seq 28); do eval "echo \"\$DSV_PARAM_K$i\""; done >got
+		cmp got wanted
+		for i in $(seq 28); do dsv params HEAD k$i; done | cmp - wanted
+		python3 -c "import json, os
+print(json.load(open(os.environ[\"DSV_PARAMS_FILE\"]))[\"odd\"])"'
+	for way in plugin fork bare; do
+		submit_as $way
+		finished
+		assert "$output" "$odd|größe=1,2
+$odd"
+	done
 }
 
 @test "each node places the files once, in a directory of its own" {
@@ -133,6 +148,75 @@ $state"
 	assert "$output" "16 first
 8 n1 $CLUSTER_LOCAL/$job
 8 n2 $CLUSTER_LOCAL/$job"
+}
+
+# HEAD becomes a state that four ranks made.
+collective() {
+	local i
+
+	cluster_as mkdir r{0..3} r{0..3}/ckpt
+	for i in 3 2 1 0; do
+		cluster_as sh -c "echo $i >r$i/ckpt/shard$i"
+		cluster_as "$program" tag -q --collective --rank $i --ranks 4 \
+			--group g r$i/ckpt >tagged.$i 3>&- &
+	done
+	wait
+}
+
+@test "with --dsv-parts=mine a node has the parts of its ranks" {
+	local way
+
+	collective
+	options=(parts=mine "to=$CLUSTER_LOCAL/%j")
+	script 'srun sh -c "cd \$DSV_CHECKOUT/ckpt
+		echo \$SLURMD_NODENAME \$SLURM_PROCID: *" | sort
+		cd "$DSV_CHECKOUT/ckpt" && srun -Qn1 -N1 -w n1 echo tool: *'
+	for way in plugin fork bare; do
+		submit_as $way -N2 -n4 --ntasks-per-node=2
+		finished
+		assert "$output" "n1 0: shard0 shard1
+n1 1: shard0 shard1
+n2 2: shard2 shard3
+n2 3: shard2 shard3
+tool: shard0 shard1"
+	done
+	submit_as plugin -N2 -n4 --ntasks-per-node=2 -m cyclic
+	finished
+	assert "$(sed -n '1p;3p' <<<"$output")" "n1 0: shard0 shard2
+n2 1: shard1 shard3"
+}
+
+@test "with --dsv-parts=mine in the repository each node has a directory" {
+	collective
+	run -0 --separate-stderr cluster_as srun -N3 -n4 --dsv-fork=HEAD \
+		--dsv-parts=mine sh -c 'ls $DSV_CHECKOUT/ckpt >ranks.$SLURM_PROCID
+		basename $DSV_CHECKOUT | sed s/.*[.]//'
+	assert "$(sort -u <<<"$output")" "n1
+n2
+n3"
+	assert "$(cat ranks.3)" shard3
+}
+
+@test "other ranks than the state has parts are refused with the way out" {
+	local way
+
+	collective
+	options=(parts=mine)
+	script 'echo ran'
+	for way in plugin bare; do
+		submit_as $way -n3
+		finished
+		[[ $output == *"3 tasks cannot have the 4 parts of the state: ask for 4 (-n 4), or for all parts on each node (--dsv-parts=all)" ]]
+		[ "${exit%:0}" -gt 0 ]
+	done
+	options=(parts=all)
+	submit_as plugin -n3
+	finished
+	assert "$output" ran
+	run -1 --separate-stderr cluster_as sbatch --dsv-fork=HEAD \
+		--dsv-parts=some job
+	assert "$stderr" "sbatch: error: dsv: parts are 'all' or 'mine', not 'some'"
+	user -2 fork HEAD --parts mine
 }
 
 @test "a job of several nodes ends as its worst task did" {

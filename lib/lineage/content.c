@@ -48,6 +48,18 @@ int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
 	return files_failed(d, seq, ret, err);
 }
 
+int files_parts(struct dsv *d, int64_t seq, int64_t *out,
+		struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES];
+	int ret = catalog_content(d->catalog, seq, hash, err);
+
+	if (ret < 0)
+		return ret;
+	ret = store_count_parts(d->store, hash, out, err);
+	return files_failed(d, seq, ret, err);
+}
+
 static int files_of_rev(struct dsv *d, const char *rev, int64_t *seq,
 			struct manifest *out, struct dsv_err *err)
 {

@@ -14,6 +14,9 @@ int files_of(struct dsv *d, int64_t seq, struct manifest *out,
 /* Only what that rank tagged.  DSV_ENOTFOUND, too: it has no part in it. */
 int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
 		  struct manifest *out, struct dsv_err *err);
+/* How many ranks have tagged it together; 0: it has no parts. */
+int files_parts(struct dsv *d, int64_t seq, int64_t *out,
+		struct dsv_err *err);
 
 /*
  * Why reading the state's bytes failed with ret: DSV_ENOTFOUND, in place of

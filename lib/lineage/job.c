@@ -30,12 +30,14 @@ static json_t *strings_json(const struct dsv_strings *strings)
 
 static char *request_text(const struct dsv_job_request *r, const char *from)
 {
-	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s*, s:s}",
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s*, s:s*,"
+				 " s:s}",
 				 "set", strings_json(&r->set),
 				 "sweep", strings_json(&r->sweep),
 				 "unset", strings_json(&r->unset),
 				 "scopes", strings_json(&r->scopes),
 				 "branch", r->branch, "to", r->to,
+				 "parts", r->parts,
 				 "message", r->message, "from", from);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
@@ -98,6 +100,9 @@ static int check_texts(const struct dsv_job_request *r, struct dsv_err *err)
 	size_t i;
 	int ret = check_text(r->to, err);
 
+	if (r->parts && strcmp(r->parts, "mine") && strcmp(r->parts, "all"))
+		ret = dsv_fail(err, DSV_EUSAGE, "parts are 'all' or 'mine',"
+			       " not '%.40s'", r->parts);
 	for (i = 0; ret == 0 && i < r->set.count; i++)
 		ret = check_text(r->set.items[i], err);
 	for (i = 0; ret == 0 && i < r->sweep.count; i++)

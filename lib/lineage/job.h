@@ -16,11 +16,19 @@ int job_withdraw(struct dsv *d, const struct catalog_job *job,
  */
 void job_refresh(struct dsv *d);
 
+struct job_placement {
+	int64_t seq;		/* the state */
+	const char *dir;
+	int64_t parts;		/* only those of the ranks that this node
+				   has of so many; 0: all there is */
+};
+
 /*
- * Put the files of state seq into dir, which appears whole or not at all,
- * once however many ask for it at the same time.
+ * Put the files of a state into a directory, which appears whole or not at
+ * all, once however many ask for it at the same time.  DSV_EREFUSED: which
+ * parts are this node's cannot be said.
  */
-int job_place_files(struct dsv *d, int64_t seq, const char *dir,
+int job_place_files(struct dsv *d, const struct job_placement *p,
 		    struct dsv_err *err);
 
 /*

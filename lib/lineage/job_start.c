@@ -3,18 +3,14 @@
  * The start of a forked job on its nodes: the fork, the files, the
  * environment.  Every task of the job may call it, at the same time.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "../base/str.h"
 #include "checkout.h"
+#include "files.h"
 #include "fork.h"
 #include "job.h"
 
@@ -193,113 +189,56 @@ static char *expand(struct dsv *d, const char *pattern, const char *branch)
 	return str_take(&out);
 }
 
-/* Into a temporary directory, then renamed. */
-static int place_new(struct dsv *d, int64_t seq, const char *dir,
-		     struct dsv_err *err)
+/* Where the files go: each node its own directory, or one for all. */
+static char *placement_dir(struct dsv *d, const json_t *request,
+			   const struct dsv_state *fork, const char *id,
+			   bool mine)
 {
-	struct dsv_checkout_result result = { .files = 0 };
-	char *tmp = str_format("%s.dsv-tmp", dir);
-	struct dsv_checkout_options o = { .dir = tmp, .rank = -1 };
-	int ret;
+	const char *to = json_string_value(json_object_get(request, "to"));
 
-	if (!tmp)
-		return dsv_fail_nomem(err);
-	ret = fs_remove_tree(tmp, err);
-	if (ret == 0)
-		ret = checkout_seq(d, seq, &o, &result, err);
-	if (ret == 0 && rename(tmp, dir) < 0)
-		ret = dsv_fail_errno(err, "make '%s'", dir);
-	if (ret < 0)
-		fs_remove_tree(tmp, NULL);
-	free(tmp);
-	return ret;
+	if (to)
+		return expand(d, to, fork->branch);
+	return mine ?
+		repo_path(d, "jobs/%.16s/files-%.12s.%s", fork->id, id,
+			  d->place.host) :
+		repo_path(d, "jobs/%.16s/files-%.12s", fork->id, id);
 }
 
-/* fd: the locked note beside dir, which says what is in it. */
-static int place_locked(struct dsv *d, int64_t seq, const char *dir, int fd,
-			struct dsv_err *err)
+static bool wants_mine(const json_t *request)
 {
-	struct dsv_checkout_result result = { .files = 0 };
-	struct dsv_checkout_options o = { .dir = dir, .rank = -1 };
-	unsigned char id[HASH_BYTES];
-	char want[HASH_HEX_SIZE], have[HASH_HEX_SIZE] = "";
-	struct stat st;
-	bool there = stat(dir, &st) == 0;
-	int ret;
+	const char *parts = json_string_value(json_object_get(request,
+							      "parts"));
 
-	ret = catalog_id(d->catalog, seq, id, err);
-	if (ret < 0)
-		return ret;
-	hash_to_hex(id, want);
-	if (pread_full(fd, have, sizeof(have) - 1, 0) < 0)
-		have[0] = '\0';
-	if (there && !strcmp(have, want))
-		return 0;
-	/* Ours of an earlier attempt may be overwritten, the user's not. */
-	o.force = there && have[0];
-	ret = there ? checkout_seq(d, seq, &o, &result, err) :
-		place_new(d, seq, dir, err);
-	if (ret == 0 && pwrite_all(fd, want, sizeof(want) - 1, 0) < 0)
-		ret = dsv_fail_errno(err, "write '%s.dsv'", dir);
-	return ret;
-}
-
-int job_place_files(struct dsv *d, int64_t seq, const char *dir,
-		    struct dsv_err *err)
-{
-	char *note = str_format("%s.dsv", dir);
-	const char *slash = strrchr(dir, '/');
-	char *parent = slash && slash > dir ?
-		strndup(dir, (size_t)(slash - dir)) : strdup(".");
-	int fd = -1;
-	int ret;
-
-	ret = note && parent ? fs_make_dirs(parent, 0, err) :
-		dsv_fail_nomem(err);
-	if (ret < 0)
-		goto out;
-	fd = open(note, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		ret = dsv_fail_errno(err, "create '%s'", note);
-		goto out;
-	}
-	/* Where there are no locks the rename still decides. */
-	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
-		;
-	ret = place_locked(d, seq, dir, fd, err);
-out:
-	if (fd >= 0)
-		close(fd);
-	free(note);
-	free(parent);
-	return ret;
+	return parts && !strcmp(parts, "mine");
 }
 
 /* The files of the branch head: after a requeue it has moved on. */
 static int place_head(struct dsv *d, const struct dsv_state *fork,
-		      const char *pattern, char **dir, struct dsv_err *err)
+		      const json_t *request, char **dir, struct dsv_err *err)
 {
+	struct job_placement p = { .parts = 0 };
 	unsigned char id[HASH_BYTES];
 	char hex[HASH_HEX_SIZE];
-	int64_t head, live;
+	int64_t head;
 	int ret;
 
 	ret = catalog_branch_head(d->catalog, fork->branch, &head, err);
 	if (ret == 0)
-		ret = nearest_live(d, head, &live, err);
+		ret = nearest_live(d, head, &p.seq, err);
 	if (ret == 0)
-		ret = catalog_id(d->catalog, live, id, err);
+		ret = catalog_id(d->catalog, p.seq, id, err);
+	if (ret == 0 && wants_mine(request))
+		ret = files_parts(d, p.seq, &p.parts, err);
 	if (ret < 0)
 		return ret;
 	hash_to_hex(id, hex);
-	if (live != head)
+	if (p.seq != head)
 		repo_warn(d, "the head of '%s' cannot be had: continuing from"
 			  " its nearest durable ancestor %.12s", fork->branch,
 			  hex);
-	*dir = pattern ? expand(d, pattern, fork->branch) :
-		repo_path(d, "jobs/%.16s/files-%.12s", fork->id, hex);
-	return *dir ? job_place_files(d, live, *dir, err) :
-		dsv_fail_nomem(err);
+	*dir = placement_dir(d, request, fork, hex, p.parts > 0);
+	p.dir = *dir;
+	return *dir ? job_place_files(d, &p, err) : dsv_fail_nomem(err);
 }
 
 static int add_variable(char ***env, const char *name, const char *value,
@@ -323,7 +262,6 @@ static int job_environment(struct dsv *d, const struct catalog_job *job,
 			   const json_t *request, char ***out,
 			   struct dsv_err *err)
 {
-	const char *to = json_string_value(json_object_get(request, "to"));
 	struct dsv_state *fork;
 	char **env = NULL;
 	char *dir = NULL;
@@ -333,7 +271,7 @@ static int job_environment(struct dsv *d, const struct catalog_job *job,
 	ret = catalog_load(d->catalog, &job->fork_state, 1, &fork, err);
 	if (ret < 0)
 		return ret;
-	ret = place_head(d, fork, to, &dir, err);
+	ret = place_head(d, fork, request, &dir, err);
 	if (ret == 0)
 		ret = dsv_fork_environment(d, fork->id, dir, &env, err);
 	snprintf(attempt, sizeof(attempt), "%d", job->attempt);
@@ -353,8 +291,15 @@ static int job_environment(struct dsv *d, const struct catalog_job *job,
 	return ret;
 }
 
+/* The other nodes have directories of their own. */
+static bool is_of_nodes(struct dsv *d, const json_t *request)
+{
+	return d->place.many_nodes && (wants_mine(request) ||
+				       json_object_get(request, "to"));
+}
+
 int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
-		  struct dsv_err *err)
+		  bool *each_node, struct dsv_err *err)
 {
 	struct catalog_job_start start = {
 		.ticket = ticket,
@@ -380,6 +325,8 @@ int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
 			 ticket);
 	if (ret == 0)
 		ret = job_environment(d, &job, request, env, err);
+	if (ret == 0 && each_node)
+		*each_node = is_of_nodes(d, request);
 	json_decref(request);
 	catalog_job_release(&job);
 	return ret;

@@ -62,6 +62,9 @@ void place_release(struct place *p)
 	free(p->branch);
 	free(p->state);
 	free(p->step);
+	free(p->node_tasks);
+	free(p->tasks_per_node);
+	free(p->distribution);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -131,6 +134,42 @@ static bool fill_step(struct place *p)
 	return p->step;
 }
 
+/* Of a heterogeneous job, whose components have numbers of their own. */
+static int64_t het_tasks(int64_t components)
+{
+	int64_t i, n, sum = 0;
+	char name[64];
+
+	for (i = 0; i < components; i++) {
+		snprintf(name, sizeof(name), "SLURM_NTASKS_HET_GROUP_%lld",
+			 (long long)i);
+		if (!get_number(name, &n))
+			return -1;
+		sum += n;
+	}
+	return sum;
+}
+
+/* Slurm tells a step which of its tasks are here. */
+static bool fill_tasks(struct place *p)
+{
+	const char *nodes = p->nodes ? p->nodes : "";
+	bool step = get("SLURM_STEP_ID");
+	int64_t components = 0;
+
+	p->tasks = p->plane = -1;
+	get_number("SLURM_HET_SIZE", &components);
+	if (step)
+		get_number("SLURM_STEP_NUM_TASKS", &p->tasks);
+	else if (components > 0)
+		p->tasks = het_tasks(components);
+	get_number("SLURM_DIST_PLANESIZE", &p->plane);
+	p->many_nodes = components > 0 || strpbrk(nodes, "[,");
+	return copy(&p->node_tasks, step ? get("SLURM_GTIDS") : NULL) &&
+	       copy(&p->tasks_per_node, get("SLURM_TASKS_PER_NODE")) &&
+	       copy(&p->distribution, get("SLURM_DISTRIBUTION"));
+}
+
 int place_init(struct place *p, struct dsv *d, struct dsv_err *err)
 {
 	const char *told = get("DSV_JOB_ID");
@@ -140,7 +179,8 @@ int place_init(struct place *p, struct dsv *d, struct dsv_err *err)
 	p->author = user_name();
 	p->host = host_name();
 	fill_rank(p);
-	if (!p->author || !p->host || !fill_job(p) || !fill_step(p))
+	if (!p->author || !p->host || !fill_job(p) || !fill_step(p) ||
+	    !fill_tasks(p))
 		return dsv_fail_nomem(err);
 	if (foreign) {
 		if (get("DSV_BRANCH") || get("DSV_STATE"))

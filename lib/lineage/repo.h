@@ -29,6 +29,13 @@ struct place {
 	/* Of a group of processes: -1, NULL when that is unknown. */
 	int64_t rank, ranks;
 	char *step;		/* what no other group of processes has */
+	/* Of the step, or of the job as it will start its steps. */
+	int64_t tasks;		/* -1: as tasks_per_node says */
+	char *node_tasks;	/* "0,2": those here; NULL: no step */
+	char *tasks_per_node;	/* "2(x3),1"; NULL: unknown */
+	char *distribution;	/* "cyclic"; NULL: block */
+	int64_t plane;		/* its size; -1: none */
+	bool many_nodes;
 };
 
 struct dsv {

@@ -268,6 +268,18 @@ int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
 	return 0;
 }
 
+int store_count_parts(struct store *s, const unsigned char hash[HASH_BYTES],
+		      int64_t *out, struct dsv_err *err)
+{
+	struct manifest m = MANIFEST_INIT;
+	int ret = read_one_manifest(s, hash, &m, err);
+
+	if (ret == 0)
+		*out = (int64_t)m.part_count;
+	manifest_release(&m);
+	return ret;
+}
+
 int store_read_part(struct store *s, const unsigned char hash[HASH_BYTES],
 		    int64_t rank, struct manifest *out, struct dsv_err *err)
 {

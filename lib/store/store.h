@@ -183,6 +183,9 @@ int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
  */
 int store_read_part(struct store *s, const unsigned char hash[HASH_BYTES],
 		    int64_t rank, struct manifest *out, struct dsv_err *err);
+/* How many parts it has; 0: it is not of several ranks. */
+int store_count_parts(struct store *s, const unsigned char hash[HASH_BYTES],
+		      int64_t *out, struct dsv_err *err);
 
 /* What a copy did. */
 struct store_copy {
