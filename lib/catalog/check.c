@@ -76,6 +76,33 @@ int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 	return 0;
 }
 
+static int compare_bad(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_BYTES);
+}
+
+void check_sort_bad(struct check *k)
+{
+	if (k->bad_count > 0)
+		qsort(k->bad, k->bad_count, sizeof(*k->bad), compare_bad);
+	k->bad_sorted = k->bad_count;
+}
+
+const struct check_bad *check_find_bad(const struct check *k,
+				       const unsigned char hash[HASH_BYTES])
+{
+	const struct check_bad *found = NULL;
+	size_t i;
+
+	if (k->bad_sorted > 0)
+		found = bsearch(hash, k->bad, k->bad_sorted, sizeof(*k->bad),
+				compare_bad);
+	for (i = k->bad_sorted; !found && i < k->bad_count; i++)
+		if (!memcmp(k->bad[i].hash, hash, HASH_BYTES))
+			found = &k->bad[i];
+	return found;
+}
+
 void check_undo(struct check *k, size_t problems)
 {
 	size_t i, n = 0;
@@ -92,7 +119,7 @@ void check_undo(struct check *k, size_t problems)
 	for (i = 0; i < k->bad_count; i++)
 		if (k->bad[i].problem < problems)
 			k->bad[n++] = k->bad[i];
-	k->bad_count = n;
+	k->bad_count = k->bad_sorted = n;
 	for (i = 0; i < n; i++) {
 		struct check_problem *p = &k->problems[k->bad[i].problem];
 

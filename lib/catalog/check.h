@@ -39,7 +39,7 @@ struct check {
 
 	size_t count;
 	struct check_problem *problems;
-	size_t bad_count;
+	size_t bad_count, bad_sorted;
 	struct check_bad *bad;
 	int64_t states, segments, chunks, data_bytes;
 };
@@ -60,6 +60,11 @@ int check_concerns(struct check *k, size_t problem, int64_t seq,
 /* problem makes a chunk unreadable. */
 int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 		  size_t problem, struct dsv_err *err);
+/* What is added afterwards is found as well, but not as fast. */
+void check_sort_bad(struct check *k);
+/* NULL: it can be read, as far as is known. */
+const struct check_bad *check_find_bad(const struct check *k,
+				       const unsigned char hash[HASH_BYTES]);
 /* Forget the problems from there on. */
 void check_undo(struct check *k, size_t problems);
 int check_interrupted(struct check *k, struct dsv_err *err);

@@ -19,6 +19,7 @@ struct known {
 	int32_t uses;		/* manifests in use that name it */
 	int32_t manifest;	/* that was counted last */
 	bool seen;
+	int64_t size_bytes;	/* -1: cannot be read */
 	size_t problem_count;
 	size_t *problems;
 };
@@ -29,32 +30,11 @@ struct pass {
 	bool unreadable;	/* a manifest: recipes cannot be counted */
 	int64_t limit;		/* rows of recipes are below */
 	struct known *known;
-	size_t sorted_bad;
 	int64_t manifest;	/* row */
 	unsigned char hash[HASH_BYTES];
 	int64_t refs, expected;
+	int64_t length_bytes;	/* of the chunk that was looked at last */
 };
-
-static int compare_bad(const void *a, const void *b)
-{
-	return memcmp(a, b, HASH_BYTES);
-}
-
-static const struct check_bad *find_bad(const struct pass *p,
-					const unsigned char *hash)
-{
-	const struct check *k = p->k;
-	const struct check_bad *found = NULL;
-	size_t i;
-
-	if (p->sorted_bad > 0)
-		found = bsearch(hash, k->bad, p->sorted_bad, sizeof(*k->bad),
-				compare_bad);
-	for (i = p->sorted_bad; !found && i < k->bad_count; i++)
-		if (!memcmp(k->bad[i].hash, hash, HASH_BYTES))
-			found = &k->bad[i];
-	return found;
-}
 
 static int run_on(struct check *k, const char *sql,
 		  const unsigned char hash[HASH_BYTES], int64_t id,
@@ -111,7 +91,7 @@ static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 		       int64_t id, bool manifest, size_t *problem,
 		       struct dsv_err *err)
 {
-	const struct check_bad *bad = find_bad(p, hash);
+	const struct check_bad *bad = check_find_bad(p->k, hash);
 	char hex[HASH_HEX_SIZE];
 	int64_t status = 0;
 	struct query q;
@@ -122,11 +102,16 @@ static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 		return 1;
 	}
 	q = db_query(catalog_db(p->k->c),
-		     "SELECT status FROM chunk WHERE hash = :hash");
+		     "SELECT status, length FROM chunk WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);
-	ret = query_one_int(&q, &status, err);
+	ret = query_step(&q, err);
 	if (ret < 0)
 		return ret;
+	if (ret > 0) {
+		status = query_get_int(&q, 0);
+		p->length_bytes = query_get_int(&q, 1);
+		query_end(&q);
+	}
 	hash_to_hex(hash, hex);
 	if (ret == 0 || status == CHUNK_BAD) {
 		ret = check_problem(p->k, "chunk", hex, false, err, "%s",
@@ -166,6 +151,18 @@ static int add_problem(struct known *r, size_t problem, struct dsv_err *err)
 	return ret;
 }
 
+static int recipe_problem(struct pass *p, struct known *r,
+			  const unsigned char hash[HASH_BYTES],
+			  const char *why, struct dsv_err *err)
+{
+	char hex[HASH_HEX_SIZE];
+	int ret;
+
+	hash_to_hex(hash, hex);
+	ret = check_problem(p->k, "recipe", hex, false, err, "%s", why);
+	return ret < 0 ? ret : add_problem(r, p->k->count - 1, err);
+}
+
 static int check_recipe(struct pass *p, int64_t id,
 			const unsigned char hash[HASH_BYTES],
 			struct dsv_err *err)
@@ -173,30 +170,32 @@ static int check_recipe(struct pass *p, int64_t id,
 	struct known *r = &p->known[id];
 	struct recipe recipe = RECIPE_INIT;
 	struct dsv_err why = { DSV_OK, "" };
-	char hex[HASH_HEX_SIZE];
 	size_t problem = 0, i;
 	int ret;
 
 	r->seen = true;
+	r->size_bytes = -1;
 	ret = check_chunk(p, hash, id, false, &problem, err);
 	if (ret != 0)
 		return ret < 0 ? ret : add_problem(r, problem, err);
 	ret = store_read_recipe(p->k->s, hash, &recipe, &why);
-	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND) {
-		hash_to_hex(hash, hex);
-		ret = check_problem(p->k, "recipe", hex, false, err, "%s",
-				    why.msg);
-		return ret < 0 ? ret : add_problem(r, p->k->count - 1, err);
-	}
+	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
+		return recipe_problem(p, r, hash, why.msg, err);
 	if (ret < 0)
 		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+	r->size_bytes = recipe.size_bytes;
 	for (i = 0; ret >= 0 && i < recipe.count; i++) {
-		if (recipe.items[i].op != RECIPE_RANGE)
+		const struct recipe_item *item = &recipe.items[i];
+
+		if (item->op != RECIPE_RANGE)
 			continue;
-		ret = check_chunk(p, recipe.items[i].chunk, id, false,
-				  &problem, err);
+		ret = check_chunk(p, item->chunk, id, false, &problem, err);
 		if (ret > 0)
 			ret = add_problem(r, problem, err);
+		else if (ret == 0 && item->length >
+				     p->length_bytes - item->chunk_offset)
+			ret = recipe_problem(p, r, hash, "recipe: more than"
+					     " there is of a chunk", err);
 	}
 	recipe_release(&recipe);
 	return ret;
@@ -265,6 +264,15 @@ static int check_entry(struct pass *p, const struct manifest_entry *e,
 	if (r->manifest != (int32_t)p->manifest) {
 		r->manifest = (int32_t)p->manifest;
 		r->uses++;
+	}
+	if (ret >= 0 && r->size_bytes >= 0 && r->size_bytes != e->size_bytes) {
+		hash_to_hex(p->hash, hex);
+		ret = check_problem(p->k, "manifest", hex, false, err, "a"
+				    " recipe makes %lld bytes, not %lld",
+				    (long long)r->size_bytes,
+				    (long long)e->size_bytes);
+		if (ret == 0)
+			ret = concern_states(p, p->k->count - 1, e->path, err);
 	}
 	for (i = 0; ret >= 0 && i < r->problem_count; i++)
 		ret = concern_states(p, r->problems[i], e->path, err);
@@ -436,9 +444,7 @@ static int run_pass(struct check *k, bool repair, struct dsv_err *err)
 	int64_t i;
 	int ret;
 
-	if (k->bad_count > 0)
-		qsort(k->bad, k->bad_count, sizeof(*k->bad), compare_bad);
-	p.sorted_bad = k->bad_count;
+	check_sort_bad(k);
 	q = db_query(catalog_db(k->c),
 		     "SELECT coalesce(max(id), 0) + 1 FROM recipe");
 	ret = query_one_int(&q, &p.limit, err);

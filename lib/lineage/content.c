@@ -145,7 +145,8 @@ static int tensors_of(struct dsv *d, const struct manifest_entry *entry,
 	};
 	int ret;
 
-	ret = store_read_recipe(d->store, entry->recipe, &file.recipe, err);
+	ret = store_read_file(d->store, entry->recipe, entry->size_bytes,
+			      &file.recipe, err);
 	if (ret == 0)
 		ret = format_tensors(&source, out, err);
 	recipe_release(&file.recipe);
@@ -269,8 +270,8 @@ static int cat_tensor(struct dsv *d, const struct manifest_entry *entry,
 			       " view of its storage: its elements do not lie"
 			       " together", name);
 	else
-		ret = store_cat(d->store, entry->recipe, t->offset_bytes,
-				t->size_bytes, fd, err);
+		ret = store_cat(d->store, entry->recipe, entry->size_bytes,
+				t->offset_bytes, t->size_bytes, fd, err);
 	format_tensors_release(&tensors);
 	return ret;
 }
@@ -319,8 +320,8 @@ int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
 	else if (tensor)
 		ret = cat_tensor(d, entry, tensor, fd, err);
 	else
-		ret = store_cat(d->store, entry->recipe, 0, entry->size_bytes,
-				fd, err);
+		ret = store_cat(d->store, entry->recipe, entry->size_bytes, 0,
+				entry->size_bytes, fd, err);
 	manifest_release(&m);
 	return files_failed(d, seq, ret, err);
 }

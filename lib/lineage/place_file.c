@@ -69,7 +69,8 @@ static int compare_bytes(const struct target *t,
 	int ret;
 
 	ret = ours && theirs ?
-		store_read_recipe(t->d->store, e->recipe, &recipe, err) :
+		store_read_file(t->d->store, e->recipe, e->size_bytes,
+				&recipe, err) :
 		dsv_fail_nomem(err);
 	for (offset = 0; ret == 0 && offset < e->size_bytes;
 	     offset += COMPARE_BYTES) {
@@ -187,8 +188,8 @@ static int write_temporary(const struct target *t,
 		    O_CLOEXEC, e->executable ? 0777 : 0666);
 	if (fd < 0)
 		return dsv_fail_errno(err, "create '%s/%s'", t->dir, e->path);
-	ret = store_copy_file(t->d->store, e->recipe, fd, t->link, false,
-			      &copy, err);
+	ret = store_copy_file(t->d->store, e->recipe, e->size_bytes, fd,
+			      t->link, false, &copy, err);
 	if (close(fd) < 0 && ret == 0)
 		ret = dsv_fail_errno(err, "close '%s/%s'", t->dir, e->path);
 	if (ret < 0)

@@ -106,14 +106,15 @@ int side_load_dir(struct side *s, const char *dir,
 
 /* ---- Their bytes ---- */
 
-static int open_stored(struct side_file *f, const unsigned char *hash,
+static int open_stored(struct side_file *f, const struct manifest_entry *entry,
 		       struct dsv_err *err)
 {
 	int64_t start = 0;
 	size_t i;
 	int ret;
 
-	ret = store_read_recipe(f->side->d->store, hash, &f->recipe, err);
+	ret = store_read_file(f->side->d->store, entry->recipe,
+			      entry->size_bytes, &f->recipe, err);
 	if (ret < 0)
 		return ret;
 	f->starts = malloc((f->recipe.count + 1) * sizeof(*f->starts));
@@ -151,7 +152,7 @@ int side_open(const struct side *s, const struct manifest_entry *entry,
 	f.path = entry->path;
 	f.size_bytes = entry->size_bytes;
 	ret = s->dir ? open_on_disk(&f, err) :
-		open_stored(&f, entry->recipe, err);
+		open_stored(&f, entry, err);
 	if (ret < 0) {
 		side_close(&f);
 		return dsv_fail_in(err, ret, "'%s'", entry->path);

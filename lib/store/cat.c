@@ -124,13 +124,14 @@ static int write_piece(void *arg, const char *data, size_t len,
 }
 
 int store_cat(struct store *s, const unsigned char recipe[HASH_BYTES],
-	      int64_t offset, int64_t length, int fd, struct dsv_err *err)
+	      int64_t size_bytes, int64_t offset, int64_t length, int fd,
+	      struct dsv_err *err)
 {
 	struct output out = { s, fd };
 	struct recipe r = RECIPE_INIT;
 	int ret;
 
-	ret = store_read_recipe(s, recipe, &r, err);
+	ret = store_read_file(s, recipe, size_bytes, &r, err);
 	if (ret < 0)
 		return ret;
 	ret = each_piece(s, &r, offset, length, write_piece, &out, err);

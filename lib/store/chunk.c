@@ -212,6 +212,24 @@ int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
 	return ret;
 }
 
+int store_read_file(struct store *s, const unsigned char recipe[HASH_BYTES],
+		    int64_t size_bytes, struct recipe *out,
+		    struct dsv_err *err)
+{
+	struct recipe r = RECIPE_INIT;
+	int ret = store_read_recipe(s, recipe, &r, err);
+
+	if (ret == 0 && r.size_bytes != size_bytes)
+		ret = dsv_fail(err, DSV_ECORRUPT, "its recipe makes %lld bytes,"
+			       " not %lld", (long long)r.size_bytes,
+			       (long long)size_bytes);
+	if (ret == 0)
+		*out = r;
+	else
+		recipe_release(&r);
+	return ret;
+}
+
 static int read_one_manifest(struct store *s,
 			     const unsigned char hash[HASH_BYTES],
 			     struct manifest *out, struct dsv_err *err)

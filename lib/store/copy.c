@@ -255,14 +255,14 @@ static int copy_once(struct copying *c, enum dsv_link link,
 }
 
 int store_copy_file(struct store *s, const unsigned char recipe[HASH_BYTES],
-		    int fd, enum dsv_link link, bool verify,
+		    int64_t size_bytes, int fd, enum dsv_link link, bool verify,
 		    struct store_copy *out, struct dsv_err *err)
 {
 	struct recipe r = RECIPE_INIT;
 	int tries;
 	int ret;
 
-	ret = store_read_recipe(s, recipe, &r, err);
+	ret = store_read_file(s, recipe, size_bytes, &r, err);
 	for (tries = 0; ret == 0 && tries < TRIES; tries++) {
 		struct copying c = { .s = s, .r = &r, .fd = fd,
 				     .verify = verify,

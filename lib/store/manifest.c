@@ -87,7 +87,8 @@ static bool path_is_valid(const char *path)
 	for (;; p += len + 1) {
 		len = strcspn(p, "/");
 		if (len == 0 || (len == 1 && p[0] == '.') ||
-		    (len == 2 && p[0] == '.' && p[1] == '.'))
+		    (len == 2 && p[0] == '.' && p[1] == '.') ||
+		    (len == 4 && !memcmp(p, ".dsv", 4)))
 			return false;
 		if (p[len] == '\0')
 			return true;

@@ -174,6 +174,10 @@ int store_read_chunk(struct store *s, const unsigned char hash[HASH_BYTES],
 		     struct str *out, struct dsv_err *err);
 int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
 		      struct recipe *out, struct dsv_err *err);
+/* That of a file, whose size must be what its manifest says. */
+int store_read_file(struct store *s, const unsigned char recipe[HASH_BYTES],
+		    int64_t size_bytes, struct recipe *out,
+		    struct dsv_err *err);
 /* The manifest with those of its parts merged in. */
 int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
 			struct manifest *out, struct dsv_err *err);
@@ -194,7 +198,7 @@ struct store_copy {
 };
 
 /*
- * Write the file of a recipe into fd, which is empty, open for reading and
+ * Write the file of a recipe, of that size, into fd, which is empty, open for reading and
  * writing.  Zero runs become holes.  Reflinked where link and the file
  * systems allow (verified only when verify), else copied in parallel and
  * verified.  Afterwards the chunks are looked up again: when one has moved or
@@ -204,15 +208,16 @@ struct store_copy {
  * DSV_ECORRUPT: stored bytes are wrong or missing.
  */
 int store_copy_file(struct store *s, const unsigned char recipe[HASH_BYTES],
-		    int fd, enum dsv_link link, bool verify,
+		    int64_t size_bytes, int fd, enum dsv_link link, bool verify,
 		    struct store_copy *out, struct dsv_err *err);
 
 /*
- * length bytes at offset of the file, to fd by write(2) (it may be a pipe);
+ * length bytes at offset of the file of size_bytes, to fd by write(2) (it may be a pipe);
  * verified by the hashes of the chunks concerned.
  */
 int store_cat(struct store *s, const unsigned char recipe[HASH_BYTES],
-	      int64_t offset, int64_t length, int fd, struct dsv_err *err);
+	      int64_t size_bytes, int64_t offset, int64_t length, int fd,
+	      struct dsv_err *err);
 
 /* len bytes at offset into buf. */
 int store_pread(struct store *s, const struct recipe *r, void *buf, size_t len,

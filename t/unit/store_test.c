@@ -145,12 +145,16 @@ static int copy_out(struct store *s, const unsigned char recipe[HASH_BYTES],
 		    struct dsv_err *err)
 {
 	struct store_copy did;
+	struct recipe r = RECIPE_INIT;
 	const char *path = path_of("out");
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	int ret;
 
 	must(fd >= 0);
-	ret = store_copy_file(s, recipe, fd, link, verify, &did, err);
+	store_read_recipe(s, recipe, &r, NULL);
+	ret = store_copy_file(s, recipe, r.size_bytes, fd, link, verify, &did,
+			      err);
+	recipe_release(&r);
 	close(fd);
 	str_clear(out);
 	must(fs_read(path, 1u << 30, out, NULL) == 0);
@@ -492,7 +496,8 @@ static void test_pieces(void)
 		ok(store_pread(s, &r, got, len, at[i][0], NULL) == 0 &&
 		   !memcmp(got, data + at[i][0], len), "pread, piece %zu", i);
 		fd = open(path_of("cat"), O_RDWR | O_CREAT | O_TRUNC, 0600);
-		must(store_cat(s, hash, at[i][0], at[i][1], fd, NULL) == 0);
+		must(store_cat(s, hash, 9 * MIB, at[i][0], at[i][1], fd,
+			       NULL) == 0);
 		close(fd);
 		str_clear(&text);
 		must(fs_read(path_of("cat"), 1u << 30, &text, NULL) == 0);
