@@ -290,3 +290,13 @@ line() {
 	dump >after
 	diff before after
 }
+
+@test "who waits for a state sees the new catalog" {
+	"$program" wait --for 'found = 1' --timeout 20s >waiting 2>&1 3>&- &
+	waiter=$!
+	sleep 0.3
+	dsv fsck --rebuild
+	dsv attr "$first" found=1
+	wait "$waiter"
+	[[ $(cat waiting) == *"${first:0:12}"* ]]
+}

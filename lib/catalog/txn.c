@@ -22,9 +22,28 @@ struct db *catalog_db(struct catalog *c)
 	return c->writing ? &c->writer : &c->reader;
 }
 
+/* Whether a rebuild has put another file in the place of the one we have. */
+static bool is_moved(struct db *db)
+{
+	int moved = 0;
+
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED,
+			     &moved);
+	return moved;
+}
+
 int catalog_read_begin(struct catalog *c, struct dsv_err *err)
 {
-	return c->writing ? 0 : db_exec(&c->reader, "BEGIN", err);
+	if (c->writing)
+		return 0;
+	/* Who waits long would wait for ever, and see nothing new. */
+	if (is_moved(&c->reader)) {
+		int ret = catalog_reopen(c, err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return db_exec(&c->reader, "BEGIN", err);
 }
 
 void catalog_read_end(struct catalog *c)
@@ -197,15 +216,14 @@ static int read_head(struct catalog *c, struct dsv_err *err)
 static int lock_current(struct catalog *c, struct dsv_err *err)
 {
 	int64_t least = 0;
-	int ret, moved;
+	bool moved;
+	int ret;
 
 	for (;;) {
 		ret = lock(c, err);
 		if (ret < 0)
 			return ret;
-		moved = 0;
-		sqlite3_file_control(c->writer.handle, "main",
-				     SQLITE_FCNTL_HAS_MOVED, &moved);
+		moved = is_moved(&c->writer);
 		ret = read_head(c, err);
 		if (ret > 0 && !moved)
 			break;
