@@ -216,6 +216,7 @@ soak:
 	t/fault/rebuild.bash
 	t/fault/soak.py --seconds $(SOAK_SECONDS)
 	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard
+	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard --kill --writers 64
 
 # To be preloaded by tests: kills, faults, lost writes.
 $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)

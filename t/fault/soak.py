@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Many dsv at once on one repository, and a prune that frees beside them.
 
-usage: soak.py [--seconds N] [--writers N] [--ranks N] [--guard] [--dir DIR]
+usage: soak.py [--seconds N] [--writers N] [--ranks N] [--guard] [--kill]
+               [--dir DIR]
 
 Each writer tags, forks, finds and checks out, again and again, on a branch of
 its own with bytes that others have, too; N ranks tag together; a prune with
---expire=now runs every second.  At the end each state that was told is there once, live or pruned,
-what lives has the right bytes, and fsck --data is clean.
+--expire=now runs every second; with --kill somebody is killed 20 times a second,
+who has the guard lock if there is one.  At the end each state that was told is
+there once, live or pruned, what lives has the right bytes, and fsck --data is
+clean.
 """
 import argparse
 import collections
@@ -24,11 +27,16 @@ import time
 from operations import Base, Broken, data, tree, write
 
 
+class Killed(Exception):
+    pass
+
+
 class Soak:
     def __init__(self, base, where, args):
         self.base, self.where, self.args = base, where, args
         self.lock = threading.Lock()
         self.trees = {}
+        self.running = set()
         self.waits = []
         self.group_waits = []
         self.groups = 0
@@ -36,9 +44,22 @@ class Soak:
         self.errors = []
         self.end = time.monotonic() + args.seconds
 
+    def start(self, *argv, **env):
+        return subprocess.Popen(
+            [self.base.program, *argv], cwd=self.where + "/work", text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, env={**self.base.env, **env})
+
     def run(self, *argv, may=(0,)):
         start = time.monotonic()
-        r = self.base.run(self.where, list(argv))
+        r = self.start(*argv)
+        with self.lock:
+            self.running.add(r)
+        r.stdout, r.stderr = r.communicate(timeout=180)
+        with self.lock:
+            self.running.discard(r)
+        if r.returncode == -9 and self.args.kill:
+            raise Killed()
         if r.returncode not in may:
             raise Broken(f"dsv {' '.join(argv)}: {r.returncode} {r.stderr}")
         with self.lock:
@@ -50,7 +71,10 @@ class Soak:
     def loop(self, what, *args):
         try:
             while time.monotonic() < self.end and not self.errors:
-                what(*args)
+                try:
+                    what(*args)
+                except Killed:
+                    self.counts["killed"] += 1
         except Exception as e:
             self.errors.append(str(e))
 
@@ -96,12 +120,10 @@ class Soak:
                   if i == 0 else b"same")
             want.update({f"r{i}/" + p: h for p, h in tree(files).items()})
         start = time.monotonic()
-        processes = [subprocess.Popen(
-            [self.base.program, "tag", "--collective", "--group", group,
-             "--group-timeout", "5m", "-b", "collective", f"c/r{i}"],
-            cwd=self.where + "/work", stdout=subprocess.PIPE, text=True,
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-            env={**self.base.env, "RANK": str(i), "WORLD_SIZE": str(ranks)})
+        processes = [
+            self.start("tag", "--collective", "--group", group,
+                       "--group-timeout", "5m", "-b", "collective",
+                       f"c/r{i}", RANK=str(i), WORLD_SIZE=str(ranks))
             for i in range(ranks)]
         said = {p.communicate(timeout=400) for p in processes}
         codes = {p.returncode for p in processes}
@@ -118,7 +140,22 @@ class Soak:
         self.run("prune", "--expire=now", "--branch", "main", "--keep-last",
                  "1", may=(0, 3, 14))
 
+    def kill_once(self, rng):
+        time.sleep(0.05)
+        try:
+            with open(self.where + "/work/.dsv/guard") as f:
+                owner = f.read()
+        except FileNotFoundError:
+            owner = ""
+        with self.lock:
+            some = [p for p in self.running if f"pid {p.pid}\n" in owner]
+            some = some or sorted(self.running, key=id)
+            if some:
+                rng.choice(some).kill()
+
     def check_end(self):
+        self.args.kill = False
+
         repeated = self.run("find", "--pruned", "--format", "%(id)"
                             ).stdout.split()
         known = collections.Counter(repeated)
@@ -126,7 +163,8 @@ class Soak:
             if known[id] != 1:
                 raise Broken(f"{id[:12]} is there {known[id]} times")
         extra = set(known) - set(self.trees) - set(self.base.trees)
-        if extra:
+        # Who was killed may have committed, and told nobody.
+        if len(extra) > self.counts["killed"]:
             raise Broken(f"states that nobody was told of: {len(extra)}")
         live = self.run("find", "--format", "%(id)").stdout.split()
         for id in live:
@@ -145,6 +183,10 @@ class Soak:
             threads.append(threading.Thread(target=self.loop,
                                             args=(self.collective_once,
                                                   random.Random(-1))))
+        if self.args.kill:
+            threads.append(threading.Thread(target=self.loop,
+                                            args=(self.kill_once,
+                                                  random.Random(-2))))
         for t in threads:
             t.start()
         for t in threads:
@@ -167,6 +209,7 @@ def main():
     p.add_argument("--seconds", type=int, default=120)
     p.add_argument("--writers", type=int, default=256)
     p.add_argument("--ranks", type=int, default=64)
+    p.add_argument("--kill", action="store_true")
     p.add_argument("--guard", action="store_true")
     p.add_argument("--dir", default="/dev/shm")
     args = p.parse_args()
