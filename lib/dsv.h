@@ -940,7 +940,7 @@ struct dsv_job_request {
 	const char *array;	/* as sbatch has it; NULL: not an array */
 	const char *branch;	/* NULL: "<branch>-<job id>" */
 	const char *to;		/* placement pattern, NULL: in the repository */
-	const char *parts;	/* "mine": of each node only its ranks'; or "all" */
+	const char *parts;	/* "mine": to a node its ranks only; "all" */
 	const char *message;
 	struct dsv_strings scopes;	/* that the fork joins */
 	bool fork_now;		/* make the fork at once */

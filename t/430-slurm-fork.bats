@@ -11,7 +11,6 @@ setup_file() {
 	export CLUSTER_TOP
 	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
 	cluster_start "$CLUSTER_TOP"
-	cp "$CLUSTER_DIR/plugstack.conf" "$CLUSTER_DIR/plugin.conf"
 }
 
 teardown_file() {
@@ -20,67 +19,9 @@ teardown_file() {
 	rm -rf "$CLUSTER_TOP"
 }
 
-# A repository with one state, whose id is in $first.
 setup() {
 	need_slurm
-	work_in_cluster
-	program=$CLUSTER_DIR/bin/dsv
-	# helper put the build in front, which a job's user may not reach.
-	export PATH=$CLUSTER_DIR/bin:$PATH
-	with_plugin
-	user init
-	cluster_as mkdir ckpt
-	cluster_as sh -c 'echo first >ckpt/w'
-	user tag -p lr=0.1 -a acc=0.5 ckpt
-	first=$output
-}
-
-with_plugin() {
-	cp "$CLUSTER_DIR/plugin.conf" "$CLUSTER_DIR/plugstack.conf"
-}
-
-without_plugin() {
-	: >"$CLUSTER_DIR/plugstack.conf"
-}
-
-# dsv as the jobs' user: user [-N] ARG...
-user() {
-	local want=0
-
-	case $1 in -[0-9]*) want=${1#-}; shift ;; esac
-	echo "+ dsv $*"
-	run --separate-stderr cluster_as "$program" -q "$@"
-	echo "$stderr"
-	assert "$status" "$want"
-}
-
-script() {
-	printf '#!/bin/sh\n%s\n' "$1" >job
-}
-
-# A field of $job in dsv job list, as Python sees it.
-record() {
-	user job list --json
-	json "[x['$1'] for x in j if x['id'] == '${2:-$job}'][0]"
-	echo "$result"
-}
-
-# Submit ./job as a fork of HEAD, in one of three ways, with OPTION=VALUE of
-# ${options[@]}.
-options=(set=lr=0.2)
-submit_as() {
-	local way=$1
-	shift
-
-	with_plugin
-	if [ "$way" = plugin ]; then
-		submit --dsv-fork=HEAD "${options[@]/#/--dsv-}" "$@" job
-		return
-	fi
-	[ "$way" = fork ] || without_plugin
-	user fork HEAD "${options[@]/#/--}" --sbatch -- -o %A_%a.out "$@" job
-	job=${output##* }
-	[[ $job =~ ^[0-9]+$ ]]
+	work_in_repository
 }
 
 @test "a fork has its files, parameters and record, however submitted" {
@@ -116,6 +57,7 @@ $state"
 }
 
 @test "parameters arrive as they were given" {
+	# shellcheck disable=SC2054
 	local odd=' a, "b" = '\''c'\'' $d \e *%j ' way i
 
 	options=("set=+odd=$odd" set=+b=größe=1,2)
@@ -136,87 +78,6 @@ print(json.load(open(os.environ[\"DSV_PARAMS_FILE\"]))[\"odd\"])"'
 		assert "$output" "$odd|größe=1,2
 $odd"
 	done
-}
-
-@test "each node places the files once, in a directory of its own" {
-	script 'srun --overcommit -n16 sh -c "cat \$DSV_CHECKOUT/ckpt/w
-		echo \$SLURMD_NODENAME \$DSV_CHECKOUT" | sort | uniq -c |
-		sed "s/^ *//"'
-	submit --dsv-fork=HEAD --dsv-to="$CLUSTER_LOCAL/%j" -N2 -n16 \
-		--overcommit job
-	finished
-	assert "$output" "16 first
-8 n1 $CLUSTER_LOCAL/$job
-8 n2 $CLUSTER_LOCAL/$job"
-}
-
-# HEAD becomes a state that four ranks made.
-collective() {
-	local i
-
-	cluster_as mkdir r{0..3} r{0..3}/ckpt
-	for i in 3 2 1 0; do
-		cluster_as sh -c "echo $i >r$i/ckpt/shard$i"
-		cluster_as "$program" tag -q --collective --rank $i --ranks 4 \
-			--group g r$i/ckpt >tagged.$i 3>&- &
-	done
-	wait
-}
-
-@test "with --dsv-parts=mine a node has the parts of its ranks" {
-	local way
-
-	collective
-	options=(parts=mine "to=$CLUSTER_LOCAL/%j")
-	script 'srun sh -c "cd \$DSV_CHECKOUT/ckpt
-		echo \$SLURMD_NODENAME \$SLURM_PROCID: *" | sort
-		cd "$DSV_CHECKOUT/ckpt" && srun -Qn1 -N1 -w n1 echo tool: *'
-	for way in plugin fork bare; do
-		submit_as $way -N2 -n4 --ntasks-per-node=2
-		finished
-		assert "$output" "n1 0: shard0 shard1
-n1 1: shard0 shard1
-n2 2: shard2 shard3
-n2 3: shard2 shard3
-tool: shard0 shard1"
-	done
-	submit_as plugin -N2 -n4 --ntasks-per-node=2 -m cyclic
-	finished
-	assert "$(sed -n '1p;3p' <<<"$output")" "n1 0: shard0 shard2
-n2 1: shard1 shard3"
-}
-
-@test "with --dsv-parts=mine in the repository each node has a directory" {
-	collective
-	run -0 --separate-stderr cluster_as srun -N3 -n4 --dsv-fork=HEAD \
-		--dsv-parts=mine sh -c 'ls $DSV_CHECKOUT/ckpt >ranks.$SLURM_PROCID
-		basename $DSV_CHECKOUT | sed s/.*[.]//'
-	assert "$(sort -u <<<"$output")" "n1
-n2
-n3"
-	assert "$(cat ranks.3)" shard3
-}
-
-@test "other ranks than the state has parts are refused with the way out" {
-	local way
-
-	collective
-	options=(parts=mine)
-	script 'echo ran'
-	for way in plugin bare; do
-		submit_as $way -n3
-		finished
-		[[ $output == *"3 tasks cannot have the 4 parts of the state: ask for 4 (-n 4), or for all parts on each node (--dsv-parts=all)" ]]
-		[ "${exit%:0}" -gt 0 ]
-	done
-	options=(parts=all)
-	submit_as plugin -n3
-	finished
-	assert "$output" ran
-	run -1 --separate-stderr cluster_as sbatch --dsv-fork=HEAD \
-		--dsv-parts=some job
-	assert "$stderr" "sbatch: error: dsv: parts are 'all' or 'mine', not 'some'"
-	user -2 fork HEAD --parts mine
 }
 
 @test "a job of several nodes ends as its worst task did" {

@@ -63,3 +63,69 @@ finished() {
 	echo "$output"
 	echo "= $(cluster_job_state "$job") $exit"
 }
+
+# ---- With dsv itself, not a stand-in ----
+
+# A repository with one state, whose id is in $first.
+work_in_repository() {
+	work_in_cluster
+	program=$CLUSTER_DIR/bin/dsv
+	# helper put the build in front, which a job's user may not reach.
+	export PATH=$CLUSTER_DIR/bin:$PATH
+	with_plugin
+	user init
+	cluster_as mkdir ckpt
+	cluster_as sh -c 'echo first >ckpt/w'
+	user tag -p lr=0.1 -a acc=0.5 ckpt
+	first=$output
+}
+
+with_plugin() {
+	[ -e "$CLUSTER_DIR/plugin.conf" ] ||
+		cp "$CLUSTER_DIR/plugstack.conf" "$CLUSTER_DIR/plugin.conf"
+	cp "$CLUSTER_DIR/plugin.conf" "$CLUSTER_DIR/plugstack.conf"
+}
+
+without_plugin() {
+	: >"$CLUSTER_DIR/plugstack.conf"
+}
+
+# dsv as the jobs' user: user [-N] ARG...
+user() {
+	local want=0
+
+	case $1 in -[0-9]*) want=${1#-}; shift ;; esac
+	echo "+ dsv $*"
+	run --separate-stderr cluster_as "$program" -q "$@"
+	echo "$stderr"
+	assert "$status" "$want"
+}
+
+script() {
+	printf '#!/bin/sh\n%s\n' "$1" >job
+}
+
+# A field of $job in dsv job list, as Python sees it.
+record() {
+	user job list --json
+	json "[x['$1'] for x in j if x['id'] == '${2:-$job}'][0]"
+	echo "$result"
+}
+
+# Submit ./job as a fork of HEAD, in one of three ways, with OPTION=VALUE of
+# ${options[@]}.
+options=(set=lr=0.2)
+submit_as() {
+	local way=$1
+	shift
+
+	with_plugin
+	if [ "$way" = plugin ]; then
+		submit --dsv-fork=HEAD "${options[@]/#/--dsv-}" "$@" job
+		return
+	fi
+	[ "$way" = fork ] || without_plugin
+	user fork HEAD "${options[@]/#/--}" --sbatch -- -o %A_%a.out "$@" job
+	job=${output##* }
+	[[ $job =~ ^[0-9]+$ ]]
+}

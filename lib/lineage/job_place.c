@@ -34,10 +34,23 @@ static void note_close(struct note *n)
 	ranks_release(&n->ranks);
 }
 
-static int note_open(const char *dir, struct note *n, struct dsv_err *err)
+/* Where there are no locks the rename still decides. */
+static int note_lock(struct dsv *d, int fd, struct dsv_err *err)
+{
+	const volatile int *interrupted = d->options.interrupted;
+
+	while (flock(fd, LOCK_EX) < 0 && errno == EINTR) {
+		if (interrupted && *interrupted)
+			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+	}
+	return 0;
+}
+
+static int note_open(struct dsv *d, const char *dir, struct note *n,
+		     struct dsv_err *err)
 {
 	char *path = str_format("%s.dsv", dir);
-	ssize_t len = 0;
+	ssize_t len;
 
 	n->text = calloc(1, NOTE_MAX);
 	if (!path || !n->text) {
@@ -50,9 +63,8 @@ static int note_open(const char *dir, struct note *n, struct dsv_err *err)
 	free(path);
 	if (n->fd < 0)
 		return DSV_ESYS;
-	/* Where there are no locks the rename still decides. */
-	while (flock(n->fd, LOCK_EX) < 0 && errno == EINTR)
-		;
+	if (note_lock(d, n->fd, err) < 0)
+		return DSV_EINTERRUPTED;
 	len = pread_full(n->fd, n->text, NOTE_MAX - 1, 0);
 	if (len < 0)
 		n->text[0] = '\0';
@@ -213,7 +225,7 @@ int job_place_files(struct dsv *d, const struct job_placement *p,
 
 	ret = parent ? fs_make_dirs(parent, 0, err) : dsv_fail_nomem(err);
 	if (ret == 0)
-		ret = note_open(p->dir, &note, err);
+		ret = note_open(d, p->dir, &note, err);
 	if (ret == 0)
 		ret = which_ranks(d, p, &note, &wanted, &as_is, err);
 	if (ret == 0 && !as_is)
