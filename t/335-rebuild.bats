@@ -300,3 +300,25 @@ line() {
 	wait "$waiter"
 	[[ $(cat waiting) == *"${first:0:12}"* ]]
 }
+
+@test "a catalog that only cannot be read is not replaced" {
+	mv .dsv/catalog.db old
+	mkdir .dsv/catalog.db
+	dsv -5 fsck --rebuild
+	[[ $stderr == *"catalog.db'"*"(to do without what is in it, move it away)" ]]
+	rmdir .dsv/catalog.db
+	dsv fsck --rebuild
+	compare
+}
+
+@test "a database without our tables is made anew" {
+	python3 - <<'END'
+import sqlite3
+db = sqlite3.connect(".dsv/catalog.db")
+db.execute("DROP TABLE meta")
+db.commit()
+END
+	dsv -13 attr HEAD x=1
+	dsv fsck --rebuild
+	compare
+}

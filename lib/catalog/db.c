@@ -99,6 +99,7 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 		if (is_full(errno))
 			return dsv_fail_errno(err, "write '%s'", db->path);
 		break;
+	case SQLITE_ERROR:	/* no such table: our statements are right */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		code = DSV_ECORRUPT;

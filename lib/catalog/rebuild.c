@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -78,19 +79,16 @@ struct holding {
 	struct guard *guard;	/* then: one rebuild at a time */
 };
 
-static bool is_unusable(int ret)
-{
-	return ret == DSV_ECORRUPT || ret == DSV_ESYS;
-}
-
 /*
  * Nobody writes to the old catalog once we have its lock, and who waits for it
  * sees that it has moved.  A damaged one nobody can write to.
  */
-static int hold(const struct catalog_options *options, struct holding *h,
-		struct dsv_err *err)
+static int hold(const struct catalog_options *options, const char *path,
+		struct holding *h, struct dsv_err *err)
 {
 	struct dsv_err why = { DSV_OK, "" };
+	struct stat before, now;
+	bool was_there = stat(path, &before) == 0;
 	int ret = catalog_open(options, &h->old, &why);
 
 	if (ret == 0)
@@ -99,13 +97,18 @@ static int hold(const struct catalog_options *options, struct holding *h,
 		return catalog_publish(h->old, err);
 	catalog_close(h->old);
 	h->old = NULL;
-	if (!is_unusable(ret))
+	/* Others may be able to read it, and commit to it. */
+	if (ret == DSV_ESYS)
+		return dsv_fail(err, DSV_ESYS, "%s (to do without what is in"
+				" it, move it away)", why.msg);
+	if (ret != DSV_ECORRUPT)
 		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
 	ret = guard_acquire(options->dir, options->lock_wait_ms, &h->guard,
 			    err);
 	if (ret < 0)
 		return ret;
-	if (catalog_open(options, &h->old, NULL) < 0)
+	if (stat(path, &now) < 0 || (was_there && now.st_ino == before.st_ino &&
+				     now.st_dev == before.st_dev))
 		return 0;
 	return dsv_fail(err, DSV_ELOCKED, "another command has made the catalog"
 			" anew meanwhile");
@@ -113,7 +116,7 @@ static int hold(const struct catalog_options *options, struct holding *h,
 
 static void let_go(struct holding *h)
 {
-	if (h->old && !h->guard)
+	if (h->old)
 		catalog_end(h->old, -1, NULL);
 	catalog_close(h->old);
 	guard_release(h->guard);
@@ -144,7 +147,7 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 		ret = dsv_fail_nomem(err);
 		goto out;
 	}
-	ret = hold(options, &h, err);
+	ret = hold(options, path, &h, err);
 	if (ret < 0)
 		goto out;
 	unlink(temp);
