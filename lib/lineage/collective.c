@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/utf8.h"
+#include "group_file.h"
 #include "tagging.h"
 
 enum { MAX_ROUNDS = 10 };
@@ -160,9 +161,15 @@ static int one_round(struct group *g, const struct dsv_tag_options *o,
 		ret = group_join(g, json, err);
 	json_decref(json);
 	if (ret == 0) {
+		g->staged = true;
 		ret = group_wait(g, id, err);
 		if (ret == GROUP_COMMIT)
 			ret = commit(g, &c, id, err);
+	}
+	/* Until it is told that we have failed, others may commit our part. */
+	if (ret < 0 && g->staged && g->decided_ms == 0) {
+		group_fail(g, err);
+		g->staged = group_file_verdict(g, NULL) >= 0;
 	}
 	/* What is staged and was not committed the sweep takes. */
 	contents_release(&c, g->staged);
