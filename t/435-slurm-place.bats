@@ -183,6 +183,54 @@ n3"
 	user -2 fork HEAD --parts mine
 }
 
+# A job that makes a durable state and one that only its node has, and waits.
+start_async() {
+	user config core.localTier "$CLUSTER_LOCAL/tier"
+	cat >hold <<-'END'
+	import fcntl, struct, sys, time
+	f = open(sys.argv[1], "a+")
+	fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+	open("held", "w")
+	time.sleep(60)
+	END
+	script 'cat "$DSV_CHECKOUT/ckpt/w"
+		[ "$DSV_ATTEMPT" = 1 ] || exit 0
+		mkdir -p new/ckpt ".dsv/queue/$SLURMD_NODENAME"
+		echo durable >new/ckpt/w; dsv -q tag new/ckpt >durable
+		python3 hold ".dsv/queue/$SLURMD_NODENAME/lock" &
+		until [ -e held ]; do sleep 0.1; done
+		echo captured >new/ckpt/w; dsv -q tag --async new/ckpt >captured
+		echo "$SLURMD_NODENAME" >node; exec sleep 60'
+	submit --dsv-fork=HEAD --open-mode=append job
+	cluster_until 20 test -s node
+	user status --json
+	json "j['pending']"
+	assert "$result" 1
+}
+
+@test "after a requeue on its node a job has what only the node had" {
+	start_async
+	cluster_as scontrol update JobId="$job" ReqNodeList="$(<node)"
+	cluster_requeue "$job"
+	finished
+	assert "$(grep -v slurmstepd <<<"$output")" "first
+captured"
+}
+
+@test "a job whose node took the head with it goes on from the last durable" {
+	start_async
+	cluster_lose_node "$(<node)"
+	cluster_until 20 cluster_can_start_now "$job"
+	cluster_wait_job "$job"
+	user -4 wait "$(<captured)"
+	[[ $stderr == *"is lost"* ]]
+	cluster_return_node "$(<node)"
+	finished
+	assert "$(grep -v slurmstepd <<<"$output")" "first
+dsv: warning: the head of 'main-$job' cannot be had: continuing from its nearest durable ancestor $(cut -c-12 durable)
+durable"
+}
+
 @test "no node was drained by any of this" {
 	cluster_assert_healthy
 }

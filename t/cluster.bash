@@ -13,6 +13,8 @@
 #   cluster_job_state ID          its state, one line per array task
 #   cluster_job_exit ID           its exit status as CODE:SIGNAL
 #   cluster_requeue ID            requeue, without the two minutes' delay
+#   cluster_lose_node NODE        it dies, with its jobs and its local disk
+#   cluster_return_node NODE      and comes back, empty
 #   cluster_assert_healthy        no node is drained, down or has a reason
 #
 # LINE is a line of plugstack.conf in which @DIR@ stands for DIR; without one
@@ -317,6 +319,30 @@ cluster_can_start_now() {
 		cluster_as scontrol update JobId="$1" StartTime=now+1
 }
 
+# The node loses its power, with all that runs there and what its disk has.
+cluster_lose_node() {
+	local pid
+
+	pid=$(sed -n "s/ $1$//p" "$CLUSTER_DIR/pids")
+	kill -KILL "$pid" || return
+	sed -i "/ $1$/d" "$CLUSTER_DIR/pids"
+	pid=$(cluster_job_pids "$1")
+	# shellcheck disable=SC2086
+	[ -z "$pid" ] || kill -KILL $pid
+	scontrol update NodeName="$1" State=DOWN Reason=power
+}
+
+cluster_return_node() {
+	cluster_spawn_node "$1"
+	cluster_until 20 cluster_node_is "$1" 'idle|down' || return
+	scontrol update NodeName="$1" State=RESUME || :
+	cluster_until 20 cluster_node_is "$1" idle
+}
+
+cluster_node_is() {
+	[[ $(sinfo -h -n "$1" -o %T) =~ ^($2)$ ]]
+}
+
 cluster_assert_healthy() {
 	local bad
 
@@ -327,13 +353,15 @@ cluster_assert_healthy() {
 	fi
 }
 
-# The slurmstepds of this cluster and what runs below them.  They are known by
-# a variable that only this cluster's daemons were started with.
+# The slurmstepds of this cluster, or of its node $1, and what runs below them.
+# They are known by a variable that only this cluster's daemons have.
 cluster_job_pids() {
 	local dir pids=() new
 
 	for dir in /proc/[0-9]*; do
 		[ "$(cat "$dir/comm")" = slurmstepd ] || continue
+		[ -z "${1:-}" ] ||
+			grep -qzxF "SLURMD_NODENAME=$1" "$dir/environ" || continue
 		grep -qzxF "CLUSTER_DAEMON_OF=$CLUSTER_DIR" "$dir/environ" &&
 			pids+=("${dir#/proc/}")
 	done 2>/dev/null

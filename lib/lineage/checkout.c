@@ -179,6 +179,10 @@ int nearest_live(struct dsv *d, int64_t seq, int64_t *out, struct dsv_err *err)
 		size_t count;
 		int ret = catalog_content(d->catalog, seq, manifest, err);
 
+		/* Captured on this node only, it can still be stored. */
+		if (ret == DSV_ENOTFOUND &&
+		    queue_flush_state(d, seq, NULL) == 0)
+			ret = catalog_content(d->catalog, seq, manifest, err);
 		if (ret == 0)
 			*out = seq;
 		if (ret != DSV_ENOTFOUND)
