@@ -323,14 +323,46 @@ int catalog_write_outbox(struct catalog *c, struct str *line,
 	return query_run(&q, err);
 }
 
+/*
+ * A commit that failed may have been one: SQLite overwrites the head of its
+ * journal last, and when only the sync of that fails everybody sees what was
+ * written.  0: so it is, and to have written once more has made it durable.
+ */
+static int commit_again(struct catalog *c, const struct str *line)
+{
+	struct query q;
+	int64_t n;
+	int ret;
+
+	db_exec(&c->writer, "ROLLBACK", NULL);
+	if (line->len == 0 || db_exec(&c->writer, "BEGIN IMMEDIATE", NULL) < 0)
+		return DSV_ESYS;
+	q = db_query(&c->writer,
+		     "SELECT 1 FROM outbox WHERE seq = :seq"
+		     " AND journal = :line UNION ALL"
+		     " SELECT 1 FROM state WHERE id = :id LIMIT 1");
+	query_int(&q, ":seq", c->seq);
+	query_blob(&q, ":line", line->data, line->len);
+	if (c->record_id)
+		query_hash(&q, ":id", c->record_id);
+	ret = query_one_int(&q, &n, NULL) > 0 ? 0 : DSV_ESYS;
+	if (ret == 0)
+		ret = db_exec(&c->writer, "UPDATE meta SET value = value"
+			      " WHERE key = 'seq'; COMMIT", NULL);
+	return ret;
+}
+
 int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 {
 	struct str line = STR_INIT;
 
 	if (ret == 0 && c->ops)
 		ret = catalog_write_outbox(c, &line, err);
-	if (ret == 0)
+	if (ret == 0) {
 		ret = db_exec(&c->writer, "COMMIT", err);
+		if (ret < 0 && commit_again(c, &line) == 0)
+			ret = 0;
+	}
 	if (ret != 0)
 		db_exec(&c->writer, "ROLLBACK", NULL);
 	c->writing = false;
