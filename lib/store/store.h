@@ -198,9 +198,9 @@ struct store_copy {
 };
 
 /*
- * Write the file of a recipe, of that size, into fd, which is empty, open for reading and
- * writing.  Zero runs become holes.  Reflinked where link and the file
- * systems allow (verified only when verify), else copied in parallel and
+ * Write the file of a recipe, of that size, into fd, which is empty, open for
+ * reading and writing.  Zero runs become holes.  Reflinked where link and the
+ * file systems allow (verified only when verify), else copied in parallel and
  * verified.  Afterwards the chunks are looked up again: when one has moved or
  * gone, the bytes may have been freed under the copy, and it starts again,
  * at most thrice.
@@ -212,8 +212,8 @@ int store_copy_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 		    struct store_copy *out, struct dsv_err *err);
 
 /*
- * length bytes at offset of the file of size_bytes, to fd by write(2) (it may be a pipe);
- * verified by the hashes of the chunks concerned.
+ * length bytes at offset of the file of size_bytes, to fd by write(2) (it may
+ * be a pipe); verified by the hashes of the chunks concerned.
  */
 int store_cat(struct store *s, const unsigned char recipe[HASH_BYTES],
 	      int64_t size_bytes, int64_t offset, int64_t length, int fd,
