@@ -56,11 +56,21 @@ $state"
 	done
 }
 
+@test "a branch that is named like the job is no obstacle" {
+	script 'srun -n4 sh -c "echo \$DSV_BRANCH" | sort -u'
+	submit -n4 --hold --dsv-fork=HEAD job
+	user branch "main-$job"
+	cluster_as scontrol release "$job"
+	finished
+	assert "$output" "main-$job-1"
+	user find --count "kind = 'fork'"
+	assert "$output" 1
+}
+
 @test "parameters arrive as they were given" {
-	# shellcheck disable=SC2054
 	local odd=' a, "b" = '\''c'\'' $d \e *%j ' way i
 
-	options=("set=+odd=$odd" set=+b=größe=1,2)
+	options=("set=+odd=$odd" "set=+b=größe=1,2")
 	for i in {1..28}; do
 		options+=("set=+k$i=$(printf "%1000s$odd" '' | tr ' ' "$i")$i,=é")
 	done
@@ -98,6 +108,84 @@ $odd"
 	touch -d '8 days ago' "${placed%/*}"
 	user prune main --expire=now
 	[ ! -e "${placed%/*}" ]
+}
+
+@test "a job that waits keeps its state and its script, however long" {
+	script 'cat "$DSV_CHECKOUT/ckpt/w"'
+	submit_as bare --hold
+	touch -d '9 days ago' .dsv/jobs/*
+	cluster_as sh -c 'echo second >ckpt/w'
+	user tag -b other --parent "$first" ckpt
+	user branch -f main other
+	user tag -b main ckpt
+	user prune --branch main --keep-last 1 --expire=now --json
+	json "[x['action'] for x in j['states'] if x['id'] == '$first'][0]"
+	assert "$result" keep
+	cluster_as scontrol release "$job"
+	finished
+	assert "$output" first
+	ls .dsv/jobs/*/script
+	sqlite3 .dsv/catalog.db \
+		"UPDATE job SET ended = ended - 2 * 86400 * 1000000000"
+	touch -d '9 days ago' .dsv/jobs/*
+	user prune --branch main --keep-last 1 --expire=now
+	run ! ls .dsv/jobs/*/script
+}
+
+@test "no --export and no export file takes the fork away" {
+	local way mode jobs=()
+
+	printf 'PATH=%s\0' "$PATH" >env-file
+	script '/bin/cat "$DSV_CHECKOUT/ckpt/w"
+		srun --export=ALL /bin/sh -c "echo \$DSV_PARAM_LR"'
+	for way in plugin fork bare; do
+		for mode in NONE PATH; do
+			submit_as $way -n1 --export=$mode
+			jobs+=("$job")
+		done
+		submit_as $way -n1 --export-file="$PWD/env-file"
+		jobs+=("$job")
+	done
+	with_plugin
+	for job in "${jobs[@]}"; do
+		finished
+		assert "$output" "first
+0.2"
+	done
+}
+
+@test "--after starts the fork when the other job has ended" {
+	script 'echo "$DSV_BRANCH"'
+	submit --hold --wrap true
+	other=$job
+	user fork HEAD -b next --after "$other" --sbatch -- -o %A_%a.out job
+	job=${output##* }
+	assert "$(squeue -h -j "$job" -o %E)" "afterany:$other(unfulfilled)"
+	cluster_as scontrol release "$other"
+	finished
+	assert "$output" next
+	user -2 fork HEAD --after "1;2" --sbatch -- job
+}
+
+@test "what a forked job submits is no fork, with the plugin and without" {
+	local way
+
+	printf '#!/bin/sh\nsrun dsv tag -q ckpt\n' >inner
+	script 'sbatch -Qn1 -o /dev/null --export=ALL --wait inner
+		srun -n1 true; dsv -q find --count "kind = \"fork\""'
+	for way in plugin bare; do
+		submit_as "$way" -n1
+		finished
+		assert "$(tail -1 <<<"$output")" 1
+		user log -n1 --format '%(branch)' "job-$((job + 1))"
+		assert "$output" "job-$((job + 1))"
+		user job list --json
+		json "[x['id'] for x in j if x['fork']]"
+		assert "$result" "['$job']"
+		rm -rf .dsv
+		user init
+		user tag -p lr=0.1 ckpt
+	done
 }
 
 @test "a requeued job continues at the head of its branch" {
@@ -248,6 +336,15 @@ main-$job
 main-$job"
 	user find --count "kind = 'fork'"
 	assert "$output" 1
+}
+
+@test "a heterogeneous job has its fork on all nodes without the plugin" {
+	options=("to=$CLUSTER_LOCAL/%j")
+	script 'srun --het-group=0,1 sh -c "cat \$DSV_CHECKOUT/ckpt/w"'
+	submit_as bare -w n1 : -w n2
+	finished
+	assert "$output" "first
+first"
 }
 
 @test "what cannot be forked is refused at submission, and leaves nothing" {

@@ -358,11 +358,15 @@ static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 		return 0;
 	q = db_query(&c->writer,
 		     "UPDATE job SET fork_state = :seq, branch = :branch"
-		     " WHERE id = :row");
+		     " WHERE id = :row AND coalesce(fork_state, 0) = 0");
 	query_int(&q, ":seq", c->seq);
 	query_text(&q, ":branch", a->s->branch);
 	query_int(&q, ":row", a->s->fork_row);
 	ret = query_run(&q, err);
+	/* Several tasks of a job may be at it. */
+	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
+		ret = dsv_fail(err, DSV_EREFUSED, "the job has its fork"
+			       " already");
 	return ret < 0 ? ret : catalog_job_op(c, a->s->fork_row, err);
 }
 

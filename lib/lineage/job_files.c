@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * jobs/<fork>/ in the repository: the parameters of a forked job and the files
- * that were placed for it, for each state it started from.
+ * that were placed for it, for each state it started from.  jobs/<ticket>/:
+ * the script of a job that was submitted without the plugin.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,13 +15,33 @@
 
 #define DAY_NS (INT64_C(24) * 3600 * 1000000000)
 
-static bool is_active(const struct catalog_job *jobs, size_t count,
-		      int64_t fork)
+struct jobs {
+	struct catalog_job *items;
+	size_t count;
+};
+
+static bool is_active(const struct jobs *jobs, int64_t fork)
 {
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		if (jobs[i].fork_state == fork)
+	for (i = 0; i < jobs->count; i++) {
+		if (jobs->items[i].active && jobs->items[i].fork_state == fork)
+			return true;
+	}
+	return false;
+}
+
+/* It has not ended, or not long ago, so that it may be requeued. */
+static bool needs_script(const struct jobs *jobs, const char *ticket)
+{
+	int64_t since_ns = now_ns() - DAY_NS;
+	size_t i;
+
+	for (i = 0; i < jobs->count; i++) {
+		const struct catalog_job *job = &jobs->items[i];
+
+		if (job->ticket && !strcmp(job->ticket, ticket) &&
+		    (job->active || job->ended_ns > since_ns))
 			return true;
 	}
 	return false;
@@ -75,8 +96,7 @@ static void sweep_states(struct dsv *d, const char *dir)
 }
 
 static void sweep_fork(struct dsv *d, const char *name, const char *dir,
-		       const struct catalog_job *active, size_t count,
-		       int64_t young_ns)
+		       const struct jobs *jobs, int64_t young_ns)
 {
 	struct dsv_state *fork;
 	struct stat st;
@@ -89,11 +109,11 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 	ret = catalog_find_id(d->catalog, name, &seq, NULL);
 	if (ret == DSV_ENOTFOUND) {
 		/* Forgotten; or its fork is about to be committed. */
-		if (mtime_ns < now_ns() - DAY_NS)
+		if (!needs_script(jobs, name) && mtime_ns < now_ns() - DAY_NS)
 			fs_remove_tree(dir, NULL);
 		return;
 	}
-	if (ret < 0 || is_active(active, count, seq) ||
+	if (ret < 0 || is_active(jobs, seq) ||
 	    catalog_load(d->catalog, &seq, 1, &fork, NULL) < 0)
 		return;
 	if (is_spent(d, fork, mtime_ns > young_ns))
@@ -105,16 +125,16 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 
 void job_sweep_files(struct dsv *d)
 {
-	struct catalog_job *active = NULL;
+	struct jobs jobs = { NULL, 0 };
 	char *root = repo_path(d, "jobs");
 	int64_t grace_ns;
-	size_t count;
 	struct dirent *e;
 	DIR *dir;
 
 	if (!root || config_duration(&d->config, "prune.headgrace", 7 * DAY_NS,
 				     &grace_ns, NULL) < 0 ||
-	    catalog_jobs(d->catalog, true, &active, &count, NULL) < 0) {
+	    catalog_jobs(d->catalog, false, &jobs.items, &jobs.count,
+			 NULL) < 0) {
 		free(root);
 		return;
 	}
@@ -126,12 +146,12 @@ void job_sweep_files(struct dsv *d)
 			continue;
 		path = str_format("%s/%s", root, e->d_name);
 		if (path)
-			sweep_fork(d, e->d_name, path, active, count,
+			sweep_fork(d, e->d_name, path, &jobs,
 				   now_ns() - grace_ns);
 		free(path);
 	}
 	if (dir)
 		closedir(dir);
-	catalog_jobs_free(active, count);
+	catalog_jobs_free(jobs.items, jobs.count);
 	free(root);
 }

@@ -32,16 +32,33 @@ static int json_strings(const json_t *array, struct dsv_strings *out,
 	return 0;
 }
 
-/* "<REV's branch>-<job id>[.<task>]" */
+/*
+ * "<REV's branch>-<job id>[.<task>]"; "dsv fork" counts from 1, too, and so
+ * may have taken that: then "-1", "-2", ... after it.
+ */
 static char *default_branch(struct dsv *d, const json_t *request)
 {
 	const char *from = json_string_value(json_object_get(request, "from"));
 	const struct place *p = &d->place;
+	bool array = p->array_job;
+	char *name;
+	int64_t head;
+	int i;
 
-	if (p->array_job)
-		return str_format("%s-%s.%s", from ? from : "job",
-				  p->array_job, p->array_task);
-	return str_format("%s-%s", from ? from : "job", p->job_number);
+	for (i = 0; ; i++) {
+		char more[16] = "";
+
+		if (i > 0)
+			snprintf(more, sizeof(more), "-%d", i);
+		name = str_format("%s-%s%s%s%s", from ? from : "job",
+				  array ? p->array_job : p->job_number,
+				  array ? "." : "",
+				  array ? p->array_task : "", more);
+		if (!name || catalog_branch_head(d->catalog, name, &head,
+						 NULL) < 0)
+			return name;
+		free(name);
+	}
 }
 
 /* An array whose submission names a branch: one for each task. */
