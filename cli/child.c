@@ -18,6 +18,17 @@ static const int forwarded[] = {
 
 static volatile sig_atomic_t child_pid;
 
+static void mask_forwarded(int how)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < FORWARDED_COUNT; i++)
+		sigaddset(&set, forwarded[i]);
+	sigprocmask(how, &set, NULL);
+}
+
 /* What the terminal sends, it has sent to the child as well. */
 static void on_forward(int number, siginfo_t *info, void *context)
 {
@@ -69,6 +80,8 @@ static void child_run(const struct child *child, int in, int out,
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
+	if (child->hold)
+		mask_forwarded(SIG_UNBLOCK);
 	if (in >= 0 && dup2(in, STDIN_FILENO) < 0)
 		goto fail;
 	if (out >= 0 && dup2(out, STDOUT_FILENO) < 0)
@@ -108,6 +121,8 @@ int child_start(const struct child *child, int *pid, struct dsv_err *err)
 	pid_t p;
 
 	fflush(stdout);
+	if (child->hold)
+		mask_forwarded(SIG_BLOCK);
 	if (pipe2(report, O_CLOEXEC) < 0 ||
 	    (child->stdin_fd && pipe2(in, O_CLOEXEC) < 0) ||
 	    (child->stdout_fd && pipe2(out, O_CLOEXEC) < 0) ||
@@ -140,6 +155,8 @@ int child_start(const struct child *child, int *pid, struct dsv_err *err)
 	}
 	ret = 0;
 out:
+	if (child->hold && ret < 0)
+		mask_forwarded(SIG_UNBLOCK);
 	close_pair(report);
 	close_pair(in);
 	close_pair(out);
@@ -161,6 +178,8 @@ int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err)
 	/* A signal that came before the handlers were there. */
 	if (forward && cli.interrupted)
 		kill(pid, cli.interrupted);
+	if (forward)
+		mask_forwarded(SIG_UNBLOCK);
 	while (waitpid(pid, wait_status, 0) < 0) {
 		if (errno == EINTR)
 			continue;

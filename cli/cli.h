@@ -253,6 +253,7 @@ struct child {
 	int *stdout_fd;		/* not NULL: gets the reading end of a pipe */
 	bool quiet;		/* its stderr is thrown away */
 	bool to_stderr;		/* its stdout is our stderr */
+	bool hold;		/* signals wait until child_wait() forwards */
 };
 
 /* Start a command; never through a shell. */

@@ -169,7 +169,7 @@ static int make_fork(struct dsv *d, const char *rev, struct dsv_fork *fork,
 static int run_command(struct dsv *d, const struct dsv_fork *fork,
 		       char **argv, struct dsv_err *err)
 {
-	struct child child = { .argv = argv, .dir = to };
+	struct child child = { .argv = argv, .dir = to, .hold = true };
 	char *dir = NULL;
 	int pid, status, ret;
 

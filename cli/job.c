@@ -242,7 +242,7 @@ static int start_on_nodes(const char *repo, struct dsv_err *err)
 static int run_exec(struct dsv *unused, int argc, char **argv,
 		    struct dsv_err *err)
 {
-	struct child child = { .argv = argv };
+	struct child child = { .argv = argv, .hold = true };
 	struct dsv_err end_err;
 	struct dsv *d = NULL;
 	bool each_node = false;
