@@ -127,3 +127,11 @@ is_big() {
 	echo "$output"
 	[ "$status" = 0 ]
 }
+
+@test "writers are killed while they have the lock: nobody else notices" {
+	run python3 "$BATS_TEST_DIRNAME/fault/soak.py" --seconds 6 \
+		--writers 24 --ranks 4 --guard --kill --dir "$BATS_TEST_TMPDIR"
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *" killed,"* ]]
+}

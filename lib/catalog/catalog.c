@@ -110,6 +110,12 @@ static int recover(struct db *db, struct dsv_err *err)
 	return db_exec(db, "BEGIN IMMEDIATE; ROLLBACK", err);
 }
 
+/* Later: a writer was killed while we read. */
+static int recover_again(void *arg)
+{
+	return prepare(arg, recover, NULL);
+}
+
 static int open_reader(struct catalog *c, struct dsv_err *err)
 {
 	struct query q;
@@ -143,6 +149,8 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 			ret = db_open(&c->reader, c->path, false,
 				      c->options.lock_wait_ms, err);
 	}
+	c->reader.recover = recover_again;
+	c->reader.recover_arg = c;
 	return ret;
 }
 

@@ -176,11 +176,46 @@ void db_close(struct db *db)
 	db->handle = NULL;
 }
 
+enum { RECOVER_TRIES = 10 };	/* the next writer may be killed, too */
+
+static bool is_recovered(struct db *db, int rc)
+{
+	return (rc == SQLITE_READONLY_ROLLBACK ||
+		rc == SQLITE_READONLY_RECOVERY) &&
+		db->recover && db->recover(db->recover_arg) == 0;
+}
+
+static int prepare(struct db *db, const char *sql, unsigned int flags,
+		   sqlite3_stmt **stmt)
+{
+	int tries = RECOVER_TRIES;
+	int rc;
+
+	do {
+		rc = sqlite3_prepare_v3(db->handle, sql, -1, flags, stmt,
+					NULL);
+	} while (rc != SQLITE_OK && tries-- > 0 && is_recovered(db, rc));
+	return rc;
+}
+
+static int step(struct query *q)
+{
+	int tries = RECOVER_TRIES;
+	int rc = sqlite3_step(q->stmt);
+
+	while (rc != SQLITE_ROW && rc != SQLITE_DONE && tries-- > 0 &&
+	       is_recovered(q->db, rc)) {
+		sqlite3_reset(q->stmt);
+		rc = sqlite3_step(q->stmt);
+	}
+	return rc;
+}
+
 struct query db_query_once(struct db *db, const char *sql)
 {
 	struct query q = { db, NULL, SQLITE_OK, true };
 
-	q.rc = sqlite3_prepare_v2(db->handle, sql, -1, &q.stmt, NULL);
+	q.rc = prepare(db, sql, 0, &q.stmt);
 	return q;
 }
 
@@ -198,8 +233,7 @@ struct query db_query(struct db *db, const char *sql)
 	}
 	if (db->statement_count == DB_MAX_STATEMENTS)
 		return db_query_once(db, sql);
-	q.rc = sqlite3_prepare_v3(db->handle, sql, -1,
-				  SQLITE_PREPARE_PERSISTENT, &q.stmt, NULL);
+	q.rc = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &q.stmt);
 	if (q.rc == SQLITE_OK) {
 		db->statements[i].sql = sql;
 		db->statements[i].stmt = q.stmt;
@@ -294,7 +328,7 @@ int query_step(struct query *q, struct dsv_err *err)
 	int ret;
 
 	if (q->rc == SQLITE_OK)
-		q->rc = sqlite3_step(q->stmt);
+		q->rc = step(q);
 	if (q->rc == SQLITE_ROW) {
 		q->rc = SQLITE_OK;
 		return 1;

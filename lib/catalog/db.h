@@ -20,6 +20,12 @@ struct db {
 	const char *path;
 	int64_t wait_ms;	/* for a lock */
 	int64_t waited_us;	/* since the statement began */
+	/*
+	 * Of a reader: a writer that was killed has left a journal that must
+	 * be rolled back; NULL, or 0 when that is done.
+	 */
+	int (*recover)(void *arg);
+	void *recover_arg;
 	size_t statement_count;
 	struct {
 		const char *sql;
