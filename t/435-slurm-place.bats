@@ -78,16 +78,16 @@ rename $PWD/placed.n2.dsv-tmp/ckpt/w"
 	assert "$output" 1
 }
 
-# A job whose files are being placed in ./placed: most are there.
+# A job whose files are being placed in ./placed: some are there.
 start_placing() {
-	cluster_as sh -c 'cd ckpt && seq 3000 | xargs touch'
+	cluster_as sh -c 'cd ckpt && seq 400 | xargs touch'
 	user tag ckpt
 	held=$output
 	with_fault "$PWD/placed" LOG="$PWD/calls" MATCH='rename:*/ckpt/*' \
-		AT=2500 DO=stop
+		AT=100 DO=stop
 	script 'ls "$DSV_CHECKOUT/ckpt" | wc -l; echo "ran $DSV_ATTEMPT"'
 	submit --dsv-fork=HEAD --dsv-to="$PWD/placed" --open-mode=append job
-	cluster_until 20 grep -qs ^2500 calls
+	cluster_until 20 grep -qs ^100 calls
 	[ -e placed.dsv-tmp ]
 	[ ! -e placed ]
 }
@@ -108,7 +108,7 @@ start_placing() {
 	rm "$CLUSTER_HOME/fault"
 	cluster_requeue "$job"
 	finished
-	assert "$(grep -v slurmstepd <<<"$output")" "3001
+	assert "$(grep -v slurmstepd <<<"$output")" "401
 ran 2"
 	assert "$(ls -d placed*)" "placed
 placed.dsv"
