@@ -116,12 +116,22 @@ static int recover_again(void *arg)
 	return prepare(arg, recover, NULL);
 }
 
+static int open_once(struct catalog *c, struct dsv_err *err)
+{
+	int ret = db_open(&c->reader, c->path, false, c->options.lock_wait_ms,
+			  err);
+
+	c->reader.recover = recover_again;
+	c->reader.recover_arg = c;
+	return ret;
+}
+
 static int open_reader(struct catalog *c, struct dsv_err *err)
 {
 	struct query q;
 	int ret, rc;
 
-	ret = db_open(&c->reader, c->path, false, c->options.lock_wait_ms, err);
+	ret = open_once(c, err);
 	if (ret < 0)
 		return ret;
 	q = db_query(&c->reader, "PRAGMA user_version");
@@ -134,8 +144,7 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 		db_close(&c->reader);
 		ret = prepare(c, recover, err);
 		if (ret == 0)
-			ret = db_open(&c->reader, c->path, false,
-				      c->options.lock_wait_ms, err);
+			ret = open_once(c, err);
 	} else if (rc != SQLITE_ROW) {
 		ret = db_fail(&c->reader, rc, err);
 	}
@@ -146,11 +155,8 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 		/* Of an older dsv. */
 		ret = prepare(c, migrate, err);
 		if (ret == 0)
-			ret = db_open(&c->reader, c->path, false,
-				      c->options.lock_wait_ms, err);
+			ret = open_once(c, err);
 	}
-	c->reader.recover = recover_again;
-	c->reader.recover_arg = c;
 	return ret;
 }
 
