@@ -203,6 +203,9 @@ void out_oneline(const struct refs *refs, const struct dsv_state *s);
 int out_state(struct dsv *d, const struct refs *refs,
 	      const struct dsv_state *s, struct dsv_err *err);
 
+/* The configured value, the caller's to free(); NULL: none, or no memory. */
+char *config_value(struct dsv *d, const char *key);
+
 /* ---- Colours (color.c) ------------------------------------------------- */
 
 enum color {
@@ -266,7 +269,9 @@ int child_status(int wait_status);
 /* Without caring how it ended. */
 void child_reap(int pid);
 
-/* Store what is captured, in a process of its own (queue.c). */
+/* Whether tag --async starts a worker: queue.auto (queue.c). */
+bool queue_is_automatic(struct dsv *d);
+/* Store what is captured, in a process of its own. */
 void queue_start(const char *repo);
 
 /* ---- Hooks (hook.c) ---------------------------------------------------- */

@@ -41,24 +41,16 @@ static int set_when(const char *when, const char *source, struct dsv_err *err)
 int color_init(struct dsv *d, struct dsv_err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
-	const char *when = "auto";
-	struct dsv_config_items config;
-	size_t i;
+	char *when;
 	int ret;
 
 	if (cli.color)
 		return set_when(cli.color, "--color", err);
 	if (no_color && *no_color)
 		return 0;
-	ret = dsv_config_list(d, DSV_CONFIG_ANY, &config, err);
-	if (ret < 0)
-		return ret;
-	for (i = 0; i < config.count; i++) {
-		if (!strcmp(config.items[i].key, "color.ui"))
-			when = config.items[i].value;
-	}
-	ret = set_when(when, "color.ui", err);
-	dsv_config_items_free(&config);
+	when = config_value(d, "color.ui");
+	ret = set_when(when ? when : "auto", "color.ui", err);
+	free(when);
 	return ret;
 }
 

@@ -5,6 +5,22 @@
 #include <string.h>
 #include <strings.h>
 
+char *config_value(struct dsv *d, const char *key)
+{
+	struct dsv_config_items config;
+	char *value = NULL;
+	size_t i;
+
+	if (dsv_config_list(d, DSV_CONFIG_ANY, &config, NULL) < 0)
+		return NULL;
+	for (i = config.count; i > 0 && !value; i--) {
+		if (!strcmp(config.items[i - 1].key, key))
+			value = strdup(config.items[i - 1].value);
+	}
+	dsv_config_items_free(&config);
+	return value;
+}
+
 static bool list_all;
 static bool unset;
 static bool at_system, at_user, at_repo;

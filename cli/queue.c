@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +49,19 @@ static void leave_caller(void)
 		return;		/* then as it is */
 }
 
+bool queue_is_automatic(struct dsv *d)
+{
+	static const char *const no[] = { "false", "no", "off", "0" };
+	char *value = config_value(d, "queue.auto");
+	bool automatic = true;
+	size_t i;
+
+	for (i = 0; value && i < sizeof(no) / sizeof(no[0]); i++)
+		automatic &= strcasecmp(value, no[i]) != 0;
+	free(value);
+	return automatic;
+}
+
 void queue_start(const char *repo)
 {
 	char dsv[] = "dsv", repo_opt[] = "--repo", quiet[] = "-q",
@@ -85,6 +99,8 @@ static int json_queue(const struct dsv_queue *q, struct dsv_err *err)
 
 			dsv_json_object(j, NULL);
 			dsv_json_string(j, "id", item->id);
+			if (item->rank >= 0)
+				dsv_json_int(j, "rank", item->rank);
 			dsv_json_string(j, "host", item->host);
 			dsv_json_string(j, "dir", item->dir);
 			dsv_json_bool(j, "here", item->here);
@@ -109,6 +125,8 @@ static void print_queue(const struct dsv_queue *q)
 		dsv_format_time(item->created_ns, created);
 		printf("%.12s  %s  %10s  ", item->id, created, size);
 		out_text(stdout, item->host ? item->host : "nowhere");
+		if (item->rank >= 0)
+			printf(" (rank %" PRId64 ")", item->rank);
 		if (!item->here)
 			fputs(item->host ? " (only there)" : " (lost)",
 			      stdout);

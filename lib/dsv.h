@@ -429,10 +429,11 @@ int dsv_tag(struct dsv *d, const struct dsv_tag_options *options,
 
 struct dsv_queue_item {
 	char id[DSV_ID_SIZE];	/* of the pending state */
+	int64_t rank;		/* whose part waits; -1: not collective */
 	const char *host;	/* that captured it */
 	const char *dir;	/* of the capture */
 	bool here;		/* can be stored by this host */
-	int64_t size_bytes;
+	int64_t size_bytes;	/* of the whole state */
 	int64_t created_ns;
 };
 

@@ -412,9 +412,9 @@ static int fill_capture(struct dsv *d, const json_t *json, const char *host,
 	return out->dir && out->host ? 0 : dsv_fail_nomem(err);
 }
 
-static int read_entry(struct dsv *d, const char *host,
-		      const unsigned char id[HASH_BYTES], struct capture *out,
-		      struct dsv_err *err)
+int capture_read(struct dsv *d, const char *host,
+		 const unsigned char id[HASH_BYTES], struct capture *out,
+		 struct dsv_err *err)
 {
 	char *path = entry_path(d, host, id);
 	struct str text = STR_INIT;
@@ -422,6 +422,7 @@ static int read_entry(struct dsv *d, const char *host,
 	const char *dir;
 	int ret;
 
+	memset(out, 0, sizeof(*out));
 	ret = path ? fs_read(path, ENTRY_LIMIT_BYTES, &text, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0) {
@@ -455,7 +456,7 @@ int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 		return dsv_fail(err, DSV_ENOTFOUND, "there is no queue");
 	while (ret == DSV_ENOTFOUND && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
-			ret = read_entry(d, entry->d_name, id, out, err);
+			ret = capture_read(d, entry->d_name, id, out, err);
 	}
 	closedir(dir);
 	if (ret == DSV_ENOTFOUND)

@@ -46,6 +46,11 @@ void capture_undo(struct dsv *d, const struct tree *tree,
 int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 		 struct capture *out, struct dsv_err *err);
 
+/* That of a host.  DSV_ENOTFOUND: it has none, or no more. */
+int capture_read(struct dsv *d, const char *host,
+		 const unsigned char id[HASH_BYTES], struct capture *out,
+		 struct dsv_err *err);
+
 /* Whether its files can be read here. */
 bool capture_is_here(const struct capture *c);
 

@@ -12,7 +12,7 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
-#include "capture.h"
+#include "parts.h"
 
 enum { BOOT_LIMIT_BYTES = 256, MAX_DEPTH = 200 };
 
@@ -98,12 +98,12 @@ static bool is_old(int dirfd, const char *name, int64_t before_ns)
 static void sweep_entry(struct dsv *d, const unsigned char id[HASH_BYTES])
 {
 	struct capture c;
-	int known = catalog_has_capture(d->catalog, id, true, NULL);
+	int known = parts_wanted(d, id, true, NULL);
 
 	if (known != 0 || capture_find(d, id, &c, NULL) < 0)
 		return;
 	/* No state at all, and these may be the only copies there are. */
-	if (c.moved && catalog_has_capture(d->catalog, id, false, NULL) != 1)
+	if (c.moved && parts_wanted(d, id, false, NULL) != 1)
 		repo_warn(d, "a 'tag --async --move' was killed: the files that"
 			  " it moved are in '%s/files'", c.dir);
 	else

@@ -13,6 +13,7 @@
 #include "checkout.h"
 #include "files.h"
 #include "origin.h"
+#include "parts.h"
 #include "place_file.h"
 #include "queue.h"
 #include "rev.h"
@@ -131,6 +132,26 @@ static int write_all_entries(const struct target *t, const struct manifest *m,
 	return 0;
 }
 
+/* rank < 0: of all. */
+static int read_files(struct dsv *d, int64_t seq, int64_t rank,
+		      struct manifest *out, struct dsv_err *err)
+{
+	struct dsv_state *s;
+	bool pending;
+	int ret = catalog_load(d->catalog, &seq, 1, &s, err);
+
+	if (ret < 0)
+		return ret;
+	pending = s->pending || s->lost;
+	dsv_state_free(s);
+	ret = rank < 0 ? files_of(d, seq, out, err) :
+		files_of_rank(d, seq, rank, out, err);
+	/* A part may be here all the same. */
+	if (ret == DSV_ENOTFOUND && pending)
+		ret = parts_files(d, seq, rank, out, err);
+	return ret;
+}
+
 int checkout_seq(struct dsv *d, int64_t seq,
 		 const struct dsv_checkout_options *o,
 		 struct dsv_checkout_result *out, struct dsv_err *err)
@@ -145,8 +166,7 @@ int checkout_seq(struct dsv *d, int64_t seq,
 
 	ret = queue_flush_state(d, seq, err);
 	if (ret == 0)
-		ret = o->rank < 0 ? files_of(d, seq, &m, err) :
-			files_of_rank(d, seq, o->rank, &m, err);
+		ret = read_files(d, seq, o->rank, &m, err);
 	if (ret == 0)
 		ret = select_entries(o, &m, err);
 	if (ret == 0)

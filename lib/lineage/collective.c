@@ -5,6 +5,7 @@
 
 #include "../base/utf8.h"
 #include "group_file.h"
+#include "parts.h"
 #include "tagging.h"
 
 enum { MAX_ROUNDS = 10 };
@@ -42,10 +43,10 @@ static int says_json(struct group *g, const struct dsv_tag_options *o,
 	ret = repo_branch(g->d, &branch, err);
 	if (ret < 0)
 		return ret;
-	*out = json_pack("{s:I, s:o, s:o, s:b}", "ranks",
+	*out = json_pack("{s:I, s:o, s:o, s:b, s:b}", "ranks",
 			 (json_int_t)g->ranks, "branch", clean_json(branch),
 			 "parents", strings_json(&o->parents),
-			 "replicated", o->replicated);
+			 "replicated", o->replicated, "async", o->async);
 	free(branch);
 	return *out ? 0 : dsv_fail_nomem(err);
 }
@@ -72,7 +73,7 @@ static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 			 "cluster", clean_json(p->cluster));
 }
 
-static json_t *segments_json(const struct ingest_result *result)
+json_t *collective_segments(const struct ingest_result *result)
 {
 	json_t *list = json_array();
 	size_t i;
@@ -83,12 +84,10 @@ static json_t *segments_json(const struct ingest_result *result)
 	return list;
 }
 
-/* files: of a replica, else NULL. */
+/* What every part says; the caller's. */
 static int part_json(struct group *g, const struct dsv_tag_options *o,
-		     const struct contents *c, json_t *files, json_t **out,
-		     struct dsv_err *err)
+		     json_t **out, struct dsv_err *err)
 {
-	char hex[HASH_HEX_SIZE];
 	json_t *says = NULL;
 	json_t *json;
 	int ret;
@@ -96,11 +95,8 @@ static int part_json(struct group *g, const struct dsv_tag_options *o,
 	ret = says_json(g, o, &says, err);
 	if (ret < 0)
 		return ret;
-	hash_to_hex(c->hash, hex);
-	json = json_pack("{s:i, s:o, s:o, s:s}", "format", 1, "says", says,
-			 "segments", segments_json(c->result),
-			 "manifest", hex);
-	if (!json || (files && json_object_set(json, "files", files) < 0) ||
+	json = json_pack("{s:i, s:o}", "format", 1, "says", says);
+	if (!json ||
 	    (g->rank == 0 &&
 	     json_object_set_new(json, "lead", lead_json(g, o)) < 0)) {
 		json_decref(json);
@@ -112,9 +108,10 @@ static int part_json(struct group *g, const struct dsv_tag_options *o,
 
 static int store_part(struct group *g, const struct dsv_tag_options *o,
 		      const struct tree *tree, struct contents *c,
-		      json_t **json, struct dsv_err *err)
+		      json_t *json, struct dsv_err *err)
 {
-	json_t *files = NULL;
+	json_t *files = NULL, *stored;
+	char hex[HASH_HEX_SIZE];
 	int ret;
 
 	ret = ingest_new(g->d->store, &c->ingest, err);
@@ -124,20 +121,28 @@ static int store_part(struct group *g, const struct dsv_tag_options *o,
 		contents_take(c, tree, err);
 	if (ret == 0)
 		ret = ingest_finish(c->ingest, &c->result, err);
-	if (ret == 0)
-		ret = part_json(g, o, c, files, json, err);
+	if (ret == 0) {
+		hash_to_hex(c->hash, hex);
+		stored = json_pack("{s:o, s:s, s:O*}", "segments",
+				   collective_segments(c->result), "manifest",
+				   hex, "files", files);
+		if (!stored || json_object_update(json, stored) < 0)
+			ret = dsv_fail_nomem(err);
+		json_decref(stored);
+	}
 	json_decref(files);
 	return ret;
 }
 
-/* The others are told before our caller. */
-static int commit(struct group *g, const struct contents *c,
+/* The others are told before our caller.  own: as of collective_commit(). */
+static int commit(struct group *g, const struct manifest *own,
 		  char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct dsv_err why = { DSV_OK, "" };
-	int ret = collective_commit(g, &c->manifest, id, &why);
+	int ret = collective_commit(g, own, id, &why);
 	int told = 0;
 
+	g->staged |= ret >= 0 || ret == DSV_EINTERRUPTED;
 	/* Somebody else may finish what we were kept from. */
 	if (ret != DSV_EINTERRUPTED)
 		told = group_tell(g, ret, id, &why, err);
@@ -148,24 +153,32 @@ static int commit(struct group *g, const struct contents *c,
 	return ret == 0 ? (int)GROUP_DONE : (int)GROUP_AGAIN;
 }
 
-static int one_round(struct group *g, const struct dsv_tag_options *o,
-		     const struct tree *tree, char id[DSV_ID_SIZE],
-		     struct dsv_err *err)
+static int join_and_wait(struct group *g, const json_t *part,
+			 const struct manifest *own, char id[DSV_ID_SIZE],
+			 struct dsv_err *err)
+{
+	int ret = group_join(g, part, err);
+
+	if (ret < 0)
+		return ret;
+	g->staged = true;
+	ret = group_wait(g, id, err);
+	return ret == GROUP_COMMIT ? commit(g, own, id, err) : ret;
+}
+
+static int store_round(struct group *g, const struct dsv_tag_options *o,
+		       const struct tree *tree, char id[DSV_ID_SIZE],
+		       struct dsv_err *err)
 {
 	struct contents c = { .manifest = MANIFEST_INIT };
 	json_t *json = NULL;
-	int ret;
+	int ret = part_json(g, o, &json, err);
 
-	ret = store_part(g, o, tree, &c, &json, err);
 	if (ret == 0)
-		ret = group_join(g, json, err);
+		ret = store_part(g, o, tree, &c, json, err);
+	if (ret == 0)
+		ret = join_and_wait(g, json, &c.manifest, id, err);
 	json_decref(json);
-	if (ret == 0) {
-		g->staged = true;
-		ret = group_wait(g, id, err);
-		if (ret == GROUP_COMMIT)
-			ret = commit(g, &c, id, err);
-	}
 	/* Until it is told that we have failed, others may commit our part. */
 	if (ret < 0 && g->staged && g->decided_ms == 0) {
 		group_fail(g, err);
@@ -176,6 +189,43 @@ static int one_round(struct group *g, const struct dsv_tag_options *o,
 	return ret;
 }
 
+/* Whether the others have made, or may still make, a state of our capture. */
+static bool may_be_made(struct group *g, const struct capture *c,
+			const struct dsv_err *why)
+{
+	char id[DSV_ID_SIZE];
+
+	if (!g->has_part)
+		return false;
+	group_fail(g, why);
+	if (group_file_verdict(g, NULL) < 0)
+		return false;
+	/* Who commits tells of a failure when all is over. */
+	return group_file_result(g, id, NULL) >= 0 ||
+		parts_wanted(g->d, c->id, false, NULL) != 0;
+}
+
+static int capture_round(struct group *g, const struct dsv_tag_options *o,
+			 const struct tree *tree, char id[DSV_ID_SIZE],
+			 struct dsv_err *err)
+{
+	struct capture c;
+	json_t *json = NULL;
+	int ret = part_json(g, o, &json, err);
+
+	if (ret == 0) {
+		ret = collective_capture(g, tree, o->move, &c, json, err);
+		if (ret == 0) {
+			ret = join_and_wait(g, json, NULL, id, err);
+			if (ret < 0 && !may_be_made(g, &c, err))
+				capture_undo(g->d, tree, &c);
+			capture_release(&c);
+		}
+	}
+	json_decref(json);
+	return ret;
+}
+
 int collective_tag(struct group *g, const struct dsv_tag_options *o,
 		   const struct tree *tree, char id[DSV_ID_SIZE],
 		   struct dsv_err *err)
@@ -183,8 +233,10 @@ int collective_tag(struct group *g, const struct dsv_tag_options *o,
 	int round;
 	int ret;
 
+	if (o->async)
+		return capture_round(g, o, tree, id, err);
 	for (round = 1; round <= MAX_ROUNDS; round++) {
-		ret = one_round(g, o, tree, id, err);
+		ret = store_round(g, o, tree, id, err);
 		if (ret == GROUP_AGAIN)
 			ret = group_again(g, round, err);
 		else

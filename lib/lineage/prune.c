@@ -8,7 +8,7 @@
 
 #include "../base/fs.h"
 #include "group.h"
-#include "capture.h"
+#include "parts.h"
 #include "job.h"
 #include "pruning.h"
 #include "repack.h"
@@ -92,6 +92,7 @@ static int foresee(struct pruning *p, const int64_t *seqs, size_t count,
 static void sweep_files(struct dsv *d, int64_t before_ns)
 {
 	group_sweep(d, before_ns);
+	parts_tidy(d, before_ns);
 	capture_sweep(d, before_ns);
 	job_sweep_files(d);
 }

@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "../base/proc.h"
+#include "../base/list.h"
 #include "../base/str.h"
-#include "capture.h"
-#include "contents.h"
+#include "parts.h"
 #include "queue.h"
 #include "rev.h"
 
-enum { MAX_TRIES = 10, POLL_MS = 100, SINFO_TIMEOUT_MS = 10000 };
+enum { POLL_MS = 100, POLLS_TO_LOST = 50 };
 
 void dsv_queue_free(struct dsv_queue *queue)
 {
@@ -33,6 +32,49 @@ void dsv_queue_free(struct dsv_queue *queue)
 	*queue = (struct dsv_queue){ 0, NULL };
 }
 
+static int add_item(struct dsv_queue *list, const struct catalog_pending *of,
+		    struct part *part, int64_t rank, struct dsv_err *err)
+{
+	struct dsv_queue_item *item;
+	int ret = list_grow((void **)&list->items, list->count,
+			    sizeof(*list->items), err);
+
+	if (ret < 0)
+		return ret;
+	item = &list->items[list->count++];
+	memset(item, 0, sizeof(*item));
+	hash_to_hex(of->id, item->id);
+	item->rank = rank;
+	item->size_bytes = of->size_bytes;
+	item->created_ns = of->created_ns;
+	if (!part)
+		return 0;
+	item->here = part_is_here(part);
+	item->host = part->host;
+	item->dir = part->capture.dir;
+	part->host = part->capture.dir = NULL;
+	return 0;
+}
+
+/* What of a state is not stored. */
+static int list_parts(struct dsv *d, const struct catalog_pending *of,
+		      struct dsv_queue *list, struct dsv_err *err)
+{
+	struct parts p;
+	size_t i;
+	int ret = 0;
+
+	if (parts_find(d, of->capture, &p, NULL) < 0)
+		return add_item(list, of, NULL, -1, err);
+	for (i = 0; ret == 0 && i < p.count; i++) {
+		if (!p.items[i].stored)
+			ret = add_item(list, of, &p.items[i],
+				       p.dir ? (int64_t)i : -1, err);
+	}
+	parts_release(&p);
+	return ret;
+}
+
 int dsv_queue(struct dsv *d, struct dsv_queue *out, struct dsv_err *err)
 {
 	struct dsv_queue list = { 0, NULL };
@@ -43,114 +85,14 @@ int dsv_queue(struct dsv *d, struct dsv_queue *out, struct dsv_err *err)
 	ret = catalog_pending(d->catalog, false, &pending, &count, err);
 	if (ret < 0)
 		return ret;
-	list.items = calloc(count + 1, sizeof(*list.items));
-	if (!list.items) {
-		free(pending);
-		return dsv_fail_nomem(err);
-	}
-	for (i = 0; i < count; i++) {
-		struct dsv_queue_item *item = &list.items[list.count++];
-		struct capture c;
-
-		hash_to_hex(pending[i].id, item->id);
-		item->size_bytes = pending[i].size_bytes;
-		item->created_ns = pending[i].created_ns;
-		if (capture_find(d, pending[i].capture, &c, NULL) < 0)
-			continue;
-		item->here = capture_is_here(&c);
-		item->host = c.host;
-		item->dir = c.dir;
-	}
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = list_parts(d, &pending[i], &list, err);
 	free(pending);
-	*out = list;
-	return 0;
-}
-
-static int bind_contents(struct dsv *d, int64_t seq, const struct contents *c,
-			 struct dsv_err *err)
-{
-	struct catalog_content content = {
-		.files_of = &c->manifest,
-		.ingest = c->result,
-		.files = c->files,
-		.size_bytes = c->size_bytes,
-		.stored_bytes = c->result->stored_bytes,
-	};
-
-	memcpy(content.manifest, c->hash, HASH_BYTES);
-	return catalog_bind(d->catalog, seq, &content, err);
-}
-
-/* One capture into the store. */
-static int store_capture(struct dsv *d, int64_t seq, const struct capture *c,
-			 struct dsv_err *err)
-{
-	char *root = str_format("%s/files/.", c->dir);
-	const char *const paths[] = { root };
-	const struct dsv_strings roots = { 1, paths }, none = { 0, NULL };
-	struct tree tree = TREE_INIT;
-	struct contents contents;
-	int tries;
-	int ret;
-
-	ret = root ? tree_walk(d, &roots, &none, &tree, err) :
-		dsv_fail_nomem(err);
-	for (tries = 0; ret == 0; tries++) {
-		ret = contents_store(d, &tree, &contents, err);
-		if (ret < 0)
-			break;
-		ret = bind_contents(d, seq, &contents, err);
-		contents_release(&contents, true);
-		if (ret != CATALOG_MISSING)
-			break;
-		ret = tries < MAX_TRIES ? 0 : dsv_fail(err, DSV_ESYS,
-			"chunks were freed again and again while they were"
-			" stored: a prune with --expire=now runs too often");
-	}
-	if (ret == 0)
-		ret = capture_remove(d, c, err);
-	tree_release(&tree);
-	free(root);
-	return ret;
-}
-
-/* Slurm says that the node is gone; false when it says nothing. */
-static bool node_is_down(const char *host)
-{
-	char sinfo[] = "sinfo", quiet[] = "-h", node_opt[] = "-n",
-	     format_opt[] = "-o", format[] = "%T";
-	char *node = strdup(host);
-	char *argv[] = { sinfo, quiet, node_opt, node, format_opt, format,
-			 NULL };
-	struct str text = STR_INIT;
-	int status = -1;
-	bool down;
-
-	down = node && proc_output(argv, SINFO_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0 &&
-	       !strncmp(str_text(&text), "down", 4);
-	free(node);
-	str_release(&text);
-	return down;
-}
-
-/* Whether the only copy of a pending state's bytes is gone. */
-static bool is_lost(struct dsv *d, const struct catalog_pending *p)
-{
-	struct capture c;
-	bool lost;
-	int ret = capture_find(d, p->capture, &c, NULL);
-
-	if (ret == DSV_ENOTFOUND)
-		return true;
 	if (ret < 0)
-		return false;
-	if (c.shared || !strcmp(c.host, d->place.host))
-		lost = !capture_is_here(&c);
+		dsv_queue_free(&list);
 	else
-		lost = node_is_down(c.host);
-	capture_release(&c);
-	return lost;
+		*out = list;
+	return ret;
 }
 
 int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err)
@@ -164,7 +106,15 @@ int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	for (i = 0; ret == 0 && i < count; i++) {
-		if (!is_lost(d, &pending[i]))
+		struct parts p;
+		int found = parts_find(d, pending[i].capture, &p, NULL);
+		bool is_lost = found == DSV_ENOTFOUND;
+
+		if (found == 0) {
+			is_lost = parts_lost(d, &p, true);
+			parts_release(&p);
+		}
+		if (!is_lost)
 			continue;
 		/* Bound meanwhile, its capture is gone too: then a no-op. */
 		ret = catalog_lose(d->catalog, pending[i].seq, err);
@@ -213,8 +163,24 @@ static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 	return ret;
 }
 
-/* Those of this host (own), or those in the repository that others made. */
-static int run_once(struct dsv *d, bool own, int64_t *stored,
+/* Another host's worker was faster, and has removed what was captured. */
+static bool was_stored(struct dsv *d, int64_t seq)
+{
+	struct dsv_state *s;
+	bool stored;
+
+	if (catalog_load(d->catalog, &seq, 1, &s, NULL) < 0)
+		return false;
+	stored = !s->pending && !s->lost;
+	dsv_state_free(s);
+	return stored;
+}
+
+/*
+ * Those of this host (own), or those in the repository that others made;
+ * *worked: another look may find more.
+ */
+static int run_once(struct dsv *d, bool own, int64_t *stored, bool *worked,
 		    struct dsv_err *err)
 {
 	struct catalog_pending *pending;
@@ -226,31 +192,30 @@ static int run_once(struct dsv *d, bool own, int64_t *stored,
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < count; i++) {
-		struct capture c;
+		struct parts p;
 
-		ret = capture_find(d, pending[i].capture, &c, NULL);
+		ret = parts_find(d, pending[i].capture, &p, NULL);
 		if (ret < 0)
 			continue;
-		if (own == !strcmp(c.host, d->place.host) &&
-		    (own || c.shared) && capture_is_here(&c)) {
-			ret = store_capture(d, pending[i].seq, &c,
-					    first < 0 ? NULL : err);
-			*stored += ret == 0;
-		}
-		capture_release(&c);
-		if (ret < 0 && first == 0)
+		ret = parts_store(d, pending[i].seq, &p, own, worked,
+				  first < 0 ? NULL : err);
+		*stored += ret > 0;
+		parts_release(&p);
+		if (ret < 0 && first == 0 && !was_stored(d, pending[i].seq))
 			first = ret;
 		if (ret == DSV_EINTERRUPTED)
 			break;
 	}
 	free(pending);
+	parts_tidy(d, 0);
 	return first;
 }
 
 int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,
 		  struct dsv_err *err)
 {
-	int64_t done = 0, before;
+	int64_t done = 0;
+	bool worked;
 	int fd;
 	int ret;
 
@@ -264,9 +229,9 @@ int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,
 	}
 	/* Until a look finds nothing: who came meanwhile saw us at it. */
 	do {
-		before = done;
-		ret = run_once(d, true, &done, err);
-	} while (ret == 0 && done > before);
+		worked = false;
+		ret = run_once(d, true, &done, &worked, err);
+	} while (ret == 0 && worked);
 	close(fd);
 	if (stored)
 		*stored = done;
@@ -287,6 +252,23 @@ int queue_flush_state(struct dsv *d, int64_t seq, struct dsv_err *err)
 	return pending ? dsv_queue_run(d, true, NULL, err) : 0;
 }
 
+static int fail_lost(struct dsv *d, const struct dsv_state *s,
+		     const int64_t seq, struct dsv_err *err)
+{
+	char *why = NULL;
+	int ret = parts_why_failed(d, seq, &why, err);
+
+	if (ret > 0)
+		ret = dsv_fail(err, DSV_EREFUSED, "%.12s cannot be stored: %s",
+			       s->id, why);
+	else if (ret == 0)
+		ret = dsv_fail(err, DSV_ENOTFOUND, "%.12s is lost: its node"
+			       " died before it was stored, or its local tier"
+			       " cannot be reached", s->id);
+	free(why);
+	return ret;
+}
+
 /* DSV_NO: one is still pending. */
 static int check_states(struct dsv *d, const int64_t *seqs, size_t count,
 			struct dsv_err *err)
@@ -302,10 +284,7 @@ static int check_states(struct dsv *d, const int64_t *seqs, size_t count,
 		if (ret < 0)
 			return ret;
 		if (s->lost)
-			ret = dsv_fail(err, DSV_ENOTFOUND, "%.12s is lost: its"
-				       " node died before it was stored, or"
-				       " its local tier cannot be reached",
-				       s->id);
+			ret = fail_lost(d, s, seqs[i], err);
 		waits |= s->pending;
 		dsv_state_free(s);
 	}
@@ -317,14 +296,14 @@ static int check_states(struct dsv *d, const int64_t *seqs, size_t count,
  * silence, and what is here again can be stored after all.
  */
 static bool is_concern(struct dsv *d, const struct catalog_pending *p,
-		       const struct capture *c)
+		       const struct parts *parts)
 {
 	struct dsv_state *s;
 	bool ours;
 
-	if (strcmp(c->host, d->place.host) != 0)
+	if (!parts_concern(d, parts))
 		return false;
-	if (!p->lost || capture_is_here(c))
+	if (!p->lost || !parts_lost(d, parts, false))
 		return true;
 	if (!d->place.job_id ||
 	    catalog_load(d->catalog, &p->seq, 1, &s, NULL) < 0)
@@ -352,15 +331,15 @@ static int targets(struct dsv *d, const struct dsv_strings *revs,
 	if (!seqs)
 		ret = dsv_fail_nomem(err);
 	for (i = 0; ret == 0 && i < n; i++) {
-		struct capture c;
+		struct parts p;
 
 		if (!pending) {
 			ret = rev_resolve(d, revs->items[i],
 					  &seqs[(*count)++], err);
-		} else if (capture_find(d, pending[i].capture, &c, NULL) == 0) {
-			if (is_concern(d, &pending[i], &c))
+		} else if (parts_find(d, pending[i].capture, &p, NULL) == 0) {
+			if (is_concern(d, &pending[i], &p))
 				seqs[(*count)++] = pending[i].seq;
-			capture_release(&c);
+			parts_release(&p);
 		}
 	}
 	free(pending);
@@ -386,7 +365,8 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 	int64_t deadline_ms = monotonic_ms() + timeout_ms;
 	int64_t stored = 0, lost;
 	int64_t *seqs;
-	size_t count;
+	size_t count, polls = 0;
+	bool worked = false;
 	int ret;
 
 	ret = targets(d, revs, &seqs, &count, err);
@@ -399,8 +379,9 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 			break;
 		ret = dsv_queue_run(d, timeout_ms < 0, &stored, err);
 		if (ret == 0 && revs->count > 0)
-			ret = run_once(d, false, &stored, err);
-		if (ret == 0)
+			ret = run_once(d, false, &stored, &worked, err);
+		/* Slurm is asked about other nodes. */
+		if (ret == 0 && polls++ % POLLS_TO_LOST == 0)
 			ret = queue_find_lost(d, &lost, err);
 		if (ret < 0)
 			break;
@@ -418,5 +399,8 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 		nanosleep(&pause, NULL);
 	}
 	free(seqs);
+	/* Others may have finished what we have captured. */
+	if (ret == 0)
+		parts_tidy(d, 0);
 	return ret;
 }

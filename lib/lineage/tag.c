@@ -88,9 +88,6 @@ static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
 	if (!o->collective && (o->replicated || o->ranks || o->group))
 		return dsv_fail(err, DSV_EUSAGE, "--replicated, --rank, --ranks"
 				" and --group are for --collective");
-	if (o->collective && o->async)
-		return dsv_fail(err, DSV_EUSAGE, "--collective with --async is"
-				" not supported yet");
 	if (o->name)
 		ret = name_check(o->name, "state", err);
 	for (i = 0; ret == 0 && i < o->scopes.count; i++)

@@ -5,7 +5,9 @@
 #ifndef DSV_LINEAGE_TAGGING_H
 #define DSV_LINEAGE_TAGGING_H
 
+#include "capture.h"
 #include "contents.h"
+#include "gather.h"
 #include "group.h"
 #include "line.h"
 #include "tree.h"
@@ -22,9 +24,27 @@ int collective_tag(struct group *g, const struct dsv_tag_options *o,
 		   const struct tree *tree, char id[DSV_ID_SIZE],
 		   struct dsv_err *err);
 
-/* The state of all parts, committed: an enum catalog_outcome. */
+/*
+ * The state of all parts, committed: an enum catalog_outcome.  own: what this
+ * rank has stored; NULL: all have only captured.
+ */
 int collective_commit(struct group *g, const struct manifest *own,
 		      char id[DSV_ID_SIZE], struct dsv_err *err);
+
+/* ---- collective_async.c ---------------------------------------------- */
+
+/* Capture the tree; add to the part what the others need to know of it. */
+int collective_capture(struct group *g, const struct tree *tree, bool move,
+		       struct capture *c, json_t *part, struct dsv_err *err);
+/*
+ * Note durably whose captures make the state, which fill in top and capture.
+ * DSV_EREFUSED: two ranks have the same path and other bytes.
+ */
+int collective_captured(struct gathering *x, unsigned char capture[HASH_BYTES],
+			struct dsv_err *err);
+
+/* The names of the segments. */
+json_t *collective_segments(const struct ingest_result *result);
 
 /* ---- replica.c ------------------------------------------------------- */
 
