@@ -2,6 +2,7 @@
 #include "cmdline.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,6 +104,50 @@ static void note(struct cmdline *c, const char *word, const char *next)
 		c->rows = (c->rows ? c->rows : 1) * sweep_values(value);
 }
 
+/*
+ * --test-only among the #SBATCH lines.  What is quoted may be a value, and is
+ * not looked into: a test that is not noticed leaves a hold until the next
+ * sync, a job that is taken for a test cannot start.
+ */
+static bool script_tests_only(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	bool found = false;
+	char line[1024];
+	char *p, *save;
+
+	while (f && !found && fgets(line, sizeof(line), f) &&
+	       (line[0] == '#' || line[0] == '\n')) {
+		if (strncmp(line, "#SBATCH", 7) || strpbrk(line, "\"'\\"))
+			continue;
+		p = strtok_r(line + 7, " \t\n", &save);
+		for (; p && *p != '#' && !found;
+		     p = strtok_r(NULL, " \t\n", &save))
+			found = !strcmp(p, "--test-only");
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Of srun only what surely comes before the program it runs. */
+static bool srun_tests_only(const char *word, const char *end)
+{
+	const char *before = "";
+
+	for (; word < end; before = word, word += strlen(word) + 1) {
+		if (!strcmp(word, "--test-only"))
+			return true;
+		/* -N 2: as the word before was an option, this is its value */
+		if (*word != '-' && (strlen(before) != 2 ||
+				     !strchr("ACDGJNceinopqtwx", before[1])))
+			return false;
+		if (!strcmp(word, "--"))
+			return false;
+	}
+	return false;
+}
+
 static char *read_words(size_t *size)
 {
 	char *buf = malloc(CMDLINE_MAX + 2);
@@ -134,9 +179,15 @@ void cmdline_read(struct cmdline *c)
 	c->is_sbatch = !strcmp(slash ? slash + 1 : c->words, "sbatch");
 	before = c->words;
 	word = before + strlen(before) + 1;
+	if (!strcmp(slash ? slash + 1 : c->words, "srun"))
+		c->test_only = srun_tests_only(word, end);
 	for (; c->is_sbatch && word < end; before = word, word = next) {
 		next = word + strlen(word) + 1;
-		if (!strcmp(word, "--") || is_script(word, before))
+		if (is_script(word, before)) {
+			c->test_only |= script_tests_only(word);
+			break;
+		}
+		if (!strcmp(word, "--"))
 			break;
 		note(c, word, next < end ? next : NULL);
 	}

@@ -212,6 +212,19 @@ not] [--array=0-1] [--porcelain]'
 	prepared_with '[--fork=HEAD] [--porcelain]'
 }
 
+@test "--test-only in a #SBATCH line leaves no ticket either" {
+	printf '#!/bin/sh\n#SBATCH -n1 --test-only # why\ntrue\n' >job
+	sbatch --dsv-fork=HEAD job
+	prepared_with '[--fork=HEAD] [--porcelain] [--dry-run]'
+	for line in '#SBATCH -n1 # --test-only' '#SBATCH --comment="a --test-only b"' \
+	    $'true\n#SBATCH --test-only' '# --test-only'; do
+		rm "$calls"
+		printf '#!/bin/sh\n%s\n' "$line" >job
+		sbatch --dsv-fork=HEAD job
+		prepared_with '[--fork=HEAD] [--porcelain]'
+	done
+}
+
 @test "a ticket that is there already is passed on" {
 	ticket=0123456789abcdef0123456789abcdef
 	sbatch --dsv-ticket=$ticket --dsv-repo=/r job

@@ -364,11 +364,30 @@ first"
 	assert "$output" ""
 }
 
-@test "--test-only leaves nothing" {
+@test "--test-only leaves nothing, however given" {
+	local way
+
 	script true
 	run -0 cluster_as sbatch --test-only --dsv-fork=HEAD job
+	run -0 cluster_as srun -N 1 --test-only --dsv-fork=HEAD true
+	script '#SBATCH --test-only
+true'
+	run -0 cluster_as sbatch --dsv-fork=HEAD job
 	user job list
 	assert "$output" ""
+	# A submission of dsv's own is listed as withdrawn.
+	for way in fork bare; do
+		with_plugin
+		[ $way = fork ] || without_plugin
+		script true
+		run cluster_as "$program" fork HEAD --sbatch -- --test-only job
+		echo "$way: $output"
+		user branch
+		assert "$output" "* main"
+		user job list --json
+		json "[x for x in j if x['state'] != 'CANCELLED']"
+		assert "$result" "[]"
+	done
 }
 
 @test "a state that a waiting job needs is held, until the job is gone" {
