@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# How jobs end, each a real one, and what dsv knows of it afterwards
+# shellcheck disable=SC2016,SC2154
+
+load slurm
+
+setup_file() {
+	[ -z "$(slurm_missing)" ] || return 0
+	export CLUSTER_CONF="PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=urgent Nodes=ALL PriorityTier=9 MaxTime=INFINITE State=UP"
+	clean_environment
+	export CLUSTER_TOP
+	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
+	cluster_start "$CLUSTER_TOP"
+}
+
+teardown_file() {
+	[ -n "$CLUSTER_TOP" ] || return 0
+	cluster_stop
+	rm -rf "$CLUSTER_TOP"
+}
+
+setup() {
+	need_slurm
+	work_in_repository
+	script 'dsv -q tag -a acc=1 ckpt >id; touch "began-$SLURM_JOB_ID"
+		exec sleep 60'
+}
+
+# A forked job that runs until it is stopped.
+running() {
+	submit --dsv-fork=HEAD "$@" job
+	cluster_until 30 test -e "began-$job"
+}
+
+# The record of $job says STATE, and its states are found by it.
+ended() {
+	local want=$1
+	shift
+
+	cluster_wait_job "$job" 60
+	user job sync
+	assert "$(record state | tail -1)" "$want"
+	assert "$(cluster_job_state "$job")" "$want"
+	user find "job.state = '$want' and job.id = '$job'" "$@"
+	[ -n "$output" ]
+}
+
+@test "COMPLETED and FAILED, with exit status and node" {
+	submit --dsv-fork=HEAD -w n3 --wrap 'exit 0'
+	ended COMPLETED
+	user find --count "job.id = '$job' and job.nodes = 'n3' and job.exit = 0"
+	assert "$output" 1
+	submit --dsv-fork=HEAD --wrap 'exit 7'
+	ended FAILED
+	user find --format '%(job.state) %(job.exit)' "job.id = '$job'"
+	assert "$output" "FAILED 7"
+}
+
+@test "CANCELLED, running" {
+	running
+	cluster_as scancel "$job"
+	ended CANCELLED
+}
+
+@test "CANCELLED before it started: no state, no branch, no hold" {
+	local way
+
+	for way in plugin fork bare; do
+		submit_as $way --hold
+		cluster_as scancel "$job"
+		cluster_wait_job "$job"
+		user job sync
+		user job list --json
+		json "[x['state'] for x in j if x['state'] != 'CANCELLED']"
+		assert "$result" "[]"
+		user branch
+		assert "$output" "* main"
+		user find --count "job.id = '$job'"
+		assert "$output" 0
+	done
+	cluster_as sh -c 'echo second >ckpt/w'
+	user tag ckpt
+	user prune --expire=now "$first"
+}
+
+@test "TIMEOUT" {
+	running --time=1
+	scontrol update JobId="$job" EndTime=now+1
+	ended TIMEOUT
+}
+
+@test "NODE_FAIL" {
+	running --no-requeue -w n4
+	scontrol update NodeName=n4 State=DOWN Reason=test
+	ended NODE_FAIL
+	# It may have returned by itself.
+	scontrol update NodeName=n4 State=RESUME || :
+	cluster_until 30 cluster_is_idle
+}
+
+@test "PREEMPTED, when it may not be requeued" {
+	running --no-requeue --exclusive -w n2
+	run -0 cluster_as srun -p urgent --exclusive -w n2 true
+	ended PREEMPTED
+}
+
+@test "preempted and requeued: it goes on at the head of its branch" {
+	script 'cat "$DSV_CHECKOUT/ckpt/w"; [ "$DSV_ATTEMPT" = 1 ] || exit 0
+		mkdir -p new/ckpt; echo second >new/ckpt/w
+		dsv -q tag new/ckpt >id; touch "began-$SLURM_JOB_ID"
+		exec sleep 60'
+	running --exclusive -w n2 --open-mode=append
+	run -0 cluster_as srun -p urgent --exclusive -w n2 true
+	cluster_until 20 cluster_can_start_now "$job"
+	ended COMPLETED
+	assert "$(grep -v slurmstepd "$job"_*.out)" "first
+second"
+}
+
+# The slurmstepd of $job's batch step, of this cluster.
+step_daemon() {
+	local pid
+
+	for pid in $(cluster_job_pids); do
+		! grep -qzF "slurmstepd: [$job.batch]" "/proc/$pid/cmdline" ||
+			echo "$pid"
+	done
+}
+
+@test "a killed slurmstepd, when Slurm gives the job up" {
+	running --no-requeue
+	kill -KILL "$(step_daemon)"
+	user job sync
+	assert "$(record state | tail -1)" RUNNING
+	cluster_as scancel "$job"
+	ended CANCELLED
+}
+
+# Slurm has forgotten the job: what is left is what sacct says.  There is no
+# accounting here, so that a program of that name answers.
+forgotten() {
+	cluster_as mkdir -p fake
+	cluster_as sh -c 'printf "#!/bin/sh\nexit 1\n" >fake/scontrol
+		printf "#!/bin/sh\nexit 0\n" >fake/squeue
+		cat >fake/sacct; chmod +x fake/*'
+	PATH=$PWD/fake:$PATH user job sync
+}
+
+@test "OUT_OF_MEMORY and others from accounting, when Slurm forgot the job" {
+	local state
+
+	for state in OUT_OF_MEMORY NODE_FAIL "CANCELLED by 1000"; do
+		running
+		kill -KILL "$(step_daemon)"
+		forgotten <<-END
+		#!/bin/sh
+		case "\$*" in *-c*) exit 1 ;; *"-j $job "*) ;; *) exit 1 ;; esac
+		echo "$state|0:125|2026-01-31T14:00:00"
+		END
+		assert "$(record state | tail -1)" "${state%% *}"
+		assert "$(record signal | tail -1)" 125
+		user find --count "job.id = '$job' and job.state = '${state%% *}'"
+		[ "$output" -gt 0 ]
+		cluster_as scancel "$job"
+	done
+}
+
+@test "from the log of completed jobs, when there is no accounting" {
+	running
+	kill -KILL "$(step_daemon)"
+	forgotten <<-'END'
+	#!/bin/sh
+	case $1 in -c*) echo NODE_FAIL ;; *) exit 1 ;; esac
+	END
+	assert "$(record state | tail -1)" NODE_FAIL
+	cluster_as scancel "$job"
+}
+
+@test "UNKNOWN, when nobody remembers; an answer that never comes is no end" {
+	running
+	kill -KILL "$(step_daemon)"
+	cluster_as sh -c 'mkdir -p mute; printf "#!/bin/sh\nexit 1\n" >mute/squeue
+		chmod +x mute/squeue'
+	PATH=$PWD/mute:$PATH user job sync
+	assert "$(record state | tail -1)" RUNNING
+	forgotten <<-'END'
+	#!/bin/sh
+	exit 1
+	END
+	assert "$(record state | tail -1)" UNKNOWN
+	cluster_as scancel "$job"
+}
+
+@test "no node was drained by any of this" {
+	cluster_until 30 cluster_has_no_jobs
+	cluster_assert_healthy
+}
