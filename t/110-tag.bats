@@ -239,6 +239,43 @@ paths() {
 	diff -r d out/d
 }
 
+@test "holes are not read, and are the same as the zeros they stand for" {
+	local content
+
+	repo
+	mkdir -p a/d b/d
+	truncate -s 60M a/d/f
+	put data 9000000
+	dd if=data of=a/d/f bs=1000 seek=9001 conv=notrunc status=none
+	printf x | dd of=a/d/f bs=1 seek=40000001 conv=notrunc status=none
+	cp --sparse=never a/d/f b/d/f
+	# The first of a safetensors file's two tensors is a hole.
+	python3 - a/d/t b/d/t <<-'END'
+		import json, struct, sys
+		n = 12 << 20
+		head = json.dumps({k: {"dtype": "U8", "shape": [n],
+			"data_offsets": [i * n, (i + 1) * n]}
+			for i, k in enumerate("ab")}).encode()
+		for path, hole in zip(sys.argv[1:], (True, False)):
+		    with open(path, "wb") as f:
+		        f.write(struct.pack("<Q", len(head)) + head)
+		        f.seek(n, 1) if hole else f.write(bytes(n))
+		        f.write(b"b" * n)
+	END
+	[ "$(du -k a/d/t | cut -f1)" -lt 13000 ] || skip "no holes here"
+	tag a/d
+	dsv show --format '%(content)'
+	content=$output
+	tag -m again b/d
+	dsv show --format '%(content)'
+	assert "$output" "$content"
+	dsv checkout HEAD out
+	diff -r a/d out/d
+	# Of a file of 64 GiB there is nothing to read.
+	truncate -s 64G a/d/f
+	timeout 20 "$program" -q tag -m hole a/d
+}
+
 @test "the branch head is the parent" {
 	local first
 

@@ -100,6 +100,9 @@ struct taking {
 	size_t count;
 	size_t capacity;
 	struct sharing *sharing;	/* NULL: all pieces are ours */
+	bool sparse;		/* it may have holes */
+	int64_t known_from, known_to;	/* a stretch of it ... */
+	bool is_hole;			/* ... that is one, or data */
 };
 
 /* What a stretch of the file turned out to be. */
@@ -119,6 +122,11 @@ int taking_cut(struct taking *t, struct dsv_err *err);
  */
 int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
 		 struct dsv_err *err);
+/* The next piece, which is in a hole: it need not be read. */
+int taking_zeros(struct taking *t, int64_t offset, size_t len,
+		 struct dsv_err *err);
+/* How far a hole goes on from offset; 0: there is none, or none is known. */
+int64_t taking_hole(struct taking *t, int64_t offset);
 /* len bytes; DSV_ESYS when the file has become shorter. */
 int taking_read(const struct taking *t, void *buf, size_t len, int64_t offset,
 		struct dsv_err *err);

@@ -2,8 +2,10 @@
 /* Cutting a file that is taken in, and taking in its pieces. */
 #include "ingest.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/fs.h"
 #include "../format/cdc.h"
@@ -206,6 +208,50 @@ out:
 	return ret;
 }
 
+int taking_zeros(struct taking *t, int64_t offset, size_t len,
+		 struct dsv_err *err)
+{
+	size_t number = 0;
+	int ret = store_poll(t->in->s, err);
+
+	if (ret == 0)
+		ret = new_piece(t, &number, err);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&t->in->lock);
+	t->pieces[number] = (struct piece){
+		.offset = offset, .length = (uint32_t)len, .is_zero = true,
+	};
+	pthread_mutex_unlock(&t->in->lock);
+	store_count(t->in->s, (int64_t)len);
+	store_tell(t->in->s);
+	return 0;
+}
+
+int64_t taking_hole(struct taking *t, int64_t offset)
+{
+	int64_t next;
+
+	if (!t->sparse)
+		return 0;
+	if (offset < t->known_from || offset >= t->known_to) {
+		next = lseek(t->fd, offset, SEEK_DATA);
+		if (next < 0 && errno == ENXIO)
+			next = t->size_bytes;
+		t->is_hole = next > offset;
+		if (next == offset)
+			next = lseek(t->fd, offset, SEEK_HOLE);
+		/* No such calls here, or it changes under our hands. */
+		if (next <= offset) {
+			t->sparse = false;
+			return 0;
+		}
+		t->known_from = offset;
+		t->known_to = next < t->size_bytes ? next : t->size_bytes;
+	}
+	return t->is_hole ? t->known_to - offset : 0;
+}
+
 /* ---- Cuts -------------------------------------------------------------- */
 
 static int read_source(void *arg, void *buf, size_t len, int64_t offset,
@@ -225,7 +271,9 @@ static int cut_range(struct taking *t, int64_t offset, int64_t end,
 		len = end - offset;
 		if (len > CHUNK_LIMIT_BYTES)
 			len = FORMAT_BLOCK_BYTES;
-		ret = taking_piece(t, offset, (size_t)len, NULL, err);
+		ret = taking_hole(t, offset) >= len ?
+			taking_zeros(t, offset, (size_t)len, err) :
+			taking_piece(t, offset, (size_t)len, NULL, err);
 		offset += len;
 	}
 	return ret;
@@ -262,12 +310,37 @@ static int refill(struct taking *t, struct stream *st, int64_t end,
 	return 0;
 }
 
+/* len bytes more are cut, up to offset, which may not have been read. */
+static void skip(struct stream *st, size_t len, int64_t offset)
+{
+	if (st->end - st->start >= len) {
+		st->start += len;
+	} else {
+		st->start = st->end = 0;
+		st->read_to = offset;
+	}
+}
+
+/*
+ * Where a hole is cut, as its bytes would be: a cut sees no more than
+ * CDC_MAX_BYTES.  0: the file has no holes.
+ */
+static size_t zeros_cut(const struct taking *t, const struct cdc *cdc)
+{
+	unsigned char *zeros = t->sparse ? calloc(1, CDC_MAX_BYTES) : NULL;
+	size_t len = zeros ? cdc_cut(cdc, zeros, CDC_MAX_BYTES) : 0;
+
+	free(zeros);
+	return len;
+}
+
 /* By content: cutting is sequential, the pieces are taken in parallel. */
 static int cut_content(struct taking *t, const struct cdc *cdc, int64_t offset,
 		       int64_t end, struct dsv_err *err)
 {
 	struct store *s = t->in->s;
 	struct stream st = { .data = store_buffer_get(s), .read_to = offset };
+	size_t zeros = zeros_cut(t, cdc);
 	void *copy;
 	size_t len;
 	int ret = 0;
@@ -275,6 +348,13 @@ static int cut_content(struct taking *t, const struct cdc *cdc, int64_t offset,
 	if (!st.data)
 		return dsv_fail_nomem(err);
 	while (ret == 0 && offset < end) {
+		if (zeros > 0 && end - offset >= CDC_MAX_BYTES &&
+		    taking_hole(t, offset) >= CDC_MAX_BYTES) {
+			ret = taking_zeros(t, offset, zeros, err);
+			offset += (int64_t)zeros;
+			skip(&st, zeros, offset);
+			continue;
+		}
 		ret = refill(t, &st, end, err);
 		if (ret < 0)
 			break;

@@ -137,6 +137,8 @@ static int take_new(struct taking *t, struct source *src,
 
 	t->size_bytes = src->st.st_size;
 	t->parallel = t->size_bytes >= FORMAT_SMALL_BYTES;
+	t->sparse = t->parallel &&
+		(int64_t)src->st.st_blocks * 512 < t->size_bytes;
 	posix_fadvise(t->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	ret = begin_clone(t, err);
 	if (ret == 0)
