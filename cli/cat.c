@@ -2,6 +2,7 @@
 /* dsv cat - the bytes of a file of a state */
 #include "cli.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *tensor;
@@ -15,7 +16,11 @@ static const struct opt opts[] = {
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
 	int ret = cli_operands(argc, 1, 1, err);
+	struct stat st;
 
+	/* Not amid the output; and "| head" would end us at any point of it. */
+	if (fstat(STDOUT_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		cli.quiet = true;
 	return ret < 0 ? ret : dsv_cat(d, argv[0], tensor, STDOUT_FILENO, err);
 }
 

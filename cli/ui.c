@@ -139,7 +139,7 @@ void ui_progress(void *arg, const char *what, int64_t done_bytes,
 	int64_t now = time_now_ns();
 
 	(void)arg;
-	if (now - last_ns < 100000000)
+	if (cli.quiet || now - last_ns < 100000000)
 		return;
 	last_ns = now;
 	dsv_format_size(done_bytes, done);

@@ -239,6 +239,29 @@ paths() {
 	diff -r d out/d
 }
 
+@test "--exclude that leaves no file says so" {
+	repo
+	put d/a
+	put d/b
+	tag --exclude a d
+	assert "$stderr" ""
+	tag --exclude '*' -m none d
+	[[ $stderr == *"warning: no file is left to tag: '*' has all excluded"* ]]
+}
+
+@test "progress says of how many bytes; cat shows none amid its output" {
+	command -v script >/dev/null || skip "no script"
+	repo
+	put d/a 9000000
+	run script -qec "$program tag d" /dev/null
+	[[ $output == *"of 8.6 MiB"* ]]
+	run script -qec "$program checkout HEAD out" /dev/null
+	[[ $output == *"of 8.6 MiB"* ]]
+	# Not amid output.
+	run script -qec "$program cat HEAD:d/a | head -n 1" /dev/null
+	assert "${output%$'\r'}" "d/a 1"
+}
+
 @test "holes are not read, and are the same as the zeros they stand for" {
 	local content
 

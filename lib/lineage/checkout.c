@@ -106,6 +106,16 @@ static int compare_all(const struct target *t, const struct manifest *m,
 			" differs from what is to be written, is");
 }
 
+static int64_t bytes_to_do(const struct manifest *m, const bool *todo)
+{
+	int64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		bytes += todo[i] ? m->entries[i].size_bytes : 0;
+	return bytes;
+}
+
 static int write_all_entries(const struct target *t, const struct manifest *m,
 			     const bool *todo, struct dsv_checkout_result *out,
 			     struct dsv_err *err)
@@ -181,8 +191,10 @@ int checkout_seq(struct dsv *d, int64_t seq,
 		ret = dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = compare_all(&t, &m, o->force, todo, err);
-	if (ret == 0)
+	if (ret == 0) {
+		repo_begin(d, bytes_to_do(&m, todo));
 		ret = write_all_entries(&t, &m, todo, out, err);
+	}
 out:
 	if (t.dirfd >= 0)
 		close(t.dirfd);

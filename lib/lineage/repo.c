@@ -203,7 +203,14 @@ static void report_progress(void *arg, int64_t done_bytes)
 	struct dsv *d = arg;
 
 	if (d->options.progress)
-		d->options.progress(d->options.arg, "", done_bytes, 0);
+		d->options.progress(d->options.arg, "", done_bytes,
+				    d->total_bytes);
+}
+
+void repo_begin(struct dsv *d, int64_t total_bytes)
+{
+	d->total_bytes = total_bytes;
+	store_begin(d->store);
 }
 
 static void part_options(struct dsv *d, struct catalog_options *catalog,

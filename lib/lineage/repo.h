@@ -48,6 +48,7 @@ struct dsv {
 	struct catalog *catalog;
 	struct store *store;
 	struct place place;
+	int64_t total_bytes;	/* of what is done now; 0: not known */
 };
 
 /* Warn through options.warn. */
@@ -66,6 +67,9 @@ char *repo_path(const struct dsv *d, const char *fmt, ...)
  * the caller's to free().
  */
 int repo_branch(struct dsv *d, char **out, struct dsv_err *err);
+
+/* Progress is of so many bytes from now on; 0: not known. */
+void repo_begin(struct dsv *d, int64_t total_bytes);
 
 /* May this process write here at all?  DSV_ESYS, says why not. */
 int repo_writable(struct dsv *d, struct dsv_err *err);

@@ -255,6 +255,22 @@ static void remove_sources(struct dsv *d, const struct tree *tree)
 	}
 }
 
+/* Most likely a pattern that says more than was meant. */
+static void warn_empty(struct dsv *d, const struct dsv_tag_options *o,
+		       const struct tree *tree)
+{
+	size_t i;
+
+	for (i = 0; i < tree->count; i++) {
+		if (tree->files[i].type != DSV_DIR)
+			return;
+	}
+	if (o->excludes.count > 0)
+		repo_warn(d, "no file is left to tag: '%s'%s excluded",
+			  o->excludes.items[0], o->excludes.count > 1 ?
+			  " and others have all" : " has all");
+}
+
 static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 		     struct group *g, char id[DSV_ID_SIZE],
 		     struct dsv_err *err)
@@ -268,6 +284,8 @@ static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
 	if (ret < 0)
 		goto out;
+	warn_empty(d, o, &tree);
+	repo_begin(d, tree.size_bytes);
 	if (o->collective)
 		ret = collective_tag(g, o, &tree, id, err);
 	else

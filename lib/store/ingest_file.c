@@ -172,6 +172,8 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 	ret = take_known(&t, &src.st, hash, err);
 	if (ret == 0)
 		ret = take_new(&t, &src, hash, err);
+	else if (ret > 0)
+		store_count(in->s, src.st.st_size);
 	store_tell(in->s);
 	if (ret < 0) {
 		in->broken = true;

@@ -73,6 +73,13 @@ void store_count(struct store *s, int64_t bytes)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void store_begin(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->done_bytes = 0;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void store_tell(struct store *s)
 {
 	int64_t done;

@@ -72,6 +72,8 @@ struct store;
 int store_open(const struct store_options *options, struct store **out,
 	       struct dsv_err *err);
 void store_close(struct store *s);
+/* What progress tells of is counted from 0 again. */
+void store_begin(struct store *s);
 
 /* ---- Writing ----------------------------------------------------------- */
 
