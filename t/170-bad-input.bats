@@ -193,6 +193,57 @@ EOF
 	assert "$result" "['w']"
 }
 
+# Files whose headers claim more than there is, one of each format.
+claim() {
+	python3 - "$1" <<-'END'
+	import json, os, struct, sys, zipfile
+	top = sys.argv[1]
+	def put(name, *parts, size=0):
+	    with open(os.path.join(top, name), "wb") as f:
+	        for p in parts: f.write(p)
+	        if size: f.truncate(size)
+	def tensors(items):
+	    h = json.dumps(items).encode()
+	    return struct.pack("<Q", len(h)) + h
+	u8 = lambda a, b: {"dtype": "U8", "shape": [b - a], "data_offsets": [a, b]}
+	put("4g.safetensors", struct.pack("<Q", 4 << 30), b"{", size=5 << 30)
+	put("deep.safetensors", struct.pack("<Q", 9 << 20), b'{"a":' + b"[" * (9 << 20))
+	put("many.safetensors", tensors({str(i): u8(0, 0) for i in range(400000)}))
+	put("over.safetensors", tensors({str(i): u8(0, 1 << 20) for i in range(9)}), size=2 << 20)
+	put("huge.safetensors", tensors({"a": {"dtype": "F32", "shape": [1 << 62, 1 << 62], "data_offsets": [0, 1 << 62]}}))
+	put("a.gguf", b"GGUF", struct.pack("<IQQ", 3, 10000000, 0), size=1 << 20)
+	put("b.gguf", b"GGUF", struct.pack("<IQQQ", 3, 1, 1, 1 << 63), size=1 << 20)
+	npy = b"\x93NUMPY\x02\x00"
+	put("4g.npy", npy, struct.pack("<I", 0xffffffff), b"{", size=5 << 30)
+	h = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }\n" % (1 << 62, 1 << 62)
+	put("shape.npy", npy, struct.pack("<I", len(h)), h)
+	# A directory of 10 million entries, of 4 GiB; entries that overlap.
+	end = lambda n, size, at: struct.pack("<4s4HIIH", b"PK\x05\x06", 0, 0, n, n, size, at, 0)
+	put("many.pt", b"PK\x03\x04" + bytes(60), end(0xffff, 0xffffffff, 0))
+	put("zip64.pt", b"PK\x03\x04" + bytes(60), struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, 10000000, 10000000, 4 << 30, 0), struct.pack("<4sIQI", b"PK\x06\x07", 0, 64, 1), end(0xffff, 0xffffffff, 0xffffffff))
+	with zipfile.ZipFile(os.path.join(top, "bomb.pt"), "w") as z:
+	    z.writestr("a/data.pkl", b"\x80\x02" + b"(" * 1000000 + b"]" * 1000000 + b".")
+	    z.writestr("a/data/0", bytes(100))
+	with zipfile.ZipFile(os.path.join(top, "long.pt"), "w") as z:
+	    z.writestr("a/data.pkl", b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b".")
+	    z.writestr("a/data/0", bytes(100))
+	END
+}
+
+@test "headers that claim too much cost neither memory nor time" {
+	repo
+	mkdir d
+	claim d
+	# A sanitizer wants terabytes of addresses.
+	grep -q __asan_init "$program" || ulimit -v 300000
+	timeout 20 "$program" -q tag d
+	timeout 20 "$program" show --tensors
+	dsv checkout --path '*.pt' --path '[mo]*.safetensors' HEAD out
+	for file in many.safetensors over.safetensors bomb.pt zip64.pt; do
+		cmp "d/$file" "out/d/$file"
+	done
+}
+
 @test "a newer format exits 10" {
 	repo
 	put f
