@@ -632,3 +632,45 @@ w=null'
 	dsv -2 tag f -a k=$'\xff'
 	dsv -4 rev-parse HEAD
 }
+
+# Two shards of four tensors of 1 MiB each, and their index; layer.5.w depends
+# on SEED: shards SEED
+shards() {
+	python3 - "$1" <<-'END'
+	import json, os, random, struct, sys
+	os.makedirs("model", exist_ok=True)
+	names = ["model-%05d-of-00002.safetensors" % i for i in (1, 2)]
+	index = {}
+	for s, name in enumerate(names):
+	    keys = ["layer.%d.w" % (4 * s + i) for i in range(4)]
+	    index.update({k: name for k in keys})
+	    n = 1 << 20
+	    head = json.dumps({"__metadata__": {"epoch": sys.argv[1]},
+	        **{k: {"dtype": "U8", "shape": [n], "data_offsets":
+	        [i * n, (i + 1) * n]} for i, k in enumerate(keys)}}).encode()
+	    with open("model/" + name, "wb") as f:
+	        f.write(struct.pack("<Q", len(head)) + head)
+	        for k in keys:
+	            seed = k + (sys.argv[1] if k == "layer.5.w" else "")
+	            f.write(random.Random(seed).randbytes(n))
+	with open("model/model.safetensors.index.json", "w") as f:
+	    json.dump({"metadata": {}, "weight_map": index}, f)
+	END
+}
+
+@test "of sharded safetensors only the tensor that changed is stored" {
+	repo
+	shards 9
+	tag model
+	shards 10
+	tag model
+	dsv show --format '%(stored)'
+	[ "$output" -gt 1048576 ]
+	[ "$output" -lt 1060000 ]
+	dsv show --tensors --json
+	assert "$(jq -r '.tensors[5] | [.path, .name, .bytes] | join(" ")' \
+		<<<"$output")" \
+		"model/model-00002-of-00002.safetensors layer.5.w 1048576"
+	dsv checkout HEAD out
+	diff -r model out/model
+}
