@@ -6,6 +6,7 @@
 #include <string.h>
 
 static struct dsv_prune_options options;
+static int64_t keep_within_ns = -1;
 static const char *expire;
 
 static const struct opt opts[] = {
@@ -24,7 +25,7 @@ static const struct opt opts[] = {
 	  .number = &options.keep_monthly },
 	{ .name = "keep-within", .value = "DURATION",
 	  .help = "keep what is that close to the newest",
-	  .duration_ns = &options.keep_within_ns },
+	  .duration_ns = &keep_within_ns },
 	{ .name = "keep-best", .value = "max:KEY:N|min:KEY:N",
 	  .help = "keep the N best (repeatable)",
 	  .strings = &options.keep_best },
@@ -205,6 +206,11 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	struct dsv_json *j;
 	int printed = 0, ret = check_options(err);
 
+	/* As a rule it would keep the newest; nobody means that by it. */
+	if (keep_within_ns == 0)
+		return dsv_fail(err, DSV_EUSAGE,
+				"--keep-within: must be longer than 0s");
+	options.keep_within_ns = keep_within_ns > 0 ? keep_within_ns : 0;
 	if (ret < 0)
 		return ret;
 	options.revs = strings_of(argc, argv);

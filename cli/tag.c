@@ -103,7 +103,7 @@ static int print_state(struct dsv *d, const char *id, struct dsv_err *err)
 	return json_print(j, err);
 }
 
-/* Before and after; id NULL: before. */
+/* Before and after; id NULL: before.  Of a group only rank 0's. */
 static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
 {
 	struct hook h = {
@@ -113,7 +113,7 @@ static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
 	char *branch = NULL;
 	int ret;
 
-	if (!hook_is_set(d, h.name))
+	if (!hook_is_set(d, h.name) || !dsv_tag_leads(d, &options))
 		return 0;
 	ret = dsv_branch_current(d, &branch, err);
 	h.branch = branch;
@@ -121,6 +121,8 @@ static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
 		hook_tell(d, &h);
 	else if (ret == 0)
 		ret = hook_run(d, &h, err);
+	if (ret < 0 && !id)
+		dsv_tag_refuse(d, &options, err);
 	free(branch);
 	return ret;
 }

@@ -426,6 +426,11 @@ struct dsv_tag_options {
  */
 int dsv_tag(struct dsv *d, const struct dsv_tag_options *options,
 	    char id[DSV_ID_SIZE], struct dsv_err *err);
+/* Whether we are the rank of a group that speaks for it, or no group's. */
+bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *options);
+/* Instead of tagging: the other ranks fail with why, and need not wait. */
+void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *options,
+		    const struct dsv_err *why);
 
 struct dsv_queue_item {
 	char id[DSV_ID_SIZE];	/* of the pending state */

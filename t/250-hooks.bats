@@ -110,3 +110,34 @@ post $a"
 	dsv -14 prune
 	[ ! -e ran ]
 }
+
+# Three ranks tag their own file into one group.
+three_ranks() {
+	local i
+
+	for i in 0 1 2; do
+		"$program" tag --collective --group "$1" --rank $i --ranks 3 \
+			f$i 3>&- >out.$i 2>err.$i &
+	done
+	wait
+}
+
+@test "of a collective tag the hooks run once, for rank 0" {
+	repo
+	put f0; put f1; put f2
+	hook pre-tag 'echo "pre $*" >>ran'
+	hook post-tag 'echo "post $DSV_STATE" >>ran'
+	three_ranks one
+	assert "$(cat ran)" "pre f0"$'\n'"post $(cat out.2)"
+}
+
+@test "a pre-tag of rank 0 that fails refuses for all, who need not wait" {
+	repo
+	put f0; put f1; put f2
+	hook pre-tag false
+	three_ranks one
+	[[ $(cat err.0) == "dsv tag: hook pre-tag: 'false' ended with status 1" ]]
+	[[ $(cat err.1) == *"hook pre-tag: 'false' ended with status 1"* ]]
+	dsv find --count
+	assert "$output" 0
+}

@@ -202,6 +202,15 @@ states() {
 	dsv -4 prune --policy weekly
 }
 
+@test "--keep-within of nothing exits 2 and removes nothing" {
+	states 2
+	dsv -2 prune --keep-within 0s
+	assert "$stderr" "dsv prune: --keep-within: must be longer than 0s"
+	dsv config prune.p.keep-within 0d
+	dsv -2 prune --policy p
+	[[ $stderr == *"keep-within"*"must be longer than 0s"* ]]
+}
+
 @test "a policy with a mistyped key removes nothing and names the nearest" {
 	states 3
 	printf '[prune "night"]\n\tkeep-lats = 1\n' >>.dsv/config

@@ -257,7 +257,7 @@ static int check_entry(struct pass *p, const struct manifest_entry *e,
 		return ret < 0 ? ret : concern_states(p, p->k->count - 1,
 						      e->path, err);
 	}
-	if (id >= p->limit)
+	if (id < 0 || id >= p->limit)
 		return 0;
 	r = &p->known[id];
 	ret = r->seen ? 0 : check_recipe(p, id, e->recipe, err);

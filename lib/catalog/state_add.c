@@ -27,9 +27,9 @@ static int add_branch(struct catalog *c, struct addition *a,
 {
 	const struct catalog_state *s = a->s;
 	unsigned char head[HASH_BYTES];
-	bool has_head;
+	bool has_head, dangles;
 	struct query q = db_query(&c->writer,
-		"SELECT b.id, s.id FROM branch b"
+		"SELECT b.id, s.id, b.head FROM branch b"
 		" LEFT JOIN state s ON s.seq = b.head"
 		" WHERE b.name = :name AND NOT b.deleted");
 	int ret;
@@ -43,7 +43,11 @@ static int add_branch(struct catalog *c, struct addition *a,
 			catalog_branch_id(c, s->branch, true, &a->branch, err);
 	a->branch = query_get_int(&q, 0);
 	has_head = query_get_hash(&q, 1, head);
+	dangles = !has_head && !query_is_null(&q, 2);
 	query_end(&q);
+	if (dangles)
+		return dsv_fail(err, DSV_ECORRUPT, "the head of branch '%s' is"
+				" no state (see 'dsv fsck')", s->branch);
 	if (s->new_branch)
 		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
 				" already (choose another with -b)", s->branch);

@@ -87,11 +87,11 @@ static int add_within(struct rules *rules, int64_t within_ns,
 				   .within_ns = within_ns };
 	char seconds[32];
 
-	if (within_ns == 0)
+	if (within_ns == 0 && !text)
 		return 0;
-	if (within_ns < 0)
-		return dsv_fail(err, DSV_EUSAGE, "--keep-within: less than"
-				" none");
+	if (within_ns <= 0)
+		return dsv_fail(err, DSV_EUSAGE,
+				"--keep-within: must be longer than 0s");
 	snprintf(seconds, sizeof(seconds), "%" PRId64 "s",
 		 within_ns / 1000000000);
 	return add_rule(rules, &rule, text ? text : seconds, err);

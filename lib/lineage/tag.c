@@ -301,6 +301,22 @@ out:
 	return ret;
 }
 
+bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *o)
+{
+	return !o->collective || (o->ranks > 0 ? o->rank : d->place.rank) <= 0;
+}
+
+void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *o,
+		    const struct dsv_err *why)
+{
+	struct group g = { .lock_fd = -1 };
+
+	if (!o->collective || group_open(d, o, &g, NULL) < 0)
+		return;
+	group_fail(&g, why);
+	group_close(&g);
+}
+
 int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
 	    char id[DSV_ID_SIZE], struct dsv_err *err)
 {
