@@ -15,15 +15,19 @@ COMMANDS = (
     ("rev-parse b7~100", "rev-parse b7~100"),
     ("log -n 20", "log -n 20 b150"),
     ("log -n 20 --all", "log -n 20 --all"),
+    ("log --graph -n 50 --all", "log --graph -n 50 --all"),
     ("show", "show b150"),
     ("tag of a small state", "tag -b b150 {work}/note"),
     ("fork", "fork b150"),
     ("next", "next b20~20"),
     ("prev", "prev b150"),
+    ("merge-base", "merge-base b7 b150"),
     ("max:acc@*", "rev-parse max:acc@*"),
     ("max:acc@b20", "rev-parse max:acc@b20"),
     ("find, indexed, sort, -n 10",
      "find 'acc > 0.95 and loss < 0.5' --sort -acc -n 10"),
+    ("find, the filter against the sort, -n 10",
+     "find 'acc < 0.1 and loss > 3' --sort -acc -n 10"),
     ("find by a parameter, -n 10", "find 'lr < 0.0005' -n 10"),
     ("find among ancestors, -n 10",
      "find 'acc > 0.5' --ancestors-of b150 --sort -acc -n 10"),
@@ -33,6 +37,8 @@ COMMANDS = (
     ("status", "status"),
     ("prune -n, all branches",
      "prune -n --keep-last 10 --keep-best max:acc:3"),
+    ("prune -n --json, all branches",
+     "prune -n --json --keep-last 10 --keep-best max:acc:3"),
 )
 
 
@@ -89,8 +95,10 @@ Where the cost still grows with the repository, not with the answer: `status`
 adds up all states and chunks; `find --count` of an expression that half of the
 states satisfy looks at each; `prune -n` looks at every candidate, and bounds
 the bytes rather than working them out for more than 500 states. `max:KEY@B`
-walks the index of the attribute until it meets a state of the branch. The
-record of each state is a file of its own in `states/`.""")
+walks the index of the attribute until it meets a state of the branch. What is
+limited to the descendants of a state near the root, which is nearly all there
+is, takes one pass over the edges: 0.2 s for a million. The record of each state
+is a file of its own in `states/`.""")
 
 
 main()
