@@ -195,6 +195,11 @@ bench:
 	$(MAKE) all
 	t/perf/bench.bash
 
+# How dsv grows: to a million states, which take half an hour to make.
+bench-scale:
+	t/deps.sh t/perf/packages.txt
+	t/perf/scale.bash
+
 # Which lines the tests reach: build-coverage/index.html.
 coverage:
 	t/deps.sh
@@ -250,6 +255,6 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all bench check check-sanitize clean coverage demo deps fuzz \
-	install install-spank soak style tests uninstall
+.PHONY: all bench bench-scale check check-sanitize clean coverage demo deps \
+	fuzz install install-spank soak style tests uninstall
 .DELETE_ON_ERROR:

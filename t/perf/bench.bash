@@ -64,7 +64,7 @@ versions() {
 	cat <<'END'
 # Performance
 
-Measured by `make bench` and `t/perf/scale.bash`; run them for your machine.
+Measured by `make bench` and `make bench-scale`; run them for your machine.
 All tools take turns on the same files, several rounds; the figures are
 medians. Ratios are what to look at: the machine may be shared.
 
