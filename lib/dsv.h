@@ -185,7 +185,10 @@ struct dsv_options {
 	const char *repo;
 	const char *branch;	/* the current branch; NULL: by the rules */
 	int64_t lock_wait_ms;	/* < 0: $DSV_LOCK_WAIT, else 60000 */
-	/* Told to people; arg is passed on.  All may be NULL. */
+	/*
+	 * Told to people; arg is passed on.  All may be NULL.  total_bytes 0:
+	 * it is not known.
+	 */
 	void (*warn)(void *arg, const char *msg);
 	void (*progress)(void *arg, const char *what, int64_t done_bytes,
 			 int64_t total_bytes);
