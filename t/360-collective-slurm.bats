@@ -75,6 +75,26 @@ epoch 1 8 $job job-$job"
 	cluster_assert_healthy
 }
 
+@test "--async into node-local storage: each node stores its own at the end" {
+	user config core.localTier "$CLUSTER_LOCAL/%j"
+	user config queue.auto false
+	task "${epoch/--collective/--collective --async}
+		epoch 1; epoch 2" "srun ./task
+		dsv status --json | jq .pending
+		srun --overcommit --ntasks-per-node=1 -n4 dsv -q wait"
+	submit -N4 -n8 job
+	finished 60
+	assert "$exit" 0:0
+	assert "$(grep -v '^[0-9a-f]\{64\}$' <<<"$output")" 2
+	user log --format '%(message) %(files) %(pending)' "job-$job"
+	assert "$output" "epoch 2 8 false
+epoch 1 8 false"
+	user checkout "job-$job" all
+	assert "$(cat all/ckpt/shard5)" "2 of 5"
+	user fsck --data
+	cluster_assert_healthy
+}
+
 @test "a requeue in the middle of an epoch begins a new group" {
 	task "$epoch"'
 		if [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
