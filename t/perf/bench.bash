@@ -90,6 +90,7 @@ training wants for itself. Peak memory includes the shell that starts a tool.
 END
 	"${BENCH_PYTHON:-/usr/bin/python3}" t/perf/compare.py "$dsv" "$work" \
 		"$rounds" "$scale" ${dvc:+"$dvc"}
+	t/perf/ranks.bash "$dsv" "$work"
 	if [ "$(id -u)" = 0 ]; then
 		t/perf/reflink.bash "$dsv" "$work" "$scale"
 	fi
