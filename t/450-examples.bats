@@ -80,6 +80,46 @@ check_history() {
 	cluster_until 30 cluster_can_start_now "$job"
 	check_history
 	grep -q "^out of time: requeuing $job" "digits-$job.log"
+	local epoch
+	epoch=$(sed -n 's/^stopped after epoch //p' "digits-$job.log")
+	grep -q "^continuing from epoch $epoch:" "digits-$job.log"
+}
+
+@test "async.sh stores on the shared storage what its node captured" {
+	cluster_as sh -c 'echo "{\"epochs\": 3}" >params'
+	cluster_as "$program" config core.localTier "$CLUSTER_LOCAL/tier"
+	export TMPDIR=$CLUSTER_LOCAL
+	job=$(cluster_as sbatch --parsable -w n2 async.sh)
+	cluster_wait_job "$job" 60
+	cat "digits-$job.log"
+	assert "$(cluster_job_exit "$job")" 0:0
+	# Of another node: it does not see what n2 has.
+	run -0 cluster_as "$program" fsck --data
+	assert "$(cluster_as "$program" log "job-$job" \
+		--format '%(attr:epoch) %(pending)')" "3 false
+2 false
+1 false"
+}
+
+@test "the lines for cron close jobs, prune and check" {
+	local file=$BATS_TEST_DIRNAME/../share/cron/dsv-prune fields='([0-9*]+ ){5}'
+
+	start requeue.sh
+	cluster_until 60 has_states 11
+	cluster_as scancel "$job"
+	cluster_wait_job "$job"
+	sed -n 's/^#\t\(\[prune\|\tkeep\)/\1/p' "$file" >>.dsv/config
+	# To cron a % is the end of the command.
+	run ! grep % "$file"
+	sed -nE "s/^${fields}USER //p" "$file" |
+		sed "s|/scratch/digits|$PWD|g" >lines
+	assert "$(wc -l <lines)" 2
+	run -0 cluster_as sh -e lines
+	assert "$output" ""
+	# The last five, the last of the day, the three best.
+	local n
+	n=$(cluster_as "$program" find --branch "$branch" --count)
+	[ "$n" -ge 5 ] && [ "$n" -le 9 ]
 }
 
 @test "train.sh in a fork continues with other parameters" {

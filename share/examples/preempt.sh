@@ -9,12 +9,13 @@
 #
 # A run that is longer than a job may be.  Two minutes before the time limit
 # (and at a preemption, where the site has preempt_send_user_signal) Slurm
-# sends USR2 to this shell: it stops the training, whose last epoch is a state
-# already, and has the job requeued, which Slurm starts again after two minutes
-# at the earliest.  USR2, since NCCL uses USR1.
+# sends USR2 to this shell, which hands it on: the training makes one more
+# state and ends, and the job is requeued, which Slurm starts again after two
+# minutes at the earliest.  What comes before the limit must be enough for an
+# epoch.  USR2, since NCCL uses USR1.
 next() {
 	trap '' USR2
-	kill "$pid"
+	kill -USR2 "$pid"
 	wait "$pid"
 	# The plain id would be every task of an array.
 	id=$SLURM_JOB_ID

@@ -5,9 +5,13 @@
 Outside of a fork it starts from random weights and with the parameters below.
 In a fork dsv says where the files of the state are ($DSV_CHECKOUT) and which
 parameters to use ($DSV_PARAMS_FILE).
+
+train.py [--async] DIR: --async goes on while a state is being stored.  After
+the signal USR2 it ends with the next state.
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -56,8 +60,8 @@ def train_epoch(model, optimizer, data, batch, seed):
         optimizer.step()
 
 
-def tag(directory, params, epoch, accuracy, loss):
-    command = ["dsv", "tag", "-m", f"epoch {epoch}"]
+def tag(directory, options, params, epoch, accuracy, loss):
+    command = ["dsv", "tag", *options, "-m", f"epoch {epoch}"]
     for key, value in params.items():
         command += ["-p", f"{key}={value}"]
     command += ["-a", f"epoch={epoch}", "-a", f"acc={accuracy:.4f}",
@@ -65,7 +69,9 @@ def tag(directory, params, epoch, accuracy, loss):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def main(directory):
+def main(directory, *options):
+    signals = []
+    signal.signal(signal.SIGUSR2, lambda number, frame: signals.append(number))
     params = read_params()
     torch.manual_seed(params["seed"])
     torch.set_num_threads(1)
@@ -93,9 +99,12 @@ def main(directory):
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(),
                     "epoch": epoch, "params": params},
                    os.path.join(directory, "model.pt"))
-        tag(directory, params, epoch, accuracy, loss)
+        tag(directory, options, params, epoch, accuracy, loss)
         print(f"epoch {epoch}: acc {accuracy:.4f} loss {loss:.4f}", flush=True)
+        if signals:
+            print(f"stopped after epoch {epoch}", flush=True)
+            break
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "ckpt")
+    main(*reversed(sys.argv[1:] or ["ckpt"]))

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#SBATCH --job-name=digits
+#SBATCH --output=digits-%j.log
+#
+# The training goes on while its states are stored: it writes to the node's own
+# disk, where "dsv tag --async" captures them.  Before that, once:
+#
+#	dsv config core.localTier "/tmp/dsv-%u"
+#
+# The processes that store in the background end with the step.  So the last
+# step stores, on each node, what is still only there.
+dir=${TMPDIR:-/tmp}/digits-$SLURM_JOB_ID
+
+srun python3 train.py --async "$dir/ckpt"
+status=$?
+srun --ntasks-per-node=1 dsv wait || exit
+srun --ntasks-per-node=1 rm -r "$dir"
+exit $status
