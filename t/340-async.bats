@@ -124,6 +124,13 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 	dsv checkout --nearest "$id" out
 	[[ $stderr == *"${durable:0:12}"* ]]
 	dsv fsck
+	dsv prune "$id"
+	[[ $output == *"removed 1 state of 1"* ]]
+	dsv rev-parse HEAD
+	assert "$output" "$durable"
+	dsv status --json
+	assert "$(jq .lost <<<"$output")" 0
+	dsv fsck --data
 }
 
 @test "--move takes the file, unless somebody else has it too" {

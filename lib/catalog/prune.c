@@ -298,7 +298,21 @@ static int is_pruned(struct catalog *c, int64_t seq, struct dsv_err *err)
 	return query_one_int(&q, &n, err);
 }
 
-/* 1: the state is to be pruned; 2: it was, and is to be forgotten. */
+/* 1: its bytes died with their node, it has no manifest. */
+static int is_lost(struct catalog *c, int64_t seq, struct dsv_err *err)
+{
+	int64_t n;
+	struct query q = db_query(&c->writer,
+		"SELECT 1 FROM state WHERE seq = :seq AND status = 2"
+		" AND pruned IS NULL");
+
+	query_int(&q, ":seq", seq);
+	return query_one_int(&q, &n, err);
+}
+
+enum { DUE = 1, DUE_FORGET, DUE_LOST };
+
+/* 0: not; DUE_FORGET: it was pruned before, and is to be forgotten. */
 static int is_due(struct catalog *c, const struct batch *b, int64_t seq,
 		  int64_t *manifest, struct dsv_err *err)
 {
@@ -308,7 +322,12 @@ static int is_due(struct catalog *c, const struct batch *b, int64_t seq,
 	ret = state_manifest(c, seq, manifest, hash, err);
 	if (ret == 0 && b->prune->forget) {
 		ret = is_pruned(c, seq, err);
-		return ret > 0 ? 2 : ret;
+		if (ret != 0)
+			return ret > 0 ? DUE_FORGET : ret;
+	}
+	if (ret == 0 && !b->prune->by_rule) {
+		ret = is_lost(c, seq, err);
+		return ret > 0 ? DUE_LOST : ret;
 	}
 	if (ret <= 0 || !b->prune->by_rule)
 		return ret;
@@ -331,15 +350,15 @@ static int prune_one(struct catalog *c, struct batch *b, int64_t seq,
 		out->skipped++;
 		return 0;
 	}
-	known = due == 2 ? NULL : bsearch(&key, b->known, b->known_count,
-					  sizeof(key), compare_known);
+	known = due != DUE ? NULL : bsearch(&key, b->known, b->known_count,
+					    sizeof(key), compare_known);
 	if (known && known->damaged) {
 		out->unreadable++;
 		return 0;
 	}
-	if (due == 1) {
+	if (due != DUE_FORGET) {
 		ret = prune_mark(c, seq, b->prune->rule, err);
-		if (ret == 0)
+		if (ret == 0 && due == DUE)
 			ret = drop_manifest(c, b, key.id, err);
 		if (ret == 0)
 			ret = prune_move_heads(c, b->heads, seq, err);

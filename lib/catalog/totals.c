@@ -25,7 +25,7 @@ int catalog_totals(struct catalog *c, struct catalog_totals *out,
 		{ "SELECT count(*) FROM state WHERE status <> 0"
 		  " AND status = 1", &t.pending },
 		{ "SELECT count(*) FROM state WHERE status <> 0"
-		  " AND status = 2", &t.lost },
+		  " AND status = 2 AND pruned IS NULL", &t.lost },
 		{ "SELECT count(*) FROM scope WHERE closed IS NULL",
 		  &t.scopes_open },
 		{ "SELECT count(*) FROM job WHERE active", &t.jobs },
