@@ -60,3 +60,66 @@ test_none_pending() {
 @test "the nodes run jobs afterwards" {
 	run -0 cluster_as srun -N4 echo ran
 }
+
+@test "a job without our options runs beside helpers that hang or die" {
+	local hang die
+
+	submit -w n1 --dsv-fork=start-hangs --wrap "echo ran"
+	hang=$job
+	cluster_until 10 grep -qs "^start .*job=$hang " "$calls"
+	submit -w n1 --dsv-fork=start-dies --wrap "echo ran"
+	die=$job
+	submit -w n1 --wrap "echo ran; srun echo ran; exit 3"
+	finished
+	assert "$output" "ran
+ran"
+	assert "$exit" 3:0
+	job=$die
+	finished
+	assert "$exit" 1:0
+	[[ $output == *"' was killed by signal 9" ]]
+	assert "$(cluster_job_state "$hang")" RUNNING
+	cluster_as scancel "$hang"
+	cluster_wait_job "$hang"
+	# Not once was dsv run for it.
+	assert "$(grep -c ^start "$calls")" 2
+	cluster_assert_healthy
+}
+
+# What the job's user can make of links, the plugin's root must not follow.
+@test "links to what is not the user's are neither read nor written" {
+	local fork precious=$CLUSTER_DIR/precious
+
+	install -m 755 "$cluster_root/build/dsv" "$CLUSTER_DIR/bin/dsv"
+	work_in_repository
+	install -d -m 755 "$precious"
+	echo mine >"$precious/w"
+	chmod 600 "$precious/w"
+
+	# The directory of the files, and one on the way there.
+	cluster_as ln -s "$precious" there
+	for to in there there/below; do
+		submit --dsv-fork=HEAD --dsv-to="$PWD/$to" --wrap 'echo ran'
+		finished
+		assert "$exit" 1:0
+		[[ $output == "slurmstepd-n"*": error: dsv: "*"$PWD/$to"* ]]
+		[[ $output != *ran* ]]
+	done
+	# The note beside it.
+	cluster_as ln -s "$precious/w" noted.dsv
+	submit --dsv-fork=HEAD --dsv-to="$PWD/noted" --wrap 'echo ran'
+	finished
+	assert "$exit" 1:0
+	[[ $output == *"error: dsv: create '$PWD/noted.dsv': "* ]]
+
+	# Where the repository has its jobs.
+	submit --dsv-fork=HEAD --hold --wrap 'echo ran'
+	cluster_as sh -c 'rm -rf .dsv/jobs; ln -s "$1" .dsv/jobs' - "$precious"
+	cluster_as scontrol release "$job"
+	finished
+	assert "$exit" 1:0
+	[[ $output == *"error: dsv: "*"$PWD/.dsv/jobs/"* ]]
+
+	assert "$(cd "$precious" && ls -A):$(cat "$precious/w")" w:mine
+	cluster_assert_healthy
+}
