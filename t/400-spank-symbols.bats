@@ -34,7 +34,8 @@ slurm_spank_task_init"
 }
 
 # Headers of RELEASE: those of this one with its number and, from 25.05 on,
-# the enumerator that is new there.  Nothing else that the plugin uses differs.
+# the enumerator that is new there.  A stand-in: whether more that the plugin uses
+# differs, only a build against them shows.
 headers_of() {
 	local hex
 
@@ -68,4 +69,17 @@ v = ctypes.c_uint.in_dll(lib, 'plugin_version').value
 print('%d.%02d' % (v >> 16, v >> 8 & 255))"
 		assert "$output" $release
 	done
+}
+
+@test "a job without our options pays less than a millisecond a callback" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 cc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -rdynamic \
+		-o cost "$cluster_root/t/spank/cost.c" -ldl
+	run -0 ./cost "$plugin"
+	assert "$(awk '{ print $1, $2 < 1000 }' <<<"$output")" "load 1
+init 1
+init_post_opt 1
+task_init 1
+task_exit 1
+exit 1"
 }
