@@ -96,6 +96,8 @@ need() {
 	bash_is "dsv params --format h" hydra
 	bash_is "dsv prune --keep-best " "max:acc: min:acc:"
 	bash_is "dsv prune --expire " now
+	bash_is "dsv log --color " "auto always never"
+	bash_is "dsv fork --parts=" "all mine"
 }
 
 @test "bash: files and directories" {
@@ -126,6 +128,7 @@ need() {
 	zsh_is "dsv fork best --set " "bs lr"
 	zsh_is "dsv checkout max:" acc
 	zsh_is "dsv cat best:" file
+	zsh_is "dsv log --color " "always auto never"
 }
 
 @test "fish: commands, options, revisions, keys" {
@@ -136,5 +139,6 @@ need() {
 	fish_is "dsv fork best --set " "bs= lr="
 	fish_is "dsv checkout max:" max:acc
 	fish_is "dsv cat best:" best:file
+	fish_is "dsv log --color " "always auto never"
 	fish_is "dsv find --sort a" acc
 }
