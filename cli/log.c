@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Up to here --graph knows all states before it draws the first. */
-#define GRAPH_MAX 10000
-
 static struct dsv_log_options options = { .limit = NOT_GIVEN };
 static bool oneline;
 static bool graphical;
@@ -202,6 +199,17 @@ out:
 	return ret;
 }
 
+/* Whether states can have parents that are not printed. */
+static bool is_cut(void)
+{
+	size_t i;
+
+	for (i = 0; i < options.revs.count; i++)
+		if (strstr(options.revs.items[i], ".."))
+			return true;
+	return options.limit >= 0 || options.since_ns || options.until_ns;
+}
+
 static int print_graph(struct dsv *d, struct dsv_list *l, struct dsv_err *err)
 {
 	int64_t total = dsv_list_count(l);
@@ -214,7 +222,7 @@ static int print_graph(struct dsv *d, struct dsv_list *l, struct dsv_err *err)
 		ret = dsv_fail_nomem(err);
 		goto out;
 	}
-	if (total > GRAPH_MAX) {
+	if (total < 0 || !is_cut()) {
 		ret = draw_all(g, d, l, err);
 		goto out;
 	}

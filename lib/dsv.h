@@ -284,6 +284,7 @@ int dsv_state_get(struct dsv *d, const char *rev, struct dsv_state **out,
 /* The result of a search: its order is fixed when it is made. */
 struct dsv_list;
 
+/* < 0: not known, of a long log whose end is sought while it is read. */
 int64_t dsv_list_count(const struct dsv_list *l);
 /* 1: *out is the next state, the caller's; 0: no more. */
 int dsv_list_next(struct dsv_list *l, struct dsv_state **out,

@@ -117,3 +117,52 @@ inks() {
 	dsv -2 log --color=perhaps
 	assert "$stderr" "dsv log: --color: 'perhaps' is not auto, always or never"
 }
+
+# A line of N states, of which none but the first is real.
+line_of() {
+	step one
+	python3 - "$1" <<-'EOF'
+	import os, sqlite3, sys
+	db = sqlite3.connect(".dsv/catalog.db")
+	n = int(sys.argv[1])
+	row = list(db.execute("SELECT * FROM state").fetchone())
+	for seq in range(row[0] + 1, row[0] + n):
+	    row[0:2] = seq, os.urandom(32)
+	    db.execute(f"INSERT INTO state VALUES ({','.join('?' * len(row))})",
+	               row)
+	    db.execute("INSERT INTO edge VALUES (?, 0, ?)", (seq, seq - 1))
+	db.execute("UPDATE branch SET head = ?", (seq,))
+	db.commit()
+	EOF
+}
+
+# How often the catalog is read for what $1 takes of the log.
+reads() {
+	strace -f -o trace -e trace=pread64 "$program" log --all --graph |
+		$1 >/dev/null
+	grep -c pread64 trace
+}
+
+@test "a long log is whole" {
+	repo
+	line_of 10500
+	dsv log --format '%(id)'
+	assert "$(sort -u <<<"$output" | wc -l)" 10500
+	assert "${lines[10499]}" "$id"
+	dsv log -n 10300 --format '%(id)'
+	assert "${#lines[@]}" 10300
+	graph
+	assert "$(uniq -c <<<"$output" | tr -s ' ')" \
+		" 1 * ID (HEAD -> main) one
+ 10499 * ID one"
+}
+
+@test "a graph starts before the last states are read" {
+	local all first
+
+	repo
+	line_of 5000
+	all=$(reads cat)
+	first=$(reads "head -n 1")
+	[ $((first * 2)) -lt "$all" ] || { echo "$first $all"; false; }
+}

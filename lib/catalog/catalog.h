@@ -232,6 +232,7 @@ struct catalog_log_query {
 	bool first_parent;
 	int64_t since_ns, until_ns;	/* 0: none */
 	int64_t limit;			/* < 0: none */
+	int64_t below;			/* only smaller seqs; 0: all */
 };
 
 /* The heads and their ancestors, newest first; *out is the caller's. */

@@ -125,14 +125,17 @@ static int seqs_add(struct seqs *s, int64_t seq, struct dsv_err *err)
 	return 0;
 }
 
-/* 1: it was made in the time asked for. */
-static int in_time(struct catalog *c, const struct catalog_log_query *query,
-		   int64_t seq, struct dsv_err *err)
+/* 1: it is below, and was made in the time asked for. */
+static int is_asked_for(struct catalog *c,
+			const struct catalog_log_query *query, int64_t seq,
+			struct dsv_err *err)
 {
 	struct query q;
 	int64_t created_ns = 0;
 	int ret;
 
+	if (query->below && seq >= query->below)
+		return 0;
 	if (!query->since_ns && !query->until_ns)
 		return 1;
 	q = db_query(catalog_db(c), sql_created);
@@ -196,7 +199,7 @@ static int log_walk(struct catalog *c, const struct catalog_log_query *query,
 		if (w.seq < stop)
 			break;
 		if (!(w.flags & HIDDEN)) {
-			ret = in_time(c, query, w.seq, err);
+			ret = is_asked_for(c, query, w.seq, err);
 			if (ret > 0 && forgotten) {
 				ret = has_forgotten(c, w.seq, err);
 				ret = ret < 0 ? ret : !ret;

@@ -8,7 +8,16 @@
 #include "../base/str.h"
 #include "rev.h"
 
-enum { LIST_BATCH = 64 };
+enum {
+	LIST_BATCH = 64,
+	/* So much of a log is walked before its first state is there. */
+	LOG_AHEAD = 10000,
+};
+
+struct ends {
+	int64_t *heads, *hidden;
+	size_t head_count, hidden_count;
+};
 
 struct dsv_list {
 	struct dsv *d;
@@ -17,6 +26,10 @@ struct dsv_list {
 	size_t next;		/* of seqs, to be loaded */
 	struct dsv_state *loaded[LIST_BATCH];
 	size_t loaded_count, loaded_next;
+	/* Of a log: how to find what is older than the last of seqs. */
+	bool more;
+	struct ends ends;
+	struct catalog_log_query query;
 };
 
 /* Takes seqs over, also on failure. */
@@ -38,7 +51,26 @@ static int list_new(struct dsv *d, int64_t *seqs, size_t count,
 
 int64_t dsv_list_count(const struct dsv_list *l)
 {
-	return (int64_t)l->count;
+	return l->more ? -1 : (int64_t)l->count;
+}
+
+/* All that is left of a log takes the place of what was read. */
+static int list_continue(struct dsv_list *l, struct dsv_err *err)
+{
+	int64_t *seqs;
+	size_t count;
+	int ret;
+
+	l->query.below = l->seqs[l->count - 1];
+	ret = catalog_log(l->d->catalog, &l->query, &seqs, &count, err);
+	if (ret < 0)
+		return ret;
+	free(l->seqs);
+	l->seqs = seqs;
+	l->count = count;
+	l->next = 0;
+	l->more = false;
+	return 0;
 }
 
 static int list_fill(struct dsv_list *l, struct dsv_err *err)
@@ -66,6 +98,11 @@ int dsv_list_next(struct dsv_list *l, struct dsv_state **out,
 	int ret;
 
 	if (l->loaded_next == l->loaded_count) {
+		if (l->next == l->count && l->more) {
+			ret = list_continue(l, err);
+			if (ret < 0)
+				return ret;
+		}
 		if (l->next == l->count)
 			return 0;
 		ret = list_fill(l, err);
@@ -86,15 +123,12 @@ void dsv_list_free(struct dsv_list *l)
 	for (i = l->loaded_next; i < l->loaded_count; i++)
 		dsv_state_free(l->loaded[i]);
 	free(l->seqs);
+	free(l->ends.heads);
+	free(l->ends.hidden);
 	free(l);
 }
 
 /* ---- log ------------------------------------------------------------- */
-
-struct ends {
-	int64_t *heads, *hidden;
-	size_t head_count, hidden_count;
-};
 
 /* "A..B", where either may be left out for HEAD. */
 static int add_range(struct dsv *d, const char *range, const char *dots,
@@ -195,6 +229,7 @@ int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 		.until_ns = options->until_ns,
 		.limit = options->limit,
 	};
+	bool ahead = options->limit < 0 || options->limit > LOG_AHEAD;
 	int64_t *seqs;
 	size_t count;
 	int ret;
@@ -205,11 +240,23 @@ int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 		query.head_count = e.head_count;
 		query.hidden = e.hidden;
 		query.hidden_count = e.hidden_count;
+		if (ahead)
+			query.limit = LOG_AHEAD;
 		ret = catalog_log(d->catalog, &query, &seqs, &count, err);
 	}
-	free(e.heads);
-	free(e.hidden);
-	return ret < 0 ? ret : list_new(d, seqs, count, out, err);
+	if (ret == 0)
+		ret = list_new(d, seqs, count, out, err);
+	if (ret < 0) {
+		free(e.heads);
+		free(e.hidden);
+		return ret;
+	}
+	(*out)->ends = e;
+	(*out)->query = query;
+	(*out)->query.limit = options->limit < 0 ? -1 :
+		options->limit - LOG_AHEAD;
+	(*out)->more = ahead && count == LOG_AHEAD;
+	return 0;
 }
 
 /* ---- find ------------------------------------------------------------ */

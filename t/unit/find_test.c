@@ -694,6 +694,12 @@ static void test_log_options(void)
 	seqs_to_text(seqs, count, got);
 	is_str(got, "60 59 58", "a limit");
 	free(seqs);
+	q.below = 58;
+	must(catalog_log(c, &q, &seqs, &count, &err) == 0);
+	seqs_to_text(seqs, count, got);
+	is_str(got, "57 56 55", "what is older than one of them");
+	free(seqs);
+	q.below = 0;
 	q.limit = -1;
 	q.since_ns = 57;
 	q.until_ns = 59;
