@@ -2,6 +2,8 @@
 /* dsv status, du - the repository at a glance */
 #include "cli.h"
 
+#include <string.h>
+
 static const char *by = "branch";
 
 static const struct opt du_opts[] = {
@@ -34,6 +36,36 @@ static int json_status(struct dsv *d, const struct dsv_status *s,
 	return json_print(j, err);
 }
 
+/* The hosts that alone have what is pending: they, or nobody, store it. */
+static void print_hosts(struct dsv *d)
+{
+	const char *lead = "waits on   ";
+	struct dsv_queue q;
+	size_t i, k;
+
+	if (dsv_queue(d, &q, NULL) < 0)
+		return;
+	for (i = 0; i < q.count; i++) {
+		const struct dsv_queue_item *item = &q.items[i];
+
+		if (item->here || !item->host)
+			continue;
+		for (k = 0; k < i; k++) {
+			if (!q.items[k].here && q.items[k].host &&
+			    !strcmp(q.items[k].host, item->host))
+				break;
+		}
+		if (k < i)
+			continue;
+		printf("%s ", lead);
+		out_text(stdout, item->host);
+		lead = ",";
+	}
+	if (*lead == ',')
+		putchar('\n');
+	dsv_queue_free(&q);
+}
+
 static void print_status(struct dsv *d, const struct dsv_status *s)
 {
 	char size[DSV_TIME_SIZE], stored[DSV_TIME_SIZE];
@@ -56,6 +88,8 @@ static void print_status(struct dsv *d, const struct dsv_status *s)
 	if (s->pending || s->lost)
 		printf("pending     %" PRId64 ", lost %" PRId64 "\n",
 		       s->pending, s->lost);
+	if (s->pending)
+		print_hosts(d);
 	if (s->scopes_open)
 		printf("open scopes %" PRId64 "\n", s->scopes_open);
 	if (s->jobs)

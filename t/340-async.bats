@@ -241,3 +241,30 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 	dsv -4 wait
 	SLURM_JOB_ID=8 dsv wait
 }
+
+@test "wait and status name the host that alone has a state" {
+	[ "$(id -u)" = 0 ] && unshare --uts true ||
+		skip "another host name is not permitted"
+	repo
+	put ckpt/a 1000
+	dsv config core.localTier "$PWD/tier"
+	dsv config queue.auto false
+	id=$(unshare --uts sh -c 'hostname node7; "$@"' - \
+		"$program" -q tag --async ckpt)
+	mv tier its-disk
+	run -1 --separate-stderr "$program" wait --timeout 10ms "$id"
+	assert "$stderr" "dsv wait: warning: ${id:0:12} waits on host node7, which\
+ alone has its files: run 'dsv wait' there
+dsv wait: not durable in time"
+	run -0 "$program" status
+	[[ $output == *$'\n'"waits on    node7"* ]]
+	# Nobody is to learn what does not concern them.
+	run -0 --separate-stderr "$program" wait
+	assert "$stderr" ""
+	mv its-disk tier
+	unshare --uts sh -c 'hostname node7; "$@"' - "$program" wait
+	run -0 --separate-stderr "$program" wait "$id"
+	assert "$output$stderr" ""
+	run -0 "$program" status
+	[[ $output != *waits* ]]
+}
