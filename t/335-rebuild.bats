@@ -21,18 +21,11 @@ dump() {
 
 # Two async tags that no worker has stored: one is pending, one lost.
 two_captures() {
+	dsv config queue.auto false
 	put small 1000 pending
-	python3 - "$program" 3>&- >captured <<'END'
-import fcntl, os, subprocess, sys, time
-os.makedirs(f".dsv/queue/{os.uname().nodename}", exist_ok=True)
-lock = open(f".dsv/queue/{os.uname().nodename}/lock", "w")
-fcntl.lockf(lock, fcntl.LOCK_EX)
-subprocess.run([sys.argv[1], "tag", "--async", "-b", "pending", "small"])
-subprocess.run([sys.argv[1], "config", "core.localTier",
-                os.getcwd() + "/tier"])
-subprocess.run([sys.argv[1], "tag", "--async", "-b", "lost", "small"])
-time.sleep(0.3)
-END
+	dsv tag --async -b pending small
+	dsv config core.localTier "$PWD/tier"
+	dsv tag --async -b lost small
 	rm -r tier
 	dsv status
 	[[ $output == *"lost 1"* ]]
