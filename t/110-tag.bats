@@ -674,3 +674,16 @@ shards() {
 	dsv checkout HEAD out
 	diff -r model out/model
 }
+
+@test "files that are unchanged are looked up many in one read of the catalog" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
+	repo
+	mkdir small
+	for i in {1..400}; do echo "$i" >"small/$i"; done
+	tag small
+	sleep 0.1
+	tag small
+	strace -f -o trace -e trace=openat -- dsv tag -q small
+	[ "$(grep -c 'catalog\.db-journal"' trace)" -lt 200 ]
+}

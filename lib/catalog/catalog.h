@@ -43,6 +43,12 @@ const char *catalog_describe(struct catalog *c);
 /* A chunk_lookup; arg is the catalog.  Ignores bad chunks. */
 int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 			 struct chunk *out, struct dsv_err *err);
+/*
+ * Look-ups in between cost one read transaction, not one each.  Short: it
+ * blocks commits, those of this catalog's as well.
+ */
+int catalog_lookup_begin(void *arg, struct dsv_err *err);
+void catalog_lookup_end(void *arg);
 
 /*
  * Make new durable segments known, in small transactions, before the state

@@ -46,6 +46,16 @@ int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 	return 1;
 }
 
+int catalog_lookup_begin(void *arg, struct dsv_err *err)
+{
+	return catalog_read_begin(arg, err);
+}
+
+void catalog_lookup_end(void *arg)
+{
+	catalog_read_end(arg);
+}
+
 /*
  * Whether the files of a segment are there: with the lock held, which a sweep
  * holds, too.  It goes by age, and a writer may have been stopped for long,

@@ -33,7 +33,10 @@ struct store {
 	bool fsync;
 	int threads;
 	chunk_lookup *lookup;
+	int (*lookup_begin)(void *arg, struct dsv_err *err);
+	void (*lookup_end)(void *arg);
 	void *lookup_arg;
+	int64_t shared_since_ns;	/* look-ups share a read; 0: not */
 	bool remember;			/* and it was not opened yet */
 	struct statcache *statcache;
 	struct statcache *own_statcache;	/* the same, or NULL */
@@ -68,6 +71,14 @@ void store_tell(struct store *s);
 /* chunk_lookup, by one thread at a time. */
 int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
 		 struct chunk *out, struct dsv_err *err);
+
+/*
+ * From here on look-ups share a read, or go on to do so unless it has become
+ * too long: to be called between them, and never before bytes are moved for
+ * long.  Both from the thread that has the store, while no other looks up.
+ */
+void store_share_lookups(struct store *s);
+void store_part_lookups(struct store *s);
 
 /* CHUNK_LIMIT_BYTES; NULL when out of memory. */
 void *store_buffer_get(struct store *s);

@@ -53,6 +53,12 @@ struct store_options {
 	bool fsync;		/* core.fsync */
 	int threads;		/* <= 0: the processors, at most 8 */
 	chunk_lookup *lookup;
+	/*
+	 * NULL; or what is looked up between the two is one read, which may
+	 * keep others from writing.  A begin that fails is left out.
+	 */
+	int (*lookup_begin)(void *arg, struct dsv_err *err);
+	void (*lookup_end)(void *arg);
 	void *lookup_arg;
 	/*
 	 * Files that look as they did are not read again: remembered in
@@ -98,6 +104,11 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 		unsigned char recipe[HASH_BYTES], int64_t *size_bytes,
 		struct dsv_err *err);
 
+/*
+ * Many files follow, one at once after the other: their look-ups share reads
+ * of some milliseconds, until it is called with false.
+ */
+void ingest_many(struct ingest *in, bool many);
 /* Take in bytes as one chunk (a manifest, a recipe). */
 int ingest_bytes(struct ingest *in, const void *data, size_t len,
 		 unsigned char hash[HASH_BYTES], struct dsv_err *err);
