@@ -160,6 +160,21 @@ attr     note (unset) -> x"
   max 2 rms 1.414 relative 0.5, 1 of 2"
 }
 
+@test "of the segments only what changed is read, as strace sees it" {
+	local big='"big": ("U8", [9000000], "B", list(range(250)) * 36000)'
+
+	two "{$big, 'w': ('F32', [2], 'f', [1, 2])}" \
+	    "{$big, 'w': ('F32', [2], 'f', [1, 4])}"
+	strace -f -y -o trace -e trace=read,pread64,readv,preadv,mmap \
+		"$program" diff --tensors "$a" "$b" >out
+	assert "$(wc -l <out)" 2
+	run -0 awk '/[.]dsv[/]segments/ {
+		if (/mmap/) maps++
+		else bytes += $NF }
+		END { print maps + 0, (bytes > 0), (bytes < 1000000) }' trace
+	assert "$output" "0 1 1"
+}
+
 @test "tensors: changed, added, removed, another type, another shape" {
 	two '{"a": ("F32", [2], "f", [1, 2]), "cast": ("F32", [1], "f", [1.5]),
 		"gone": ("I8", [1], "b", [1]), "s": ("F32", [4], "f", [0] * 4)}' \
