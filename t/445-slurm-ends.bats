@@ -48,6 +48,13 @@ ended() {
 	[ -n "$output" ]
 }
 
+# Slurm looks at time limits twice a minute: the last but one test waits.
+@test "a job whose time is over soon starts" {
+	running --time=1 -w n3
+	scontrol update JobId="$job" EndTime=now+1
+	echo "$job $PWD" >"$CLUSTER_TOP/timeout"
+}
+
 @test "COMPLETED and FAILED, with exit status and node" {
 	submit --dsv-fork=HEAD -w n3 --wrap 'exit 0'
 	ended COMPLETED
@@ -86,19 +93,13 @@ ended() {
 	user prune --expire=now "$first"
 }
 
-@test "TIMEOUT" {
-	running --time=1
-	scontrol update JobId="$job" EndTime=now+1
-	ended TIMEOUT
-}
-
 @test "NODE_FAIL" {
 	running --no-requeue -w n4
 	scontrol update NodeName=n4 State=DOWN Reason=test
 	ended NODE_FAIL
 	# It may have returned by itself.
 	scontrol update NodeName=n4 State=RESUME || :
-	cluster_until 30 cluster_is_idle
+	cluster_until 30 cluster_node_is n4 idle
 }
 
 @test "PREEMPTED, when it may not be requeued" {
@@ -192,6 +193,14 @@ forgotten() {
 	END
 	assert "$(record state | tail -1)" UNKNOWN
 	cluster_as scancel "$job"
+}
+
+@test "TIMEOUT" {
+	local dir
+
+	read -r job dir <"$CLUSTER_TOP/timeout"
+	cd "$dir"
+	ended TIMEOUT
 }
 
 @test "no node was drained by any of this" {
