@@ -139,19 +139,21 @@ $odd"
 	script '/bin/cat "$DSV_CHECKOUT/ckpt/w"
 		srun --export=ALL /bin/sh -c "echo \$DSV_PARAM_LR"'
 	for way in plugin fork bare; do
+		jobs=()
 		for mode in NONE PATH; do
 			submit_as $way -n1 --export=$mode
 			jobs+=("$job")
 		done
 		submit_as $way -n1 --export-file="$PWD/env-file"
 		jobs+=("$job")
+		# The next way changes what jobs find that start late.
+		for job in "${jobs[@]}"; do
+			finished
+			assert "$output" "first
+0.2"
+		done
 	done
 	with_plugin
-	for job in "${jobs[@]}"; do
-		finished
-		assert "$output" "first
-0.2"
-	done
 }
 
 @test "--after starts the fork when the other job has ended" {
