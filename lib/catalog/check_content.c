@@ -446,10 +446,14 @@ static int run_pass(struct check *k, bool repair, struct dsv_err *err)
 
 	check_sort_bad(k);
 	q = db_query(catalog_db(k->c),
-		     "SELECT coalesce(max(id), 0) + 1 FROM recipe");
+		     "SELECT iif(coalesce(min(id), 1) < 1 OR max(id) >= 1 << 32,"
+		     " 0, coalesce(max(id), 0) + 1) FROM recipe");
 	ret = query_one_int(&q, &p.limit, err);
 	if (ret < 0)
 		return ret;
+	if (p.limit == 0)
+		return dsv_fail(err, DSV_ECORRUPT, "the recipes' rows have"
+				" impossible numbers: dsv fsck --rebuild");
 	p.known = calloc((size_t)p.limit, sizeof(*p.known));
 	if (!p.known)
 		return dsv_fail_nomem(err);

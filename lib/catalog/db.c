@@ -350,11 +350,18 @@ int query_run(struct query *q, struct dsv_err *err)
 int query_one_int(struct query *q, int64_t *out, struct dsv_err *err)
 {
 	int ret = query_step(q, err);
+	int type;
 
-	if (ret > 0) {
+	if (ret <= 0)
+		return ret;
+	type = sqlite3_column_type(q->stmt, 0);
+	if (type == SQLITE_INTEGER || type == SQLITE_NULL)
 		*out = query_get_int(q, 0);
-		query_end(q);
-	}
+	else
+		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' has no integer where"
+			       " one belongs: dsv fsck --rebuild",
+			       q->db->path);
+	query_end(q);
 	return ret;
 }
 

@@ -76,7 +76,7 @@ void query_null(struct query *q, const char *name);
 int query_step(struct query *q, struct dsv_err *err);
 /* Run to the end, rows ignored: 0 or < 0. */
 int query_run(struct query *q, struct dsv_err *err);
-/* The first column of the only row: 1, none: 0. */
+/* The first column of the only row: 1, none: 0; DSV_ECORRUPT: no integer. */
 int query_one_int(struct query *q, int64_t *out, struct dsv_err *err);
 /* Before the end was reached. */
 void query_end(struct query *q);

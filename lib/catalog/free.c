@@ -187,13 +187,15 @@ static int settled_name(struct catalog *c, int64_t segment,
 	struct query q = db_query(&c->writer,
 		"SELECT name FROM segment WHERE id = :segment"
 		" AND staged IS NULL");
+	const char *text;
 	int ret;
 
 	query_int(&q, ":segment", segment);
 	ret = query_step(&q, err);
 	if (ret <= 0)
 		return ret;
-	strncpy(name, query_get_text(&q, 0), SEGMENT_NAME_SIZE - 1);
+	text = query_get_text(&q, 0);
+	strncpy(name, text ? text : "", SEGMENT_NAME_SIZE - 1);
 	name[SEGMENT_NAME_SIZE - 1] = '\0';
 	query_end(&q);
 	return 1;

@@ -25,6 +25,16 @@ static const char sql_parents[] =
 	"SELECT s.id, s.seq, s.status FROM edge AS e"
 	" JOIN state AS s ON s.seq = e.parent"
 	" WHERE e.child = :seq ORDER BY e.ordinal";
+/* UNION: each ancestor is visited once, also in a cycle of foreign make. */
+static const char sql_beyond_forgotten[] =
+	"WITH RECURSIVE up (seq, status) AS ("
+	"  SELECT e.parent, s.status FROM edge AS e"
+	"  JOIN state AS s ON s.seq = e.parent WHERE e.child = :seq"
+	"  UNION SELECT e.parent, s.status FROM up"
+	"  JOIN edge AS e ON e.child = up.seq"
+	"  JOIN state AS s ON s.seq = e.parent WHERE up.status = 3"
+	") SELECT s.id, s.seq, up.status FROM up"
+	" JOIN state AS s ON s.seq = up.seq WHERE up.status <> 3";
 static const char sql_attrs[] =
 	"SELECT k.name, a.type, a.number, a.text FROM attr AS a"
 	" CROSS JOIN key AS k ON k.id = a.key WHERE a.state = :of"
@@ -172,34 +182,39 @@ static int add_parent(struct dsv_state *s, struct query *q,
 	return 0;
 }
 
+/* *forgotten: whether one of them was. */
+static int add_parents(struct db *db, const char *sql, int64_t seq,
+		       struct dsv_state *s, bool *forgotten,
+		       struct dsv_err *err)
+{
+	struct query q = db_query(db, sql);
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	while ((ret = query_step(&q, err)) > 0) {
+		if (query_get_int(&q, 2) == STATE_FORGOTTEN) {
+			*forgotten = true;
+			continue;
+		}
+		ret = add_parent(s, &q, err);
+		if (ret < 0) {
+			query_end(&q);
+			break;
+		}
+	}
+	return ret;
+}
+
 /* In place of parents that were forgotten, the nearest ancestors left. */
 static int load_parents(struct db *db, int64_t seq, struct dsv_state *s,
 			struct dsv_err *err)
 {
-	int64_t *waiting = NULL;
-	size_t count = 0, i = 0;
-	int ret;
+	bool forgotten = false;
+	int ret = add_parents(db, sql_parents, seq, s, &forgotten, err);
 
-	do {
-		struct query q = db_query(db, sql_parents);
-
-		query_int(&q, ":seq", i == 0 ? seq : waiting[i - 1]);
-		while ((ret = query_step(&q, err)) > 0) {
-			if (query_get_int(&q, 2) == STATE_FORGOTTEN) {
-				ret = list_grow((void **)&waiting, count,
-						sizeof(*waiting), err);
-				if (ret == 0)
-					waiting[count++] = query_get_int(&q, 1);
-			} else {
-				ret = add_parent(s, &q, err);
-			}
-			if (ret < 0) {
-				query_end(&q);
-				break;
-			}
-		}
-	} while (ret == 0 && i++ < count);
-	free(waiting);
+	if (ret == 0 && forgotten)
+		ret = add_parents(db, sql_beyond_forgotten, seq, s, &forgotten,
+				  err);
 	return ret;
 }
 
@@ -332,6 +347,9 @@ static int load_row(struct query *q, struct dsv_state *s, int64_t *params,
 	    !copy_text(q, 6, &s->host) || !copy_text(q, 14, &s->pruned_by) ||
 	    !copy_text(q, 19, &s->name))
 		return dsv_fail_nomem(err);
+	if (!s->kind || !s->author || !s->host)
+		return dsv_fail(err, DSV_ECORRUPT, "the row of state %.12s is"
+				" damaged: dsv fsck --rebuild", s->id);
 	return query_is_null(q, 15) ? 0 :
 		load_changes(query_get_text(q, 15), s, err);
 }
