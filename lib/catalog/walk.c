@@ -95,7 +95,12 @@ static int push_parents(struct catalog *c, struct heap *h, int64_t seq,
 
 	query_int(&q, ":seq", seq);
 	while ((ret = query_step(&q, err)) > 0) {
-		ret = heap_push(h, query_get_int(&q, 0), flags, err);
+		int64_t parent = query_get_int(&q, 0);
+
+		/* A cycle would be walked for ever. */
+		ret = parent < seq ? heap_push(h, parent, flags, err) :
+			dsv_fail(err, DSV_ECORRUPT, "a state comes before its"
+				 " parent: dsv fsck --rebuild");
 		if (ret < 0) {
 			query_end(&q);
 			break;
