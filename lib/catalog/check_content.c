@@ -446,7 +446,8 @@ static int run_pass(struct check *k, bool repair, struct dsv_err *err)
 
 	check_sort_bad(k);
 	q = db_query(catalog_db(k->c),
-		     "SELECT iif(coalesce(min(id), 1) < 1 OR max(id) >= 1 << 32,"
+		     "SELECT iif(coalesce(min(id), 1) < 1 OR"
+		     " max(id) >= 1 << 32,"
 		     " 0, coalesce(max(id), 0) + 1) FROM recipe");
 	ret = query_one_int(&q, &p.limit, err);
 	if (ret < 0)
