@@ -38,7 +38,7 @@ intact() {
 		assert "$output" ""
 	done
 	dsv -4 show 0123456789abcdef
-	dsv -4 show "${id:0:63}0"
+	dsv -4 show "${id:0:63}$([ "${id:63}" = 0 ] && echo 1 || echo 0)"
 	dsv -4 merge-base HEAD nope
 	dsv -4 cat nope:f
 	dsv -4 tag f --parent nope
