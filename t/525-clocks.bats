@@ -143,7 +143,7 @@ years=$((10 * 365 * 86400))
 	[[ $output == *"end that process"* ]]
 	run -11 "$program" --lock-wait 500ms tag -q big
 	[[ $output == *"from here it cannot be told whether it lives"* ]]
-	kill -KILL "$stopped"
+	"${inside[@]}" pkill -KILL -x dsv
 	# It has stopped with what it runs.
 	kill -CONT "$pid" 2>/dev/null || true
 	wait "$pid" || true
