@@ -6,6 +6,7 @@
 # shellcheck disable=SC2154,SC2314
 
 load helper
+load stop
 
 calls=write,pwrite64,fsync,fdatasync,rename,link,unlink,ftruncate
 
@@ -19,6 +20,8 @@ setup() {
 	export SLURM_JOB_ID=7 DSV_BRANCH=main
 	unset SLURM_PROCID SLURM_NTASKS SLURM_STEP_ID
 }
+
+teardown() { end_stopped; }
 
 # dsv on a node: on NODE [-STATUS] ARG...
 on() {
@@ -178,6 +181,38 @@ captures() {
 	mv tier/gone tier/b
 	on b wait "$id"
 	counts '[2,0,0]'
+	dsv fsck --data
+}
+
+@test "two hosts may store one rank's files at once" {
+	may_stop
+	repo
+	shards
+	by_hand
+	ranks --group g
+	# b helps with rank 0; a stores it too, and dies before rank 1.
+	stopped 'link:*/async-*/0' env SLURMD_NODENAME=b -- -q wait "$id"
+	SLURMD_NODENAME=a LD_PRELOAD=$build/fault.so DSV_FAULT_ROOT=$PWD \
+		DSV_FAULT_DO=kill DSV_FAULT_AT=1 \
+		DSV_FAULT_MATCH='link:*/async-*/1' "$program" queue --run || true
+	counts '[1,1,0]'
+	go_on
+	assert "$status $(cat err)" "0 "
+	counts '[1,0,0]'
+	dsv fsck --data
+}
+
+@test "another host makes a state durable while this one helps with it" {
+	may_stop
+	repo
+	shards
+	by_hand
+	ranks --group g
+	stopped 'link:*/async-*/0' env SLURMD_NODENAME=b -- -q wait "$id"
+	on a queue --run
+	counts '[1,0,0]'
+	go_on
+	assert "$status $(cat err)" "0 "
 	dsv fsck --data
 }
 

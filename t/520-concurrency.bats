@@ -5,13 +5,13 @@
 # shellcheck disable=SC2154,SC2030,SC2031
 
 load helper
+load stop
 
 setup() {
 	clean_environment
 	mkdir -p "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return
-	run grep -c __asan_init "$program"
-	[ "$output" = 0 ] || skip "a preloaded library comes before ASan"
+	may_stop
 	repo
 	put other
 	tag -q -b main other
@@ -21,31 +21,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
-}
-
-# stopped CALL:GLOB ARG...: dsv in the background, stopped before its first
-# such call; go_on lets it end, its status in $status.
-stopped() {
-	local match=$1
-
-	shift
-	LD_PRELOAD=$build/fault.so DSV_FAULT_ROOT=$PWD DSV_FAULT_DO=stop \
-		DSV_FAULT_AT=1 DSV_FAULT_MATCH=$match \
-		"$program" "$@" >out 2>err 3>&- &
-	pid=$!
-	for ((i = 0; i < 500; i++)); do
-		[[ $(ps -o stat= -p "$pid") == T* ]] && return
-		sleep 0.02
-	done
-	return 1
-}
-
-go_on() {
-	kill -CONT "$pid"
-	status=0
-	wait "$pid" || status=$?
-	pid=
+	end_stopped
 }
 
 is_big() {
@@ -55,7 +31,7 @@ is_big() {
 }
 
 @test "what a tag relies on is freed before it commits: it is stored again" {
-	stopped 'reopen:*/catalog.db' tag -q -b new big
+	stopped 'reopen:*/catalog.db' -- tag -q -b new big
 	dsv prune --expire=now "$old"
 	go_on
 	assert "$status $(cat err)" "0 "
@@ -65,7 +41,7 @@ is_big() {
 
 @test "what a tag relies on is condemned: the tag brings it back" {
 	dsv prune "$old"
-	stopped 'reopen:*/catalog.db' tag -q -b new big
+	stopped 'reopen:*/catalog.db' -- tag -q -b new big
 	go_on
 	assert "$status $(cat err)" "0 "
 	dsv prune --expire=now main --unsafe-allow-remove-all || true
@@ -75,7 +51,7 @@ is_big() {
 
 @test "segments that were swept from a writer that slept are stored again" {
 	put big 3000000 two
-	stopped 'fsync:*/segments/??' tag -q -b new big
+	stopped 'fsync:*/segments/??' -- tag -q -b new big
 	find .dsv/segments -type f -exec touch -d '9 days ago' {} +
 	put junk
 	tag -q -b junk junk
@@ -87,7 +63,7 @@ is_big() {
 }
 
 @test "a checkout whose state is freed is right or fails whole" {
-	stopped 'write:*/.dsv-tmp-*' checkout "$old" there
+	stopped 'write:*/.dsv-tmp-*' -- checkout "$old" there
 	dsv prune --expire=now "$old"
 	go_on
 	if [ "$status" = 0 ]; then
@@ -101,7 +77,7 @@ is_big() {
 
 @test "the guard lock of a killed command is broken" {
 	dsv config core.guardLock true
-	stopped 'write:*/catalog.db' tag -q other
+	stopped 'write:*/catalog.db' -- tag -q other
 	[ -e .dsv/guard ]
 	kill -KILL "$pid"
 	wait "$pid" || true
@@ -113,7 +89,7 @@ is_big() {
 
 @test "the guard lock of one that is alive is waited for: 11" {
 	dsv config core.guardLock true
-	stopped 'write:*/catalog.db-journal' tag -q other
+	stopped 'write:*/catalog.db-journal' -- tag -q other
 	dsv -11 --lock-wait 1s tag -q other
 	[[ $stderr == "dsv tag: '"*"/guard' is locked by process $pid on "* ]]
 	go_on

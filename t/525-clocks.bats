@@ -5,13 +5,13 @@
 # shellcheck disable=SC2154,SC2030,SC2031,SC2016
 
 load helper
+load stop
 
 setup() {
 	clean_environment
 	mkdir -p "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return
-	run grep -c __asan_init "$program"
-	[ "$output" = 0 ] || skip "a preloaded library comes before ASan"
+	may_stop
 	repo
 	put big 3000000 one
 	tag -q big
@@ -19,9 +19,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-
-	for pid in ${pids:-}; do kill -KILL "$pid" 2>/dev/null || true; done
+	end_stopped
 }
 
 # at SECONDS ARG...: dsv, by a clock that is so much ahead.
@@ -31,34 +29,6 @@ at() {
 	shift
 	run -0 --separate-stderr env LD_PRELOAD="$build/fault.so" \
 		DSV_FAULT_CLOCK="$seconds" "$program" "$@"
-}
-
-# stopped CALL:GLOB [COMMAND...] -- ARG...: what COMMAND runs stops before its
-# first such call; it is process $stopped, $pid the one started here.
-stopped() {
-	local match=$1 before=()
-
-	shift
-	while [ "$1" != -- ]; do before+=("$1"); shift; done
-	shift
-	"${before[@]}" env LD_PRELOAD="$build/fault.so" DSV_FAULT_ROOT="$PWD" \
-		DSV_FAULT_DO=stop DSV_FAULT_AT=1 DSV_FAULT_MATCH="$match" \
-		"$program" "$@" >out 2>err 3>&- &
-	pid=$!
-	for ((i = 0; i < 500; i++)); do
-		for stopped in $(pgrep -P "$pid") $pid; do
-			pids+=" $stopped"
-			[[ $(ps -o stat= -p "$stopped") != T* ]] || return 0
-		done
-		sleep 0.02
-	done
-	return 1
-}
-
-go_on() {
-	kill -CONT "$stopped"
-	status=0
-	wait "$pid" || status=$?
 }
 
 may_unshare() {

@@ -75,21 +75,29 @@ static int hex_digit(char c)
 	return -1;
 }
 
-bool hash_from_hex(const char *text, unsigned char out[HASH_BYTES])
+bool hex_decode(const char *text, size_t len, void *out)
 {
-	unsigned char hash[HASH_BYTES];
+	unsigned char *bytes = out;
 	size_t i;
 
-	if (strnlen(text, HASH_HEX_SIZE) != 2 * HASH_BYTES)
-		return false;
-	for (i = 0; i < HASH_BYTES; i++) {
+	for (i = 0; i < len; i++) {
 		int high = hex_digit(text[2 * i]);
 		int low = hex_digit(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
-		hash[i] = (unsigned char)(high << 4 | low);
+		bytes[i] = (unsigned char)(high << 4 | low);
 	}
+	return true;
+}
+
+bool hash_from_hex(const char *text, unsigned char out[HASH_BYTES])
+{
+	unsigned char hash[HASH_BYTES];
+
+	if (strnlen(text, HASH_HEX_SIZE) != 2 * HASH_BYTES ||
+	    !hex_decode(text, HASH_BYTES, hash))
+		return false;
 	memcpy(out, hash, HASH_BYTES);
 	return true;
 }

@@ -29,6 +29,8 @@ bool hash_from_hex(const char *text, unsigned char out[HASH_BYTES]);
 
 /* len bytes as 2 * len digits and a NUL. */
 void hex_encode(const void *data, size_t len, char *out);
+/* len bytes of twice as many lower-case digits; false: they are not. */
+bool hex_decode(const char *text, size_t len, void *out);
 
 /* CRC-32C (Castagnoli), as iSCSI has it; crc is 0 at first. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);

@@ -60,20 +60,24 @@ int group_file_make(struct group *g, const char *name, const json_t *json,
 		    struct dsv_err *err)
 {
 	char *path = str_format("%s/%s", g->dir, name);
-	char *tmp = str_format("%s/.%s.%lld", g->dir, name,
-			       (long long)g->rank);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	unsigned char nonce[8];
+	char hex[2 * sizeof(nonce) + 1];
+	char *tmp;
 	int ret;
 
-	if (!path || !tmp || !text) {
-		ret = dsv_fail_nomem(err);
-	} else {
-		/* Of an attempt of ours that was killed. */
-		unlink(tmp);
-		ret = make_file(g, tmp, path, text, err);
+	/* Two hosts may store the same capture; what is left goes with dir. */
+	if (!random_bytes(nonce, sizeof(nonce))) {
+		ret = dsv_fail_errno(err, "get random bytes");
+		goto out;
 	}
-	free(text);
+	hex_encode(nonce, sizeof(nonce), hex);
+	tmp = str_format("%s/.%s.%s", g->dir, name, hex);
+	ret = path && text && tmp ? make_file(g, tmp, path, text, err) :
+		dsv_fail_nomem(err);
 	free(tmp);
+out:
+	free(text);
 	free(path);
 	return ret;
 }

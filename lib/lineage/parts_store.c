@@ -163,31 +163,20 @@ static int store_part(struct dsv *d, struct parts *p, size_t rank,
 
 /* ---- All parts ----------------------------------------------------------- */
 
-static int from_hex(const char *hex, struct manifest *out, struct dsv_err *err)
+int part_list(const json_t *part, struct manifest *out, struct dsv_err *err)
 {
-	static const char digits[] = "0123456789abcdef";
-	size_t n = hex ? strlen(hex) / 2 : 0, i;
-	char *text = malloc(n + 1);
+	const char *hex = json_string_value(json_object_get(part, "list"));
+	size_t len = hex ? strlen(hex) / 2 : 0;
+	char *text = malloc(len + 1);
 	int ret;
 
 	if (!text)
 		return dsv_fail_nomem(err);
-	for (i = 0; i < n; i++) {
-		const char *high = strchr(digits, hex[2 * i]);
-		const char *low = strchr(digits, hex[2 * i + 1]);
-
-		text[i] = high && low ?
-			(char)((high - digits) << 4 | (low - digits)) : '\0';
-	}
-	ret = manifest_decode(text, n, out, err);
+	ret = hex && hex_decode(hex, len, text) ?
+		manifest_decode(text, len, out, err) :
+		dsv_fail(err, DSV_ECORRUPT, "the list of a part is malformed");
 	free(text);
 	return ret;
-}
-
-int part_list(const json_t *part, struct manifest *out, struct dsv_err *err)
-{
-	return from_hex(json_string_value(json_object_get(part, "list")), out,
-			err);
 }
 
 static int bind_gathering(struct gathering *x, int64_t seq,

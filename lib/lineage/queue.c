@@ -18,7 +18,7 @@
 #include "queue.h"
 #include "rev.h"
 
-enum { POLL_MS = 100, POLLS_TO_LOST = 50, MAX_FAILURES = 3 };
+enum { POLL_MS = 100, POLLS_TO_LOST = 50 };
 
 void dsv_queue_free(struct dsv_queue *queue)
 {
@@ -358,18 +358,6 @@ static int64_t monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Their own workers are at it too: what is looked at may just have gone. */
-static int help_others(struct dsv *d, int64_t *stored, size_t *failures,
-		       struct dsv_err *err)
-{
-	bool worked = false;
-	int ret = run_once(d, false, stored, &worked, err);
-
-	if (ret < 0 && ret != DSV_EINTERRUPTED && ++*failures < MAX_FAILURES)
-		ret = 0;
-	return ret;
-}
-
 int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 	     int64_t timeout_ms, struct dsv_err *err)
 {
@@ -377,7 +365,8 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 	int64_t deadline_ms = monotonic_ms() + timeout_ms;
 	int64_t stored = 0, lost;
 	int64_t *seqs;
-	size_t count, polls = 0, failures = 0;
+	size_t count, polls = 0;
+	bool worked = false;
 	int ret;
 
 	ret = targets(d, revs, &seqs, &count, err);
@@ -390,7 +379,7 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 			break;
 		ret = dsv_queue_run(d, timeout_ms < 0, &stored, err);
 		if (ret == 0 && revs->count > 0)
-			ret = help_others(d, &stored, &failures, err);
+			ret = run_once(d, false, &stored, &worked, err);
 		/* Slurm is asked about other nodes. */
 		if (ret == 0 && polls++ % POLLS_TO_LOST == 0)
 			ret = queue_find_lost(d, &lost, err);

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# dsv that stops at a call, by fault.so, for what can happen to it there.
+#
+#   may_stop              skip what a preloaded library cannot do
+#   stopped CALL:GLOB [COMMAND...] -- ARG...
+#                         what COMMAND runs stops before its first such call;
+#                         it is process $stopped, $pid the one started here
+#   go_on                 let it end; its status is in $status
+#   end_stopped           for teardown
+# shellcheck disable=SC2034,SC2154
+
+may_stop() {
+	run grep -c __asan_init "$program"
+	[ "$output" = 0 ] || skip "a preloaded library comes before ASan"
+}
+
+stopped() {
+	local match=$1 before=() i
+
+	shift
+	while [ "$1" != -- ]; do before+=("$1"); shift; done
+	shift
+	"${before[@]}" env LD_PRELOAD="$build/fault.so" DSV_FAULT_ROOT="$PWD" \
+		DSV_FAULT_DO=stop DSV_FAULT_AT=1 DSV_FAULT_MATCH="$match" \
+		"$program" "$@" >out 2>err 3>&- &
+	pid=$!
+	for ((i = 0; i < 500; i++)); do
+		for stopped in $(pgrep -P "$pid") $pid; do
+			pids+=" $stopped"
+			[[ $(ps -o stat= -p "$stopped") != T* ]] || return 0
+		done
+		sleep 0.02
+	done
+	return 1
+}
+
+go_on() {
+	kill -CONT "$stopped"
+	status=0
+	wait "$pid" || status=$?
+}
+
+end_stopped() {
+	local pid
+
+	for pid in ${pids:-}; do kill -KILL "$pid" 2>/dev/null || true; done
+}
