@@ -7,35 +7,14 @@ load slurm
 
 setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
-	clean_environment
-	export CLUSTER_TOP
-	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
-	cluster_start "$CLUSTER_TOP" "#"
-}
-
-teardown_file() {
-	[ -n "$CLUSTER_TOP" ] || return 0
-	cluster_stop
-	rm -rf "$CLUSTER_TOP"
+	start_cluster "#"
 }
 
 setup() {
 	need_slurm
 	work_in_cluster
-	program=$CLUSTER_DIR/bin/dsv
-	export PATH=$CLUSTER_DIR/bin:$PATH
+	use_dsv
 	user init
-}
-
-# dsv as the jobs' user: user [-N] ARG...
-user() {
-	local want=0
-
-	case $1 in -[0-9]*) want=${1#-}; shift ;; esac
-	echo "+ dsv $*"
-	run --separate-stderr cluster_as "$program" -q "$@"
-	echo "$stderr"
-	assert "$status" "$want"
 }
 
 # What each task of a step does: task SCRIPT

@@ -9,17 +9,8 @@ setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
 	# Contain: the extern step runs the plugin as well.
 	export CLUSTER_CONF="PrologFlags=Alloc,Contain"
-	clean_environment
-	export CLUSTER_TOP
-	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
-	cluster_start "$CLUSTER_TOP" "$(plugin_line)"
+	start_cluster "$(plugin_line)"
 	install -m 755 "$stub" "$CLUSTER_DIR/bin/dsv"
-}
-
-teardown_file() {
-	[ -n "$CLUSTER_TOP" ] || return 0
-	cluster_stop
-	rm -rf "$CLUSTER_TOP"
 }
 
 plugin_line() {

@@ -7,16 +7,7 @@ load slurm
 
 setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
-	clean_environment
-	export CLUSTER_TOP
-	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
-	cluster_start "$CLUSTER_TOP"
-}
-
-teardown_file() {
-	[ -n "$CLUSTER_TOP" ] || return 0
-	cluster_stop
-	rm -rf "$CLUSTER_TOP"
+	start_cluster
 }
 
 setup() {

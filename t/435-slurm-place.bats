@@ -8,10 +8,7 @@ load slurm
 # The plugin runs dsv through a script, which can preload fault.so: $fault.
 setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
-	clean_environment
-	export CLUSTER_TOP
-	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
-	cluster_start "$CLUSTER_TOP" \
+	start_cluster \
 		"optional @DIR@/lib/spank_dsv.so dsv=@DIR@/bin/dsv-start"
 	make -s -C "$cluster_root" B="$build" "$build/fault.so"
 	install -m 755 "$build/fault.so" "$CLUSTER_DIR/lib/"
@@ -23,12 +20,6 @@ setup_file() {
 	exec "$CLUSTER_DIR/bin/dsv" "\$@"
 	END
 	chmod 755 "$CLUSTER_DIR/bin/dsv-start"
-}
-
-teardown_file() {
-	[ -n "$CLUSTER_TOP" ] || return 0
-	cluster_stop
-	rm -rf "$CLUSTER_TOP"
 }
 
 setup() {

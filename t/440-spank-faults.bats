@@ -9,21 +9,12 @@ setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
 	make -s -C "$cluster_root" build/t/spank_faults.so
 	export CLUSTER_CONF="PrologFlags=Alloc,Contain"
-	clean_environment
-	export CLUSTER_TOP
-	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
-	cluster_start "$CLUSTER_TOP" \
+	start_cluster \
 		"optional $cluster_root/build/t/spank_faults.so dsv=@DIR@/bin/dsv"
 	install -m 644 "$cluster_root/build/t/spank_faults.so" "$CLUSTER_DIR/lib/"
 	echo "optional $CLUSTER_DIR/lib/spank_faults.so dsv=$CLUSTER_DIR/bin/dsv" \
 		>"$CLUSTER_DIR/plugstack.conf"
 	install -m 755 "$stub" "$CLUSTER_DIR/bin/dsv"
-}
-
-teardown_file() {
-	[ -n "$CLUSTER_TOP" ] || return 0
-	cluster_stop
-	rm -rf "$CLUSTER_TOP"
 }
 
 setup() {

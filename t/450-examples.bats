@@ -9,16 +9,7 @@ examples=${BATS_TEST_DIRNAME}/../share/examples
 
 setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
-	clean_environment
-	export CLUSTER_TOP
-	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
-	cluster_start "$CLUSTER_TOP"
-}
-
-teardown_file() {
-	[ -n "$CLUSTER_TOP" ] || return 0
-	cluster_stop
-	rm -rf "$CLUSTER_TOP"
+	start_cluster
 }
 
 # A training of many epochs, which a test interrupts.
@@ -29,8 +20,7 @@ setup() {
 		[[ ,${DSV_TEST_REQUIRE:-}, != *,torch,* ]]
 		skip "PyTorch or scikit-learn is not installed"
 	fi
-	program=$CLUSTER_DIR/bin/dsv
-	export PATH=$CLUSTER_DIR/bin:$PATH
+	use_dsv
 	cp "$examples"/* .
 	cluster_as "$program" -q init
 	cluster_as sh -c 'echo "{\"epochs\": 500}" >params'

@@ -31,6 +31,20 @@ need_slurm() {
 	skip "slurm: $missing"
 }
 
+# For setup_file: the throwaway cluster, with LINE... as of cluster_start.
+start_cluster() {
+	clean_environment
+	export CLUSTER_TOP
+	CLUSTER_TOP=$(mktemp -d "${TMPDIR:-/tmp}/dsv-cluster.XXXXXX")
+	cluster_start "$CLUSTER_TOP" "$@"
+}
+
+teardown_file() {
+	[ -n "${CLUSTER_TOP:-}" ] || return 0
+	cluster_stop
+	rm -rf "$CLUSTER_TOP"
+}
+
 # The ways in which sbatch is asked for a directory of its own, by its user.
 work_in_cluster() {
 	work=$CLUSTER_HOME/$BATS_TEST_NUMBER
@@ -66,12 +80,16 @@ finished() {
 
 # ---- With dsv itself, not a stand-in ----
 
-# A repository with one state, whose id is in $first.
-work_in_repository() {
-	work_in_cluster
+use_dsv() {
 	program=$CLUSTER_DIR/bin/dsv
 	# helper put the build in front, which a job's user may not reach.
 	export PATH=$CLUSTER_DIR/bin:$PATH
+}
+
+# A repository with one state, whose id is in $first.
+work_in_repository() {
+	work_in_cluster
+	use_dsv
 	with_plugin
 	user init
 	cluster_as mkdir ckpt
