@@ -269,9 +269,7 @@ int child_status(int wait_status);
 /* Without caring how it ended. */
 void child_reap(int pid);
 
-/* Whether tag --async starts a worker: queue.auto (queue.c). */
-bool queue_is_automatic(struct dsv *d);
-/* Store what is captured, in a process of its own. */
+/* Store what is captured, in a process of its own (queue.c). */
 void queue_start(const char *repo);
 
 /* ---- Hooks (hook.c) ---------------------------------------------------- */

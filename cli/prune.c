@@ -206,13 +206,13 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	struct dsv_json *j;
 	int printed = 0, ret = check_options(err);
 
+	if (ret < 0)
+		return ret;
 	/* As a rule it would keep the newest; nobody means that by it. */
 	if (keep_within_ns == 0)
 		return dsv_fail(err, DSV_EUSAGE,
 				"--keep-within: must be longer than 0s");
 	options.keep_within_ns = keep_within_ns > 0 ? keep_within_ns : 0;
-	if (ret < 0)
-		return ret;
 	options.revs = strings_of(argc, argv);
 	ret = ask_hook(d, err);
 	if (ret < 0)

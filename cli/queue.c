@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,19 +46,6 @@ static void leave_caller(void)
 	signal(SIGTERM, SIG_DFL);
 	if (setpriority(PRIO_PROCESS, 0, 10) < 0 || chdir("/") < 0)
 		return;		/* then as it is */
-}
-
-bool queue_is_automatic(struct dsv *d)
-{
-	static const char *const no[] = { "false", "no", "off", "0" };
-	char *value = config_value(d, "queue.auto");
-	bool automatic = true;
-	size_t i;
-
-	for (i = 0; value && i < sizeof(no) / sizeof(no[0]); i++)
-		automatic &= strcasecmp(value, no[i]) != 0;
-	free(value);
-	return automatic;
 }
 
 void queue_start(const char *repo)

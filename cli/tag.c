@@ -169,7 +169,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		ret = dsv_tag(d, &options, id, err);
 	if (ret == 0)
 		ret = print_state(d, id, err);
-	if (ret == 0 && options.async && queue_is_automatic(d))
+	if (ret == 0 && options.async && dsv_queue_is_automatic(d))
 		queue_start(dsv_path(d));
 	return ret < 0 ? ret : run_hook(d, id, err);
 }

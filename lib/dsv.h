@@ -454,6 +454,9 @@ struct dsv_queue {
 int dsv_queue(struct dsv *d, struct dsv_queue *out, struct dsv_err *err);
 void dsv_queue_free(struct dsv_queue *queue);
 
+/* Whether a caller is to run the queue by itself: queue.auto, true if unset. */
+bool dsv_queue_is_automatic(struct dsv *d);
+
 /*
  * Store what this host has captured, oldest first; *stored states (may be
  * NULL).  One runs at a time; wait: for the other to end, else there is

@@ -198,16 +198,12 @@ static int drop_manifest(struct catalog *c, struct batch *b, int64_t id,
 	return ret;
 }
 
-/* What no rule removes; somebody may have pinned it meanwhile. */
-static int is_protected(struct catalog *c, int64_t seq, struct dsv_err *err)
+/* 1: sql has a row for the state :seq. */
+static int has_row(struct catalog *c, const char *sql, int64_t seq,
+		   struct dsv_err *err)
 {
-	int64_t n = 0;
-	struct query q = db_query(&c->writer,
-		"SELECT 1 FROM state WHERE seq = :seq AND pinned UNION ALL"
-		" SELECT 1 FROM name WHERE state = :seq UNION ALL"
-		" SELECT 1 FROM job WHERE fork = :seq AND active UNION ALL"
-		" SELECT 1 FROM job WHERE active AND fork_state = :seq"
-		" LIMIT 1");
+	struct query q = db_query(&c->writer, sql);
+	int64_t n;
 
 	query_int(&q, ":seq", seq);
 	return query_one_int(&q, &n, err);
@@ -286,29 +282,20 @@ static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 	return json;
 }
 
-/* 1: it is pruned, and its record is still there. */
-static int is_pruned(struct catalog *c, int64_t seq, struct dsv_err *err)
-{
-	int64_t n;
-	struct query q = db_query(&c->writer,
-		"SELECT 1 FROM state WHERE seq = :seq"
-		" AND pruned IS NOT NULL AND status <> 3");
-
-	query_int(&q, ":seq", seq);
-	return query_one_int(&q, &n, err);
-}
-
-/* 1: its bytes died with their node, it has no manifest. */
-static int is_lost(struct catalog *c, int64_t seq, struct dsv_err *err)
-{
-	int64_t n;
-	struct query q = db_query(&c->writer,
-		"SELECT 1 FROM state WHERE seq = :seq AND status = 2"
-		" AND pruned IS NULL");
-
-	query_int(&q, ":seq", seq);
-	return query_one_int(&q, &n, err);
-}
+/* What no rule removes; somebody may have pinned it meanwhile. */
+static const char sql_protected[] =
+	"SELECT 1 FROM state WHERE seq = :seq AND pinned UNION ALL"
+	" SELECT 1 FROM name WHERE state = :seq UNION ALL"
+	" SELECT 1 FROM job WHERE fork = :seq AND active UNION ALL"
+	" SELECT 1 FROM job WHERE active AND fork_state = :seq LIMIT 1";
+/* It is pruned, and its record is still there. */
+static const char sql_pruned[] =
+	"SELECT 1 FROM state WHERE seq = :seq AND pruned IS NOT NULL"
+	" AND status <> 3";
+/* Its bytes died with their node, it has no manifest. */
+static const char sql_lost[] =
+	"SELECT 1 FROM state WHERE seq = :seq AND status = 2"
+	" AND pruned IS NULL";
 
 enum { DUE = 1, DUE_FORGET, DUE_LOST };
 
@@ -321,17 +308,17 @@ static int is_due(struct catalog *c, const struct batch *b, int64_t seq,
 
 	ret = state_manifest(c, seq, manifest, hash, err);
 	if (ret == 0 && b->prune->forget) {
-		ret = is_pruned(c, seq, err);
+		ret = has_row(c, sql_pruned, seq, err);
 		if (ret != 0)
 			return ret > 0 ? DUE_FORGET : ret;
 	}
 	if (ret == 0 && !b->prune->by_rule) {
-		ret = is_lost(c, seq, err);
+		ret = has_row(c, sql_lost, seq, err);
 		return ret > 0 ? DUE_LOST : ret;
 	}
 	if (ret <= 0 || !b->prune->by_rule)
 		return ret;
-	ret = is_protected(c, seq, err);
+	ret = has_row(c, sql_protected, seq, err);
 	return ret < 0 ? ret : !ret;
 }
 

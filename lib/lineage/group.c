@@ -17,7 +17,6 @@
 
 #define DEFAULT_TIMEOUT_MS (10 * 60 * 1000)
 #define MAX_RANKS 1000000
-#define DAY_NS (INT64_C(86400) * 1000000000)
 /* A job may run for long between two tags. */
 #define STEP_AGE_NS (30 * DAY_NS)
 

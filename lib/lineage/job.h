@@ -33,8 +33,9 @@ int job_place_files(struct dsv *d, const struct job_placement *p,
 
 /*
  * Remove what was placed in the repository for forks whose branch has been
- * pruned, best effort; never that of a waiting or running job.
+ * pruned, best effort; never that of a waiting or running job.  A fork of
+ * which nothing has come is spared if its files were placed after young_ns.
  */
-void job_sweep_files(struct dsv *d);
+void job_sweep_files(struct dsv *d, int64_t young_ns);
 
 #endif

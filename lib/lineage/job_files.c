@@ -10,10 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "config.h"
 #include "job.h"
-
-#define DAY_NS (INT64_C(24) * 3600 * 1000000000)
 
 struct jobs {
 	struct catalog_job *items;
@@ -123,18 +120,15 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 	dsv_state_free(fork);
 }
 
-void job_sweep_files(struct dsv *d)
+void job_sweep_files(struct dsv *d, int64_t young_ns)
 {
 	struct jobs jobs = { NULL, 0 };
 	char *root = repo_path(d, "jobs");
-	int64_t grace_ns;
 	struct dirent *e;
 	DIR *dir;
 
-	if (!root || config_duration(&d->config, "prune.headgrace", 7 * DAY_NS,
-				     &grace_ns, NULL) < 0 ||
-	    catalog_jobs(d->catalog, false, &jobs.items, &jobs.count,
-			 NULL) < 0) {
+	if (!root || catalog_jobs(d->catalog, false, &jobs.items, &jobs.count,
+				  NULL) < 0) {
 		free(root);
 		return;
 	}
@@ -146,8 +140,7 @@ void job_sweep_files(struct dsv *d)
 			continue;
 		path = str_format("%s/%s", root, e->d_name);
 		if (path)
-			sweep_fork(d, e->d_name, path, &jobs,
-				   now_ns() - grace_ns);
+			sweep_fork(d, e->d_name, path, &jobs, young_ns);
 		free(path);
 	}
 	if (dir)

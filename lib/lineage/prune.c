@@ -14,7 +14,6 @@
 #include "repack.h"
 #include "rev.h"
 
-#define DAY_NS (INT64_C(24) * 3600 * 1000000000)
 
 enum { EXACT_STATES = 500 };	/* of how many the bytes are worked out */
 
@@ -91,10 +90,13 @@ static int foresee(struct pruning *p, const int64_t *seqs, size_t count,
 
 static void sweep_files(struct dsv *d, int64_t before_ns)
 {
+	int64_t grace_ns;
+
 	group_sweep(d, before_ns);
 	parts_tidy(d, before_ns);
 	capture_sweep(d, before_ns);
-	job_sweep_files(d);
+	if (pruning_head_grace(d, &grace_ns, NULL) == 0)
+		job_sweep_files(d, now_ns() - grace_ns);
 }
 
 /* All of it may be done again: what is done is passed over. */
@@ -104,7 +106,7 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 {
 	struct catalog_swept swept;
 	struct catalog_pruned done;
-	int64_t grace_ns, condemned = 0, left = 0, freed = 0;
+	int64_t grace_ns, before_ns, condemned = 0, left = 0, freed = 0;
 	size_t i;
 	int ret;
 
@@ -130,13 +132,12 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 	ret = catalog_free_expired(d->catalog, d->store, now_ns() - grace_ns,
 				   &freed, err);
 	out->freed_now_bytes += freed;
+	before_ns = now_ns() - (grace_ns > DAY_NS ? grace_ns : DAY_NS);
 	if (ret == 0)
-		ret = catalog_sweep(d->catalog, d->store,
-				    now_ns() - (grace_ns > DAY_NS ? grace_ns :
-						DAY_NS), &swept, err);
+		ret = catalog_sweep(d->catalog, d->store, before_ns, &swept,
+				    err);
 	if (ret == 0)
-		sweep_files(d, now_ns() - (grace_ns > DAY_NS ? grace_ns :
-					   DAY_NS));
+		sweep_files(d, before_ns);
 	if (ret == 0)
 		out->freed_now_bytes += swept.bytes;
 	if (ret == 0 && left > 0)

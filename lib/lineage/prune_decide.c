@@ -10,7 +10,6 @@
 #include "../base/fs.h"
 #include "pruning.h"
 
-#define DAY_NS (INT64_C(24) * 3600 * 1000000000)
 
 /* What the rules look at. */
 struct inputs {
@@ -176,6 +175,12 @@ static int load_inputs(struct pruning *p, struct inputs *in,
 	return ret;
 }
 
+int pruning_head_grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err)
+{
+	return config_duration(&d->config, "prune.headgrace", 7 * DAY_NS,
+			       out_ns, err);
+}
+
 static int mark_always_kept(struct pruning *p, struct dsv_err *err)
 {
 	static const struct {
@@ -192,8 +197,7 @@ static int mark_always_kept(struct pruning *p, struct dsv_err *err)
 	size_t i, k;
 	int ret;
 
-	ret = config_duration(&p->d->config, "prune.headgrace", 7 * DAY_NS,
-			      &grace_ns, err);
+	ret = pruning_head_grace(p->d, &grace_ns, err);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < p->list.count; i++) {

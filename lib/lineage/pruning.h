@@ -31,6 +31,9 @@ struct pruning {
 	char **alone;		/* groups that are left alone */
 };
 
+/* For how long nothing removes the head of a branch: prune.headGrace. */
+int pruning_head_grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err);
+
 /*
  * Select, group, apply the rules.  DSV_EREFUSED: a group would become empty,
  * or no state has a key.
