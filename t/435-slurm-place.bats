@@ -185,7 +185,8 @@ start_async() {
 	time.sleep(60)
 	END
 	script 'cat "$DSV_CHECKOUT/ckpt/w"
-		[ "$DSV_ATTEMPT" = 1 ] || exit 0
+		[ "$DSV_ATTEMPT" = 1 ] ||
+			exec dsv -q tag "$DSV_CHECKOUT/ckpt" >next
 		mkdir -p new/ckpt ".dsv/queue/$SLURMD_NODENAME"
 		echo durable >new/ckpt/w; dsv -q tag new/ckpt >durable
 		python3 hold ".dsv/queue/$SLURMD_NODENAME/lock" &
@@ -206,6 +207,8 @@ start_async() {
 	finished
 	assert "$(grep -v slurmstepd <<<"$output")" "first
 captured"
+	user rev-parse "$(<next)^"
+	assert "$output" "$(<captured)"
 }
 
 @test "a job whose node took the head with it goes on from the last durable" {
@@ -218,8 +221,12 @@ captured"
 	cluster_return_node "$(<node)"
 	finished
 	assert "$(grep -v slurmstepd <<<"$output")" "first
-dsv: warning: the head of 'main-$job' cannot be had: continuing from its nearest durable ancestor $(cut -c-12 durable)
+dsv: warning: the head of 'main-$job' cannot be had: the branch goes on from its nearest durable ancestor $(cut -c-12 durable)
 durable"
+	user rev-parse "$(<next)^"
+	assert "$output" "$(<durable)"
+	user rev-parse "main-$job"
+	assert "$output" "$(<next)"
 }
 
 @test "no node was drained by any of this" {

@@ -171,11 +171,29 @@ static int branch_op(struct catalog *c, const char *name, int64_t head,
 				       "name", name, "head", hex), err);
 }
 
-int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
-		       bool force, struct dsv_err *err)
+/* In a transaction. */
+static int set_head(struct catalog *c, const char *name, int64_t head,
+		    struct dsv_err *err)
 {
 	struct query q;
 	int64_t id;
+	int ret;
+
+	ret = catalog_branch_id(c, name, true, &id, err);
+	if (ret < 0)
+		return ret;
+	q = db_query(&c->writer, "UPDATE branch SET head = :head"
+		     " WHERE id = :id");
+	if (head > 0)
+		query_int(&q, ":head", head);
+	query_int(&q, ":id", id);
+	ret = query_run(&q, err);
+	return ret < 0 ? ret : branch_op(c, name, head, err);
+}
+
+int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
+		       bool force, struct dsv_err *err)
+{
 	int ret;
 
 	ret = catalog_begin(c, err);
@@ -185,17 +203,22 @@ int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
 		ret = check_free(c, name, true, " ('dsv branch -f' moves it)",
 				 err);
 	if (ret == 0)
-		ret = catalog_branch_id(c, name, true, &id, err);
-	if (ret == 0) {
-		q = db_query(&c->writer, "UPDATE branch SET head = :head"
-			     " WHERE id = :id");
-		if (head > 0)
-			query_int(&q, ":head", head);
-		query_int(&q, ":id", id);
-		ret = query_run(&q, err);
-	}
-	if (ret == 0)
-		ret = branch_op(c, name, head, err);
+		ret = set_head(c, name, head, err);
+	return catalog_end(c, ret, err);
+}
+
+int catalog_branch_back(struct catalog *c, const char *name, int64_t from,
+			int64_t to, struct dsv_err *err)
+{
+	int64_t head;
+	int ret;
+
+	ret = catalog_begin(c, err);
+	if (ret < 0)
+		return ret;
+	ret = catalog_branch_head(c, name, &head, err);
+	if (ret == 0 && head == from)
+		ret = set_head(c, name, to, err);
 	return catalog_end(c, ret, err);
 }
 

@@ -261,6 +261,9 @@ int catalog_branches(struct catalog *c, struct dsv_branches *out,
 		     struct dsv_err *err);
 int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
 		       bool force, struct dsv_err *err);
+/* Unless the head is another than from by now. */
+int catalog_branch_back(struct catalog *c, const char *name, int64_t from,
+			int64_t to, struct dsv_err *err);
 int catalog_branch_rename(struct catalog *c, const char *from, const char *to,
 			  struct dsv_err *err);
 int catalog_branch_delete(struct catalog *c, const char *name,

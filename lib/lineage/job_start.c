@@ -229,6 +229,18 @@ static bool wants_mine(const json_t *request)
 	return parts && !strcmp(parts, "mine");
 }
 
+/*
+ * The branch goes on from the state whose files the job gets: what it tags is
+ * made of them, and not of a head that was lost or is on another node.
+ */
+static int go_back(struct dsv *d, const char *branch, int64_t head,
+		   int64_t seq, const char *hex, struct dsv_err *err)
+{
+	repo_warn(d, "the head of '%s' cannot be had: the branch goes on from"
+		  " its nearest durable ancestor %.12s", branch, hex);
+	return catalog_branch_back(d->catalog, branch, head, seq, err);
+}
+
 /* The files of the branch head: after a requeue it has moved on. */
 static int place_head(struct dsv *d, const struct dsv_state *fork,
 		      const json_t *request, char **dir, struct dsv_err *err)
@@ -250,9 +262,9 @@ static int place_head(struct dsv *d, const struct dsv_state *fork,
 		return ret;
 	hash_to_hex(id, hex);
 	if (p.seq != head)
-		repo_warn(d, "the head of '%s' cannot be had: continuing from"
-			  " its nearest durable ancestor %.12s", fork->branch,
-			  hex);
+		ret = go_back(d, fork->branch, head, p.seq, hex, err);
+	if (ret < 0)
+		return ret;
 	*dir = placement_dir(d, request, fork, hex, p.parts > 0);
 	p.dir = *dir;
 	return *dir ? job_place_files(d, &p, err) : dsv_fail_nomem(err);
