@@ -191,7 +191,8 @@ static bool can_clone(const struct tree *tree, const char *dir)
 		;
 	if (probe && i < tree->count) {
 		from = open(tree->files[i].source, O_RDONLY | O_CLOEXEC);
-		to = open(probe, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		to = open(probe, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			  0600);
 		ok = from >= 0 && to >= 0 && clone_file(from, to);
 		if (from >= 0)
 			close(from);

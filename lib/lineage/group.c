@@ -76,7 +76,8 @@ static int count_tags(struct group *g, const char *step, int64_t *count,
 	ret = path ? fs_make_dirs(dir, g->d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			  0666);
 		if (fd < 0 || pread_full(fd, text, sizeof(text) - 1, 0) < 0)
 			ret = dsv_fail_errno(err, "open '%s'", path);
 	}

@@ -119,8 +119,8 @@ static int lock(struct group *g)
 	if (g->lock_fd < 0) {
 		path = str_format("%s/lock", g->dir);
 		if (path)
-			g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC,
-					  0666);
+			g->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW |
+					  O_CLOEXEC, 0666);
 		free(path);
 	}
 	if (g->lock_fd < 0)
@@ -275,8 +275,8 @@ int group_trying(struct group *g, const char *id, struct dsv_err *err)
 	int ret = 0;
 
 	if (path)
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-			  0666);
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
+			  O_CLOEXEC, 0666);
 	snprintf(line, sizeof(line), "%s\n", id);
 	if (!path)
 		ret = dsv_fail_nomem(err);

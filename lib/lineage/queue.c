@@ -136,7 +136,8 @@ static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 	ret = dir && path ? fs_make_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0) {
-		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+		*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			   0666);
 		if (*fd < 0)
 			ret = dsv_fail_errno(err, "open '%s'", path);
 		else if (d->file_mode)	/* fails if another made it */

@@ -1,0 +1,212 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A repository that an enemy has made: a clear refusal, bounded work, and
+# nothing is written outside of the directory that was asked for.
+
+load helper
+
+setup() {
+	clean_environment
+	mkdir -p "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+	as=(bounded)
+}
+
+# A cap on time, files and memory: what goes wrong here hurts nobody else.
+bounded() {
+	(
+		ulimit -f 400000
+		# A sanitizer reserves terabytes.
+		[ -n "${DSV_BUILD:-}" ] || ulimit -v 1000000
+		exec timeout -s KILL 30 "$@"
+	)
+}
+
+forge() {
+	python3 "$BATS_TEST_DIRNAME/hostile/forge.py" "$@" >/dev/null
+}
+
+# A repository with one good state below the forged one.
+forged() {
+	rm -rf "$BATS_TEST_TMPDIR/work/r" "$BATS_TEST_TMPDIR/work/out"
+	cd "$BATS_TEST_TMPDIR/work" || return
+	repo r
+	put good
+	tag good
+	forge "$@"
+}
+
+# Beside the repository is nothing but, perhaps, the directory asked for.
+nothing_outside() {
+	local found
+
+	found=$(find "$BATS_TEST_TMPDIR/work" -mindepth 1 -maxdepth 1 \
+	    ! -name r ! -name out)
+	assert "$found" ""
+	[ -e "$BATS_TEST_TMPDIR/work/out" ] || return 0
+	found=$(find "$BATS_TEST_TMPDIR/work/out" -mindepth 1)
+	assert "$found" ""
+}
+
+# refused NAME TEXT: whoever needs that content says TEXT; the others end.
+refused() {
+	echo "# $1"
+	forged content "$1"
+	dsv -13 checkout HEAD ../out
+	[[ $stderr == "dsv checkout: "*"$2"* ]]
+	nothing_outside
+	dsv -13 cat HEAD:f
+	[[ $stderr == "dsv cat: "*"$2"* ]]
+	dsv -13 fsck
+	[[ $output$stderr == *"$2"* ]]
+	dsv repack
+	dsv -13 fsck --repair
+	[[ $output$stderr == *"$2"* ]]
+	dsv -13 fsck --rebuild
+	dsv -13 checkout HEAD ../out
+	nothing_outside
+	# The good state below it is none the worse.
+	dsv cat HEAD~1:good
+}
+
+@test "no path of a manifest leads out" {
+	local name
+
+	for name in dotdot absolute dotdot-inside dot empty-path double-slash \
+	    repository repository-inside empty-link long-path; do
+		refused "$name" "manifest: impossible path"
+	done
+}
+
+@test "no path leads through a link or a file" {
+	local name
+
+	for name in through-link through-file through-link-before; do
+		refused "$name" "lies below what is not a directory"
+	done
+}
+
+@test "a manifest that is not canonical is damage" {
+	refused twice "'a' is there twice"
+	refused link-twice "'a' is there twice"
+	refused unsorted "manifest: not sorted"
+	refused raw-control "manifest: impossible line"
+	refused nul "manifest: impossible line"
+}
+
+@test "sizes and ranges of recipes are not believed" {
+	refused size-2^63 "manifest: impossible line"
+	refused size-differs "recipe makes 13 bytes, not 7"
+	refused size-huge-claimed "recipe makes 13 bytes, not 9223372036854775807"
+	refused sizes-overflow "recipe: impossible length"
+	refused offset-overflow "recipe: impossible length"
+	refused range-outside "recipe: more than there is of a chunk"
+	refused count "recipe: truncated"
+}
+
+@test "an index that lies is damage, and repair makes it anew" {
+	local name
+
+	while read -r name; do
+		echo "# $name"
+		forged index "$name"
+		dsv -13 fsck
+		[[ $output == *"the index of the segment: it is damaged"* ]]
+		dsv checkout HEAD ../out
+		cmp good ../out/good
+		dsv fsck --repair
+		dsv fsck --data
+	done < <(python3 "$BATS_TEST_DIRNAME/hostile/forge.py" list INDEXES)
+}
+
+@test "ten million entries take bounded time and memory" {
+	[ -z "${DSV_BUILD:-}" ] || skip "not with a sanitizer"
+	forged content ten-million
+	# What there is not memory for is an error like any other.
+	dsv -5 cat HEAD:f
+	assert "$stderr" "dsv cat: out of memory"
+	# A hundred bytes or so an entry, and no more.
+	run -4 --separate-stderr timeout -s KILL 60 "$program" cat HEAD:f
+	[[ $stderr == *"no file 'f'"* ]]
+	dsv repack
+	nothing_outside
+}
+
+# fake MADE PATH: a repository in which PATH is made by that command.
+fake() {
+	echo "# $1 $2"
+	cd "$BATS_TEST_TMPDIR/work" || return
+	rm -rf r
+	repo r
+	put good
+	tag good
+	# shellcheck disable=SC2086
+	set -- "$1" $2
+	rm -f "$2"
+	$1 "$2"
+}
+
+@test "what is no file in the place of an index is made anew" {
+	local made
+
+	for made in mkdir mkfifo 'ln -s /dev/zero' 'ln -s ../elsewhere'; do
+		fake "$made" '.dsv/segments/??/*.idx'
+		dsv -13 fsck
+		[[ $output == *"the index of the segment: it is "* ]]
+		dsv fsck --repair
+		dsv fsck --data
+	done
+}
+
+@test "what is no file in the place of a record is damage" {
+	local made
+
+	for made in mkdir mkfifo 'ln -s /dev/zero' 'ln -s ../../../good'; do
+		fake "$made" '.dsv/states/??/*'
+		dsv -13 fsck
+		[[ $output == "record ${id:0:12}: the state's record "* ]]
+		dsv -13 fsck --repair
+		dsv -13 fsck --rebuild
+	done
+}
+
+@test "what is no file in the place of the journal is damage" {
+	local made
+
+	for made in mkdir mkfifo 'ln -s /dev/zero'; do
+		fake "$made" .dsv/journal
+		dsv -13 fsck
+		[[ $output == "journal journal: it is not a file"* ]]
+		dsv -13 fsck --repair
+		dsv -13 fsck --rebuild
+		assert "$stderr" "dsv fsck: '$PWD/.dsv/journal' is not a file"
+	done
+}
+
+@test "nothing is appended through a link in the place of the journal" {
+	echo mine >victim
+	fake "ln -s $PWD/victim" .dsv/journal
+	dsv tag good
+	dsv branch other
+	dsv -13 fsck
+	[[ $output == *"journal journal: it is not a file"* ]]
+	dsv -13 fsck --repair
+	dsv -13 fsck --rebuild
+	assert "$(cat ../victim)" mine
+	# Put right by hand, what was told in the meantime is written to it.
+	rm .dsv/journal
+	dsv branch third
+	grep -q '"other"' .dsv/journal
+	grep -q '"third"' .dsv/journal
+}
+
+@test "nothing is made through a link in the place of a lock" {
+	repo r
+	put good
+	mkdir -p ".dsv/queue/$(hostname)"
+	ln -s "$PWD/../victim" ".dsv/queue/$(hostname)/lock"
+	"$program" config queue.auto false
+	"$program" tag --async good >/dev/null 2>&1 || true
+	"$program" queue --run >/dev/null 2>&1 || true
+	[ ! -e ../victim ]
+}
