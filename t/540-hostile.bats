@@ -210,3 +210,23 @@ fake() {
 	"$program" queue --run >/dev/null 2>&1 || true
 	[ ! -e ../victim ]
 }
+
+@test "a trigger that somebody has put into the catalog does not run" {
+	repo r
+	put good
+	tag good
+	forge sql "CREATE TRIGGER t AFTER INSERT ON state BEGIN
+	    UPDATE state SET message = 'forged' WHERE seq = new.seq; END"
+	tag good -m mine
+	dsv log -n 1 --format '%(message)'
+	assert "$output" mine
+}
+
+@test "a view in the place of a table is damage" {
+	repo r
+	put good
+	tag good
+	forge sql "ALTER TABLE name RENAME TO other;
+	    CREATE VIEW name AS SELECT * FROM other"
+	dsv -13 name
+}

@@ -10,6 +10,7 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
+#include "schema.h"
 
 /* Wait 1 to 20 ms, differently in each process, until wait_ms are over. */
 static int on_busy(void *arg, int count)
@@ -144,6 +145,10 @@ int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	sqlite3_busy_handler(db->handle, on_busy, db);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* What the schema has none of, an enemy has put there. */
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+			  schema_has_triggers, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
 	/*
 	 * FULL does not sync the directory after the journal is unlinked:

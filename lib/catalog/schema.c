@@ -248,3 +248,9 @@ const char *const schema_migrations[] = {
 
 const int schema_version =
 	sizeof(schema_migrations) / sizeof(schema_migrations[0]);
+
+#ifdef DSV_SCHEMA_NEXT
+const int schema_has_triggers = 1;
+#else
+const int schema_has_triggers = 0;
+#endif

@@ -7,6 +7,8 @@
 
 extern const char *const schema_migrations[];
 extern const int schema_version;
+/* Whether they may run: 0 or 1. */
+extern const int schema_has_triggers;
 
 /*
  * state.status.  Of a forgotten state only id and edges are left: neither log
