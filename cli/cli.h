@@ -303,12 +303,13 @@ struct job_script {
 	int wrap;		/* where --wrap is; -1: there is a script */
 	int wrap_words;		/* 1: --wrap=V, 2: --wrap V */
 	const char *array;	/* of --array, NULL: none */
+	bool test_only;		/* --test-only is among sbatch's own */
 	char *text;		/* the script */
 	size_t len;
 	const char *name;
 };
 
-/* Fills options, wrap, wrap_words, array. */
+/* Fills options, wrap, wrap_words, array, test_only. */
 int script_find(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err);
 /* Fills text (the caller's to free()), len and name. */
@@ -318,6 +319,8 @@ int script_load(const struct sbatch *s, struct job_script *script,
 #define SCRIPT_ARRAY_SIZE 256
 const char *script_array(const struct job_script *script,
 			 char buf[SCRIPT_ARRAY_SIZE]);
+/* An #SBATCH line asks for --test-only. */
+bool script_tests_only(const struct job_script *script);
 /* <repo>/jobs/<ticket>/script and .../wrapper, whose path goes to path. */
 int script_wrap(const struct dsv *d, const char *ticket,
 		const struct job_script *script, char path[PATH_MAX],

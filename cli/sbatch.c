@@ -118,7 +118,8 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 	child.stdout_fd = &fd;
 	ret = child_start(&child, &pid, err);
 	if (ret < 0) {
-		withdraw(d, ticket);
+		if (*ticket)
+			withdraw(d, ticket);
 		return ret;
 	}
 	f = fdopen(fd, "r");
@@ -138,7 +139,7 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 		ret = DSV_ESYS;
 	if (f)
 		fclose(f);
-	if (!id[0])
+	if (!id[0] && *ticket)
 		withdraw(d, ticket);
 	if (ret == 0)
 		ret = child_status(status);
@@ -182,7 +183,7 @@ static void make_own(struct dsv *d, const struct sbatch *s,
 	int n = 0;
 
 	own->words[n++] = "--parsable";
-	if (plugin) {
+	if (plugin && *submission->ticket) {
 		snprintf(own->ticket, sizeof(own->ticket), "--dsv-ticket=%s",
 			 submission->ticket);
 		snprintf(own->repo, sizeof(own->repo), "--dsv-repo=%s",
@@ -203,14 +204,17 @@ static void make_own(struct dsv *d, const struct sbatch *s,
 	own->words[n] = NULL;
 }
 
-/* With the ticket, or (no plugin) with the wrapper in the script's place. */
+/*
+ * With the ticket, or (no plugin) with the wrapper in the script's place; a
+ * test has no ticket.
+ */
 static int submit_ticket(struct dsv *d, const struct sbatch *s,
 			 struct job_script *script,
 			 const struct dsv_submission *submission,
 			 struct dsv_err *err)
 {
 	struct dsv_strings command = { 0 };
-	bool plugin = has_plugin();
+	bool plugin = !*submission->ticket || has_plugin();
 	char wrapper[PATH_MAX];
 	struct own own;
 	int ret = 0;
@@ -250,6 +254,7 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 	request.array = script.array;
 	if (!request.array && request.sweep.count == 0)
 		request.array = script_array(&script, array);
+	request.dry_run = script.test_only || script_tests_only(&script);
 	if (ret == 0)
 		ret = dsv_job_prepare(d, &request, &submission, err);
 	if (ret < 0) {

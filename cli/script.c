@@ -59,6 +59,14 @@ static void note_array(const char *word, const char *next, const char **out)
 		*out = word + 2;
 }
 
+/* In whole, or as short as getopt_long() takes it. */
+static bool is_test_only(const char *word)
+{
+	size_t len = strlen(word);
+
+	return len > strlen("--t") && !strncmp(word, "--test-only", len);
+}
+
 /* As sbatch: the first operand is SCRIPT. */
 int script_find(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err)
@@ -67,6 +75,7 @@ int script_find(const struct sbatch *s, struct job_script *script,
 
 	script->wrap = -1;
 	script->array = NULL;
+	script->test_only = false;
 	for (i = 0; i < s->argc; i++) {
 		const char *word = s->argv[i];
 		bool value;
@@ -90,6 +99,7 @@ int script_find(const struct sbatch *s, struct job_script *script,
 			script->wrap = i;
 			script->wrap_words = word[6] ? 1 : 2;
 		}
+		script->test_only |= is_test_only(word);
 		note_array(word, value && i + 1 < s->argc ? s->argv[i + 1] :
 			   NULL, &script->array);
 		i += value;
@@ -180,6 +190,19 @@ static void print_job_name(FILE *out, const char *name)
 	putc('\n', out);
 }
 
+/* sbatch reads its lines up to the first that is no comment.  NULL: no more. */
+static const char *next_comment(const char *line, size_t *len)
+{
+	for (; *line; line += *len + (line[*len] == '\n')) {
+		*len = strcspn(line, "\n");
+		if (*line == '#')
+			return line;
+		if (strspn(line, " \t\r") < *len)
+			break;
+	}
+	return NULL;
+}
+
 /* The environment wins over the script's own lines. */
 const char *script_array(const struct job_script *script,
 			 char buf[SCRIPT_ARRAY_SIZE])
@@ -190,10 +213,7 @@ const char *script_array(const struct job_script *script,
 
 	if (found && *found)
 		return found;
-	for (; *line; line += len + (line[len] == '\n')) {
-		len = strcspn(line, "\n");
-		if (*line != '#' && strspn(line, " \t\r") < len)
-			break;
+	for (; (line = next_comment(line, &len)); line += len) {
 		if (sscanf(line, "#SBATCH --array%*[ =]%255[^ \t\r\n#]",
 			   buf) == 1 ||
 		    sscanf(line, "#SBATCH -a%*[ ]%255[^ \t\r\n#]", buf) == 1)
@@ -202,20 +222,53 @@ const char *script_array(const struct job_script *script,
 	return found == buf ? buf : NULL;
 }
 
-/* sbatch reads its lines up to the first that is no comment. */
+/* The length of a word, as sbatch quotes: with ", ' and \. */
+static size_t sbatch_word(const char *line, size_t len)
+{
+	char quote = '\0';
+	size_t i;
+
+	for (i = 0; i < len && (quote || !strchr(" \t\r", line[i])); i++) {
+		if (line[i] == '\\' && quote != '\'' && i + 1 < len)
+			i++;
+		else if (quote && line[i] == quote)
+			quote = '\0';
+		else if (!quote && strchr("\"'", line[i]))
+			quote = line[i];
+	}
+	return i;
+}
+
+bool script_tests_only(const struct job_script *script)
+{
+	const char *line = script->text ? script->text : "";
+	size_t len, word;
+
+	for (; (line = next_comment(line, &len)); line += len) {
+		if (strncmp(line, "#SBATCH", 7) != 0)
+			continue;
+		for (line += 7, len -= 7; len > 0; line += word, len -= word) {
+			word = strspn(line, " \t\r");
+			line += word;
+			len -= word;
+			word = sbatch_word(line, len);
+			if (*line == '#' || word == 0)
+				break;
+			if (word == 11 && !strncmp(line, "--test-only", word))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void print_comments(FILE *out, const struct job_script *script)
 {
-	const char *line = script->text;
+	const char *line = script->text + strcspn(script->text, "\n");
 	size_t len;
 
-	for (; *line; line += len + (line[len] == '\n')) {
-		len = strcspn(line, "\n");
-		if (line != script->text && *line == '#')
-			fprintf(out, "%.*s\n", (int)len, line);
-		else if (line != script->text &&
-			 strspn(line, " \t\r") < len)
-			return;
-	}
+	line += *line == '\n';
+	for (; (line = next_comment(line, &len)); line += len)
+		fprintf(out, "%.*s\n", (int)len, line);
 }
 
 static char *wrapper_text(const struct dsv *d, const char *ticket,

@@ -368,18 +368,21 @@ true'
 	run -0 cluster_as sbatch --dsv-fork=HEAD job
 	user job list
 	assert "$output" ""
-	# A submission of dsv's own is listed as withdrawn.
 	for way in fork bare; do
 		with_plugin
 		[ $way = fork ] || without_plugin
+		run -0 cluster_as "$program" fork HEAD --sbatch -- job
+		[[ $output == *"to start at"* ]]
 		script true
-		run cluster_as "$program" fork HEAD --sbatch -- --test-only job
-		echo "$way: $output"
+		run -0 cluster_as "$program" fork HEAD --sweep lr=1,2 \
+			--sbatch -- --test-only job
+		[[ $output == *"to start at"* ]]
+		script '#SBATCH --comment="a # b" --test-only
+true'
 		user branch
 		assert "$output" "* main"
-		user job list --json
-		json "[x for x in j if x['state'] != 'CANCELLED']"
-		assert "$result" "[]"
+		user job list
+		assert "$output" ""
 	done
 }
 
