@@ -36,7 +36,7 @@ struct opt {
 
 enum {
 	CMD_REPO = 1 << 0,	/* opens the repository */
-	CMD_MAYBE_REPO = 1 << 1,	/* opens it if there is one */
+	CMD_MAYBE_CONFIG = 1 << 1,	/* its configuration, if there is one */
 	CMD_JSON = 1 << 2,	/* takes --json */
 	CMD_JSONL = 1 << 3,	/* and --jsonl */
 	CMD_FORMAT = 1 << 4,	/* --format */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool enabled;
 
@@ -27,11 +28,11 @@ static int set_when(const char *when, const char *source, struct dsv_err *err)
 {
 	const char *term = getenv("TERM");
 
-	if (!strcmp(when, "always") || !strcmp(when, "never")) {
-		enabled = when[0] == 'a';
+	if (!strcasecmp(when, "always") || !strcasecmp(when, "never")) {
+		enabled = strcasecmp(when, "always") == 0;
 		return 0;
 	}
-	if (strcmp(when, "auto") != 0)
+	if (strcasecmp(when, "auto") != 0)
 		return dsv_fail(err, DSV_EUSAGE, "%s: '%s' is not auto, always"
 				" or never", source, when);
 	enabled = out_is_terminal() && term && strcmp(term, "dumb") != 0;

@@ -164,6 +164,6 @@ const struct cmd cmd_config = {
 	.synopsis = "[OPTION...] KEY [VALUE]\n[OPTION...] --list\n"
 		    "[OPTION...] --unset KEY",
 	.opts = opts,
-	.flags = CMD_MAYBE_REPO | CMD_JSON,
+	.flags = CMD_MAYBE_CONFIG | CMD_JSON,
 	.run = run,
 };

@@ -144,14 +144,17 @@ int cli_open(struct dsv **out, struct dsv_err *err)
 static int run(const struct cmd *cmd, int argc, char **argv,
 	       struct dsv_err *err)
 {
+	struct dsv_options options;
 	struct dsv *d = NULL;
 	int ret = 0;
 
-	if (cmd->flags & (CMD_REPO | CMD_MAYBE_REPO))
-		ret = cli_open(&d, err);
+	cli_options(&options);
+	options.only_config = cmd->flags & CMD_MAYBE_CONFIG;
+	if (cmd->flags & (CMD_REPO | CMD_MAYBE_CONFIG))
+		ret = dsv_open(&options, &d, err);
 	/* "config --user safe.repository" is how to get out of a refusal. */
 	if ((ret == DSV_ENOREPO || ret == DSV_EREFUSED) &&
-	    cmd->flags & CMD_MAYBE_REPO)
+	    cmd->flags & CMD_MAYBE_CONFIG)
 		ret = 0;
 	if (d)
 		trace("repository %s", dsv_path(d));

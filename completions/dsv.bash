@@ -145,7 +145,7 @@ _dsv_operand() {
 	config,0)
 		_dsv_ask config --list | cut -d= -f1
 		printf '%s\n' prune.grace prune.headGrace core.guardLock \
-			core.fsync core.localTier \
+			core.fsync core.localTier color.ui queue.auto \
 			safe.repository
 		;;
 	log,* | wait,* | diff,* | show,0 | next,0 | prev,0 | merge-base,[01] | \

@@ -135,7 +135,7 @@ function __dsv_operand
         case 'config,0'
             begin
                 __dsv_ask config --list | string replace -r '=.*' ''
-                printf '%s\n' prune.grace prune.headGrace core.guardLock core.fsync core.localTier safe.repository
+                printf '%s\n' prune.grace prune.headGrace core.guardLock core.fsync core.localTier color.ui queue.auto safe.repository
             end | sort -u
         case 'attr,0' 'params,0' 'branch,1' 'name,1' 'fork,0' 'show,0' 'next,0' \
                 'prev,0' 'checkout,0' 'merge-base,0' 'merge-base,1' 'log,*' 'wait,*' 'diff,*' \

@@ -149,7 +149,7 @@ _dsv_operand() {
 		{
 			_dsv_ask config --list | cut -d= -f1
 			print -l prune.grace prune.headGrace core.guardLock \
-			core.fsync core.localTier \
+			core.fsync core.localTier color.ui queue.auto \
 				safe.repository
 		} | sort -u | _dsv_add ''
 		;;

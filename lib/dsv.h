@@ -185,6 +185,8 @@ struct dsv_options {
 	const char *repo;
 	const char *branch;	/* the current branch; NULL: by the rules */
 	int64_t lock_wait_ms;	/* < 0: $DSV_LOCK_WAIT, else 60000 */
+	/* For dsv_config_*() alone, which can mend a value that stops all. */
+	bool only_config;
 	/*
 	 * Told to people; arg is passed on.  All may be NULL.  total_bytes 0:
 	 * it is not known.
@@ -938,7 +940,10 @@ struct dsv_config_items {
 int dsv_config_list(struct dsv *d, enum dsv_config_level level,
 		    struct dsv_config_items *out, struct dsv_err *err);
 void dsv_config_items_free(struct dsv_config_items *items);
-/* value NULL: unset.  DSV_CONFIG_ANY: the repository's. */
+/*
+ * value NULL: unset.  DSV_CONFIG_ANY: the repository's.  DSV_EUSAGE: it is
+ * none that the key can have.
+ */
 int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 		   const char *key, const char *value, struct dsv_err *err);
 

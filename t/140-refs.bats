@@ -395,6 +395,39 @@ us='\''1_000'\'
 	dsv -2 config --user --repo a.b
 }
 
+@test "config refuses a value that the key cannot have, and mends one" {
+	repo
+	local key
+
+	for key in prune.grace prune.headGrace core.fsync core.guardLock \
+	    color.ui queue.auto core.localTier safe.repository; do
+		dsv -2 config "$key" banana
+		[[ $stderr == "dsv config: $key: 'banana' is "* ]]
+	done
+	[ ! -s .dsv/config ]
+	dsv config prune.grace 2d
+	dsv config queue.auto off
+	dsv config CORE.localTier /tmp/%u
+	for key in core.fsync core.guardLock queue.auto; do
+		dsv config "$key" true
+		sed -i "s/\(${key#*.} = \).*/\1banana/" .dsv/config
+		dsv -2 log
+		[[ ${stderr,,} == "dsv log: ${key,,} in '${PWD,,}/.dsv/config': 'banana' is neither true nor false" ]]
+		dsv config "$key"
+		assert "$output" banana
+		dsv config "$key" true
+		dsv log
+	done
+	sed -i 's/grace = .*/grace = banana/' .dsv/config
+	put f 10
+	tag f
+	tag f
+	dsv -2 prune --expire=now HEAD~1
+	[[ $stderr == "dsv prune: prune.grace in '$PWD/.dsv/config': 'banana' is no duration "* ]]
+	dsv log
+	[ "$(grep -c ^state <<<"$output")" = 2 ]
+}
+
 @test "config keeps comments and other lines, and takes any value" {
 	local value
 

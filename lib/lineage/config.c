@@ -279,26 +279,13 @@ int config_duration(const struct config *config, const char *key,
 int config_bool(const struct config *config, const char *key, bool otherwise,
 		bool *out, struct dsv_err *err)
 {
-	static const char *const yes[] = { "true", "yes", "on", "1", "full" };
-	static const char *const no[] = { "false", "no", "off", "0" };
 	const struct config_entry *e = last_entry(config, key, false);
-	size_t i;
+	int ret;
 
 	*out = otherwise;
 	if (!e)
 		return 0;
-	for (i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-		if (!strcasecmp(e->value, yes[i])) {
-			*out = true;
-			return 0;
-		}
-	}
-	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
-		if (!strcasecmp(e->value, no[i])) {
-			*out = false;
-			return 0;
-		}
-	}
-	return dsv_fail(err, DSV_EUSAGE, "%s in '%s': '%s' is neither true nor"
-			" false", key, e->origin, e->value);
+	ret = config_parse_bool(e->value, out, err);
+	return ret < 0 ? dsv_fail_in(err, ret, "%s in '%s'", key, e->origin) :
+		0;
 }

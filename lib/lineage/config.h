@@ -40,8 +40,12 @@ const char *config_get_trusted(const struct config *config, const char *key);
 int config_duration(const struct config *config, const char *key,
 		    int64_t otherwise_ns, int64_t *out_ns,
 		    struct dsv_err *err);
+int config_parse_bool(const char *value, bool *out, struct dsv_err *err);
 int config_bool(const struct config *config, const char *key, bool otherwise,
 		bool *out, struct dsv_err *err);
+
+/* DSV_EUSAGE: dsv reads the key, and could not read this value. */
+int config_check(const char *key, const char *value, struct dsv_err *err);
 
 /* "prune.x.keep-last" to its parts; DSV_EUSAGE.  sub may be "". */
 int config_split_key(const char *key, char **section, char **sub, char **name,

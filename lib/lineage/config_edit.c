@@ -209,7 +209,9 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 	if (!path)
 		return dsv_fail(err, DSV_ENOREPO, "no repository, and neither"
 				" --user nor --system was given");
-	ret = config_split_key(key, &section, &sub, &name, err);
+	ret = value ? config_check(key, value, err) : 0;
+	if (ret == 0)
+		ret = config_split_key(key, &section, &sub, &name, err);
 	if (ret < 0) {
 		free(path);
 		return ret;

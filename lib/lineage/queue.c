@@ -214,11 +214,7 @@ static int run_once(struct dsv *d, bool own, int64_t *stored, bool *worked,
 
 bool dsv_queue_is_automatic(struct dsv *d)
 {
-	bool automatic;
-
-	/* What is neither true nor false has said nothing. */
-	config_bool(&d->config, "queue.auto", true, &automatic, NULL);
-	return automatic;
+	return d->queue_auto;
 }
 
 int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,

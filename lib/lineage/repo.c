@@ -249,6 +249,9 @@ static int open_parts(struct dsv *d, struct dsv_err *err)
 		ret = config_bool(&d->config, "core.fsync", true, &store.fsync,
 				  err);
 	if (ret == 0)
+		ret = config_bool(&d->config, "queue.auto", true,
+				  &d->queue_auto, err);
+	if (ret == 0)
 		ret = catalog_open(&catalog, &d->catalog, err);
 	if (ret < 0)
 		return ret;
@@ -305,7 +308,7 @@ int dsv_open(const struct dsv_options *options, struct dsv **out,
 	int ret;
 
 	ret = repo_open_dir(options, &d, err);
-	if (ret == 0)
+	if (ret == 0 && !(options && options->only_config))
 		ret = open_parts(d, err);
 	if (ret < 0)
 		dsv_close(d);

@@ -47,6 +47,7 @@ struct dsv {
 	char uuid[37];
 	mode_t file_mode, dir_mode;	/* 0: by the umask */
 	struct config config;
+	bool queue_auto;
 	struct catalog *catalog;
 	struct store *store;
 	struct place place;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys that dsv reads, and what their values can be; described in
+ * dsv-config(1).  Rules of policies are the business of rules.c, commands of
+ * hooks can be anything.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum type { DURATION, BOOLEAN, WHEN, ABSOLUTE, REPOSITORY };
+
+static const struct {
+	const char *key;	/* section and name in lower case */
+	enum type type;
+} keys[] = {
+	{ "color.ui", WHEN },
+	{ "core.fsync", BOOLEAN },
+	{ "core.guardlock", BOOLEAN },
+	{ "core.localtier", ABSOLUTE },
+	{ "prune.grace", DURATION },
+	{ "prune.headgrace", DURATION },
+	{ "queue.auto", BOOLEAN },
+	{ "safe.repository", REPOSITORY },
+};
+
+static bool is_one_of(const char *value, const char *const *words)
+{
+	while (*words && strcasecmp(value, *words) != 0)
+		words++;
+	return *words;
+}
+
+int config_parse_bool(const char *value, bool *out, struct dsv_err *err)
+{
+	static const char *const yes[] = { "true", "yes", "on", "1", "full",
+					   NULL };
+	static const char *const no[] = { "false", "no", "off", "0", NULL };
+
+	*out = is_one_of(value, yes);
+	if (*out || is_one_of(value, no))
+		return 0;
+	return dsv_fail(err, DSV_EUSAGE, "'%s' is neither true nor false",
+			value);
+}
+
+static int check_value(enum type type, const char *value, struct dsv_err *err)
+{
+	static const char *const whens[] = { "auto", "always", "never", NULL };
+	int64_t ns;
+	bool yes;
+
+	switch (type) {
+	case DURATION:
+		return dsv_parse_duration(value, &ns, err);
+	case BOOLEAN:
+		return config_parse_bool(value, &yes, err);
+	case WHEN:
+		return is_one_of(value, whens) ? 0 :
+			dsv_fail(err, DSV_EUSAGE, "'%s' is not auto, always or"
+				 " never", value);
+	case REPOSITORY:
+		if (!strcmp(value, "*"))
+			return 0;
+		/* fall through */
+	case ABSOLUTE:
+		/* "": none, over that of a file that is read before. */
+		return !*value || *value == '/' ? 0 :
+			dsv_fail(err, DSV_EUSAGE, "'%s' is no absolute path",
+				 value);
+	}
+	return 0;
+}
+
+int config_check(const char *key, const char *value, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (!strcasecmp(key, keys[i].key))
+			ret = check_value(keys[i].type, value, err);
+	}
+	return ret < 0 ? dsv_fail_in(err, ret, "%s", key) : 0;
+}
