@@ -230,3 +230,63 @@ fake() {
 	    CREATE VIEW name AS SELECT * FROM other"
 	dsv -13 name
 }
+
+# The schema as dsv makes it, but for what STATEMENTS do; fsck says TEXT.
+altered() {
+	rm -rf r
+	repo r
+	put good
+	tag good
+	python3 - "$1" <<-'END'
+	import sqlite3, sys
+	sqlite3.connect(".dsv/catalog.db").executescript(sys.argv[1])
+	END
+	dsv -13 fsck
+	[[ $output == *"$2"* ]]
+	dsv fsck --rebuild
+	dsv rev-parse HEAD
+	assert "$output" "$id"
+	cd ..
+}
+
+@test "fsck finds a schema that is not dsv's" {
+	altered "CREATE TRIGGER t AFTER INSERT ON state BEGIN SELECT 1; END" \
+	    "schema t: the trigger is none of dsv's"
+	altered "CREATE VIEW v AS SELECT 1" "schema v: the view is none of dsv's"
+	altered "DROP INDEX state_branch" \
+	    "schema state_branch: the index is missing"
+	altered "DROP INDEX state_branch; CREATE INDEX state_branch ON
+	    state (seq)" "schema state_branch: the index is not as dsv makes it"
+}
+
+@test "a transaction's number that cannot be is damage" {
+	local value
+
+	for value in "'x'" 9223372036854775807 -1; do
+		rm -rf ../r r
+		repo r
+		put good
+		tag good
+		forge sql "UPDATE meta SET value = $value WHERE key = 'seq'"
+		dsv -13 tag good
+		[[ $stderr == "dsv tag: '"*"' has no sequence number: dsv fsck --rebuild" ]]
+		dsv -13 fsck
+		[[ $output == *"sequence meta: the number of the last transaction is impossible"* ]]
+		cd ..
+	done
+}
+
+@test "a state's number that cannot be is damage" {
+	repo r
+	put good
+	tag good
+	forge sql "UPDATE state SET seq = -5; UPDATE branch SET head = -5"
+	dsv -13 tag good
+	assert "$stderr" "dsv tag: the head of branch 'main' is no state: dsv fsck"
+	dsv -13 log
+	dsv -13 fsck
+	[[ $output == *"state ${id:0:12}: its number is impossible"* ]]
+	dsv fsck --rebuild
+	dsv rev-parse HEAD
+	assert "$output" "$id"
+}

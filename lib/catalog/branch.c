@@ -107,6 +107,9 @@ int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,
 	if (ret == 0)
 		return dsv_fail(err, DSV_ENOTFOUND, "there is no branch '%s'",
 				branch);
+	if (ret > 0 && *seq < 0)
+		return dsv_fail(err, DSV_ECORRUPT, "the head of branch '%s' is"
+				" no state: dsv fsck", branch);
 	return ret < 0 ? ret : 0;
 }
 

@@ -252,6 +252,14 @@ static const struct row_check row_checks[] = {
 	  "SELECT lower(hex(state)), NULL, 'a record that was never committed'"
 	  " FROM outbox WHERE state IS NOT NULL"
 	  " AND state NOT IN (SELECT id FROM state)", NULL },
+	{ "state",
+	  "SELECT lower(hex(id)), NULL, 'its number is impossible' FROM state"
+	  " WHERE seq <= 0", NULL },
+	{ "sequence",
+	  "SELECT 'meta', NULL, 'the number of the last transaction is"
+	  " impossible' WHERE NOT EXISTS (SELECT 1 FROM meta"
+	  " WHERE key = 'seq' AND typeof(value) = 'integer'"
+	  " AND value BETWEEN 0 AND 1 << 62)", NULL },
 	{ "sequence",
 	  "SELECT 'meta', NULL, 'a state is newer than the last transaction'"
 	  " FROM state WHERE seq > (SELECT value FROM meta WHERE key = 'seq')"
@@ -366,8 +374,8 @@ static int count_all(struct check *k, struct dsv_err *err)
 int catalog_check(struct check *k, struct dsv_err *err)
 {
 	static int (*const parts[])(struct check *k, struct dsv_err *err) = {
-		check_rows, check_records, check_journal, check_segments,
-		check_data, check_content, count_all,
+		check_schema, check_rows, check_records, check_journal,
+		check_segments, check_data, check_content, count_all,
 	};
 	size_t i;
 	int ret;

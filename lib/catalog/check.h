@@ -69,6 +69,7 @@ const struct check_bad *check_find_bad(const struct check *k,
 void check_undo(struct check *k, size_t problems);
 int check_interrupted(struct check *k, struct dsv_err *err);
 
+int check_schema(struct check *k, struct dsv_err *err);
 int check_rows(struct check *k, struct dsv_err *err);
 int check_segments(struct check *k, struct dsv_err *err);
 int check_data(struct check *k, struct dsv_err *err);

@@ -101,6 +101,7 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 			return dsv_fail_errno(err, "write '%s'", db->path);
 		break;
 	case SQLITE_ERROR:	/* no such table: our statements are right */
+	case SQLITE_CONSTRAINT:
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		code = DSV_ECORRUPT;

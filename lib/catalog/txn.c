@@ -203,10 +203,11 @@ static int read_head(struct catalog *c, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	q = db_query(&c->writer, "SELECT value + 1 FROM meta"
-		     " WHERE key = 'seq'");
+		     " WHERE key = 'seq' AND typeof(value) = 'integer'"
+		     " AND value BETWEEN 0 AND 1 << 62");
 	ret = query_one_int(&q, &c->seq, err);
 	return ret ? ret : dsv_fail(err, DSV_ECORRUPT, "'%s' has no sequence"
-				    " number", c->path);
+				    " number: dsv fsck --rebuild", c->path);
 }
 
 /*
