@@ -49,8 +49,8 @@ CLI_SRC    := $(sort $(wildcard cli/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
 LIB_OBJ    := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(B)/%.o)
-FUZZ_SRC   := $(sort $(wildcard t/fuzz/*.c))
-FUZZ_BIN   := $(FUZZ_SRC:%.c=$(B)/%)
+FUZZ_SRC   := $(sort $(wildcard t/fuzz/fuzz_*.c))
+FUZZ_SEEDS := $(FUZZ_SRC:%.c=$(B)/%_seeds)
 UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%)
 MAN        := $(sort $(wildcard doc/*.[157]))
 DOC        := README.md LICENSE $(sort $(wildcard doc/*.md))
@@ -209,7 +209,7 @@ coverage:
 	gcovr --object-directory build-coverage --filter lib/ --filter cli/ \
 		--print-summary --html-details build-coverage/index.html
 
-tests: $(UNIT_BIN) $(B)/fault.so $(B)/t/dsv-next
+tests: $(UNIT_BIN) $(FUZZ_SEEDS) $(B)/fault.so $(B)/t/dsv-next
 
 # All kills, faults and power cuts, and many at once: two hours.
 SOAK_SECONDS = 120
@@ -222,6 +222,7 @@ soak:
 	t/fault/soak.py --seconds $(SOAK_SECONDS)
 	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard
 	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard --kill --writers 64
+	$(MAKE) fuzz
 
 # To be preloaded by tests: kills, faults, lost writes.
 $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
@@ -239,19 +240,31 @@ $(B)/t/dsv-next: lib/catalog/schema.c $(LIB_OBJ) $(CLI_OBJ)
 		$(filter-out $(B)/lib/catalog/schema.o,$(LIB_OBJ)) \
 		$(CLI_OBJ) $(PKG_LIBS) -lm
 
-# t/fuzz/fuzz_*.c with libFuzzer (clang), to be run by hand or by soak.
-fuzz: $(FUZZ_BIN)
+# t/fuzz/fuzz_*.c with libFuzzer, FUZZ_SECONDS (60) each.
+fuzz:
+	t/deps.sh t/fuzz/packages.txt
+	$(MAKE) B=build-fuzz CC=clang CFLAGS="-O1 -g" \
+		SANITIZE=fuzzer-no-link,address,undefined \
+		$(FUZZ_SRC:%.c=build-fuzz/%)
+	t/fuzz/run.bash $(FUZZ_SRC:t/fuzz/fuzz_%.c=%)
 
-$(B)/t/fuzz/%: t/fuzz/%.c $(LIB_SRC)
+$(B)/t/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(LIB_OBJ)
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer,address,undefined -g -O1 $(filter-out \
-		-fsanitize=%,$(ALL_CFLAGS)) -o $@ $< $(LIB_SRC) $(PKG_LIBS) -lm
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ \
+		$(PKG_LIBS) -lm
+
+# What goes through each target as it is, with any compiler.
+$(B)/t/fuzz/fuzz_%_seeds: t/fuzz/fuzz_%.c t/fuzz/main.c $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 style:
 	shellcheck -x t/*.sh t/*.bash t/perf/*.bash .ci/run share/examples/*.sh
 
 clean:
-	rm -rf $(B) build-coverage build-sanitize
+	rm -rf $(B) build-coverage build-fuzz build-sanitize
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 

@@ -1,17 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * libFuzzer target for lib/format.  Build all of lib/format, lib/base/err.c
- * and lib/base/str.c with it:
- *
- *	clang -std=c11 -D_GNU_SOURCE -g -O1 \
- *		-fsanitize=fuzzer,address,undefined \
- *		-fno-sanitize-recover=undefined -o build/fuzz_format \
- *		t/fuzz/fuzz_format.c $(FORMAT_SRC) \
- *		lib/base/err.c lib/base/str.c -ljansson -lcrypto
- *	build/fuzz_format -max_len=65536 -rss_limit_mb=512 -timeout=5 CORPUS
- *
- * "t/unit/format_torch.py seed CORPUS" makes the first files of CORPUS.
- */
+/* What the files of users are cut by, and the names of their tensors. */
 #include <assert.h>
 #include <string.h>
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fuzzer without its library: each FILE once, so that any compiler can look
+ * whether a target still takes what it began with.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_BYTES = 1 << 20 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static int run(const char *path)
+{
+	uint8_t *data = malloc(MAX_BYTES);
+	FILE *f = fopen(path, "re");
+	size_t len;
+
+	if (!data || !f) {
+		perror(path);
+		return 1;
+	}
+	len = fread(data, 1, MAX_BYTES, f);
+	fclose(f);
+	LLVMFuzzerTestOneInput(data, len);
+	free(data);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (run(argv[i]) != 0)
+			return 1;
+	return 0;
+}
