@@ -80,6 +80,7 @@ static void child_run(const struct child *child, int in, int out,
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (child->hold)
 		mask_forwarded(SIG_UNBLOCK);
 	if (in >= 0 && dup2(in, STDIN_FILENO) < 0)

@@ -127,6 +127,8 @@ static void print_report(const struct dsv_prune_report *r)
 		out_text(stdout, r->left_alone.items[i]);
 		putchar('\n');
 	}
+	if (cli.quiet && !options.dry_run)
+		return;
 	dsv_format_size(r->freed_now_bytes, now);
 	dsv_format_size(r->freed_later_bytes, later);
 	printf("%s %" PRId64 " state%s of %zu; %s%s %s now",

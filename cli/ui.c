@@ -39,6 +39,8 @@ void signals_catch(void)
 	}
 	/* Some parents leave it ignored; "dsv log | head" is to end. */
 	signal(SIGPIPE, SIG_DFL);
+	/* A file that "ulimit -f" does not allow is an error like others. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 bool cli_stopped(void)

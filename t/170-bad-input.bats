@@ -501,3 +501,12 @@ time.sleep(20)' 3>&- &
 	wait "$pid" || true
 	tag f
 }
+
+@test "a file that is larger than ulimit -f allows is an error, not an end" {
+	repo
+	put big 200000
+	run -5 --separate-stderr bash -c "ulimit -f 50; '$program' tag big"
+	[[ $stderr == "dsv tag: "*": File too large" ]]
+	dsv fsck
+	dsv tag big
+}

@@ -414,3 +414,17 @@ states() {
 	json '[s["reasons"] for s in j["states"]]'
 	assert "$result" "[['by hand']]"
 }
+
+@test "-q says nothing but what -n would do" {
+	repo
+	put f 10
+	for n in 1 2 3; do
+		tag f -m "$n"
+	done
+	dsv prune -n -q --keep-last 2
+	[[ $output == *"would remove 1 state of 3"* ]]
+	dsv prune -q --keep-last 2
+	assert "$output" ""
+	dsv prune --keep-last 1
+	[[ $output == "removed 1 state of 2"* ]]
+}

@@ -99,7 +99,7 @@ END
 } >"$work/report"
 {
 	cat "$work/report"
-	# What the other script has written stays.
-	[ -e "$out" ] && sed -n '/^## How it grows/,$p' "$out"
+	# What is said of the figures and what the other script wrote stay.
+	[ -e "$out" ] && sed -n '/^## \(What was\|How it\)/,$p' "$out"
 } >"$work/new"
 cp "$work/new" "$out"
