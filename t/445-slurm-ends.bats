@@ -7,7 +7,8 @@ load slurm
 
 setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
-	export CLUSTER_CONF="PreemptType=preempt/partition_prio
+	export CLUSTER_CONF="LaunchParameters=use_interactive_step
+PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 PartitionName=urgent Nodes=ALL PriorityTier=9 MaxTime=INFINITE State=UP"
 	start_cluster
@@ -133,6 +134,30 @@ step_daemon() {
 	ended CANCELLED
 }
 
+@test "a killed slurmd, whose jobs go on: their end is known when it returns" {
+	script 'touch "began-$SLURM_JOB_ID"
+		until [ -e stop ]; do sleep 0.1; done
+		exit 3'
+	running -w n4
+	kill -KILL "$(sed -n 's/ n4$//p' "$CLUSTER_DIR/pids")"
+	sed -i '/ n4$/d' "$CLUSTER_DIR/pids"
+	cluster_as touch stop
+	user job sync
+	[ "$(record state | tail -1)" != UNKNOWN ]
+	cluster_spawn_node n4
+	ended FAILED
+	assert "$(record exit | tail -1)" 3
+}
+
+@test "the shell of a salloc, an interactive step on the node, has the fork" {
+	run cluster_as timeout 30 script -qc \
+		'salloc --dsv-fork=HEAD --dsv-set=lr=7 -w n3' /dev/null \
+		<<<'echo "$SLURMD_NODENAME $(cat "$DSV_CHECKOUT/ckpt/w") $DSV_PARAM_LR"; exit'
+	[[ $output == *"n3 first 7"* ]]
+	job=$(sed -n 's/.*Granted job allocation \([0-9]*\).*/\1/p' <<<"$output")
+	ended COMPLETED
+}
+
 # Slurm has forgotten the job: what is left is what sacct says.  There is no
 # accounting here, so that a program of that name answers.
 forgotten() {
@@ -167,10 +192,27 @@ forgotten() {
 	kill -KILL "$(step_daemon)"
 	forgotten <<-'END'
 	#!/bin/sh
-	case $1 in -c*) echo NODE_FAIL ;; *) exit 1 ;; esac
+	case $1 in -c*) echo "NODE_FAIL|0:0|Unknown" ;; *) exit 1 ;; esac
 	END
 	assert "$(record state | tail -1)" NODE_FAIL
 	cluster_as scancel "$job"
+}
+
+# Slurm 22.05 opens the log to append, also for sacct: others are refused.
+@test "from the real log of completed jobs" {
+	chmod a+w "$CLUSTER_DIR/jobcomp.txt"
+	running
+	kill -KILL "$(step_daemon)"
+	cluster_as scancel "$job"
+	cluster_wait_job "$job" 60
+	forgotten <<-'END'
+	#!/bin/sh
+	PATH=/usr/bin exec sacct "$@"
+	END
+	assert "$(record state | tail -1)" CANCELLED
+	user job list --json
+	json "[x['ended'][:4] for x in j if x['id'] == '$job']"
+	assert "$result" "['$(date -u +%Y)']"
 }
 
 @test "UNKNOWN, when nobody remembers; an answer that never comes is no end" {

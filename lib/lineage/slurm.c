@@ -150,11 +150,10 @@ static void ask_sacct(const char *id, bool completions,
 {
 	char sacct[] = "sacct", opts[] = "-nXP", comp_opts[] = "-cnP",
 	     job_opt[] = "-j", format_opt[] = "-o",
-	     format[] = "State,ExitCode,End", comp_format[] = "State";
+	     format[] = "State,ExitCode,End";
 	char *id_copy = strdup(id);
 	char *argv[] = { sacct, completions ? comp_opts : opts, job_opt,
-			 id_copy, format_opt, completions ? comp_format :
-			 format, NULL };
+			 id_copy, format_opt, format, NULL };
 	struct str text = STR_INIT;
 	int status = -1;
 
