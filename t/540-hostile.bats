@@ -313,7 +313,7 @@ clean_tty() {
 	tag -m two d
 	for command in log 'log --oneline' 'log --graph' 'show HEAD~1' show \
 	    'find kind=tag' 'diff HEAD~1 HEAD' 'params HEAD~1' 'attr HEAD~1' \
-	    fsck status branch 'name' 'scope' 'prune -n --keep-last 1' "show 'x$nasty'" \
+	    fsck status branch 'prune -n --keep-last 1' "show 'x$nasty'" \
 	    "tag 'gone$nasty'" "find 'x$nasty'" "checkout 'HEAD~$nasty' out" \
 	    "-b 'b$nasty' tag f" 'checkout HEAD out'; do
 		clean_tty "$command"
