@@ -64,16 +64,20 @@ ssize_t pread_full(int fd, void *data, size_t len, int64_t offset)
 	return (ssize_t)done;
 }
 
-int fs_open(const char *path, int *out, struct dsv_err *err)
+static int open_file(const char *path, int flags, mode_t mode, int *out,
+		     struct dsv_err *err)
 {
 	/* Nothing to wait for: a FIFO has no writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, mode);
 	struct stat st;
 	int ret = 0;
 
 	if (fd < 0 && errno == ENOENT)
 		return dsv_fail(err, DSV_ENOTFOUND, "open '%s': no such file",
 				path);
+	if (fd < 0 && (errno == EISDIR ||
+		       (errno == ELOOP && flags & O_NOFOLLOW)))
+		return dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
 	if (fd < 0)
 		return dsv_fail_errno(err, "open '%s'", path);
 	if (fstat(fd, &st) < 0)
@@ -85,6 +89,17 @@ int fs_open(const char *path, int *out, struct dsv_err *err)
 	else
 		*out = fd;
 	return ret;
+}
+
+int fs_open(const char *path, int *out, struct dsv_err *err)
+{
+	return open_file(path, O_RDONLY, 0, out, err);
+}
+
+int fs_open_own(const char *path, int flags, mode_t mode, int *out,
+		struct dsv_err *err)
+{
+	return open_file(path, flags | O_NOFOLLOW, mode, out, err);
 }
 
 int fs_read(const char *path, size_t limit_bytes, struct str *out,

@@ -25,6 +25,12 @@ ssize_t pread_full(int fd, void *data, size_t len, int64_t offset);
  */
 int fs_open(const char *path, int *out, struct dsv_err *err);
 /*
+ * Open a file of the repository, with flags and mode as of open(2).  Never
+ * through a link, which could lead a write out of it: DSV_ECORRUPT.
+ */
+int fs_open_own(const char *path, int flags, mode_t mode, int *out,
+		struct dsv_err *err);
+/*
  * The whole file, at most limit_bytes of it (more: DSV_ECORRUPT).
  * DSV_ENOTFOUND: there is no such file.
  */

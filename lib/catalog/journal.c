@@ -117,35 +117,6 @@ static int lock_file(int fd)
 	return ret < 0 && errno != ENOLCK && errno != EINVAL ? -1 : 0;
 }
 
-/*
- * Not through a link, which would lead an append out of the repository, nor
- * what is no file.
- */
-static int open_own(const char *path, int flags, mode_t mode, int *out,
-		    struct dsv_err *err)
-{
-	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
-	struct stat st;
-	int ret = 0;
-
-	if (fd < 0 && errno == ENOENT)
-		return dsv_fail(err, DSV_ENOTFOUND, "open '%s': no such file",
-				path);
-	if (fd < 0 && (errno == ELOOP || errno == EISDIR))
-		return dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
-	if (fd < 0)
-		return dsv_fail_errno(err, "open '%s'", path);
-	if (fstat(fd, &st) < 0)
-		ret = dsv_fail_errno(err, "stat '%s'", path);
-	else if (!S_ISREG(st.st_mode))
-		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
-	if (ret < 0)
-		close(fd);
-	else
-		*out = fd;
-	return ret;
-}
-
 int journal_append(const char *path, mode_t mode, int64_t seq,
 		   const char *line, size_t len, struct dsv_err *err)
 {
@@ -153,8 +124,8 @@ int journal_append(const char *path, mode_t mode, int64_t seq,
 	int fd = -1;
 	int ret;
 
-	ret = open_own(path, O_RDWR | O_APPEND | O_CREAT, mode ? mode : 0666,
-		       &fd, err);
+	ret = fs_open_own(path, O_RDWR | O_APPEND | O_CREAT,
+			  mode ? mode : 0666, &fd, err);
 	if (ret < 0)
 		return ret;
 	/* Whoever made it may have had a narrow umask. */
@@ -172,7 +143,7 @@ int journal_append(const char *path, mode_t mode, int64_t seq,
 int journal_open(const char *path, FILE **out, struct dsv_err *err)
 {
 	int fd = -1;
-	int ret = open_own(path, O_RDONLY, 0, &fd, err);
+	int ret = fs_open_own(path, O_RDONLY, 0, &fd, err);
 
 	*out = NULL;
 	if (ret < 0)
