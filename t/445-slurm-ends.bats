@@ -115,16 +115,6 @@ ended() {
 second"
 }
 
-# The slurmstepd of $job's batch step, of this cluster.
-step_daemon() {
-	local pid
-
-	for pid in $(cluster_job_pids); do
-		! grep -qzF "slurmstepd: [$job.batch]" "/proc/$pid/cmdline" ||
-			echo "$pid"
-	done
-}
-
 @test "a killed slurmstepd, when Slurm gives the job up" {
 	running --no-requeue
 	kill -KILL "$(step_daemon)"

@@ -76,6 +76,13 @@ check_history() {
 	grep -q "^continuing from epoch $epoch:" "digits-$job.log"
 }
 
+@test "preempt.sh, when Slurm itself sends the signal before the limit" {
+	start --time=1 --signal=B:USR2@55 preempt.sh
+	cluster_until 70 cluster_can_start_now "$job"
+	grep -q "^out of time: requeuing $job" "digits-$job.log"
+	check_history
+}
+
 @test "async.sh stores on the shared storage what its node captured" {
 	cluster_as sh -c 'echo "{\"epochs\": 3}" >params'
 	cluster_as "$program" config core.localTier "$CLUSTER_LOCAL/tier"

@@ -13,6 +13,7 @@
 #   cluster_job_state ID          its state, one line per array task
 #   cluster_job_exit ID           its exit status as CODE:SIGNAL
 #   cluster_requeue ID            requeue, without the two minutes' delay
+#   cluster_kill_slurmd NODE      its slurmd dies, its jobs do not
 #   cluster_lose_node NODE        it dies, with its jobs and its local disk
 #   cluster_return_node NODE      and comes back, empty
 #   cluster_assert_healthy        no node is drained, down or has a reason
@@ -319,13 +320,17 @@ cluster_can_start_now() {
 		cluster_as scontrol update JobId="$1" StartTime=now+1
 }
 
+# Its jobs go on.
+cluster_kill_slurmd() {
+	kill -KILL "$(sed -n "s/ $1$//p" "$CLUSTER_DIR/pids")" || return
+	sed -i "/ $1$/d" "$CLUSTER_DIR/pids"
+}
+
 # The node loses its power, with all that runs there and what its disk has.
 cluster_lose_node() {
 	local pid
 
-	pid=$(sed -n "s/ $1$//p" "$CLUSTER_DIR/pids")
-	kill -KILL "$pid" || return
-	sed -i "/ $1$/d" "$CLUSTER_DIR/pids"
+	cluster_kill_slurmd "$1" || return
 	pid=$(cluster_job_pids "$1")
 	# shellcheck disable=SC2086
 	[ -z "$pid" ] || kill -KILL $pid

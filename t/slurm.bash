@@ -130,6 +130,16 @@ record() {
 	echo "$result"
 }
 
+# The slurmstepd of $job's batch step, of this cluster.
+step_daemon() {
+	local pid
+
+	for pid in $(cluster_job_pids); do
+		! grep -qzF "slurmstepd: [$job.batch]" "/proc/$pid/cmdline" ||
+			echo "$pid"
+	done
+}
+
 # Submit ./job as a fork of HEAD, in one of three ways, with OPTION=VALUE of
 # ${options[@]}.
 options=(set=lr=0.2)

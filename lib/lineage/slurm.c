@@ -127,15 +127,14 @@ static void ask_scontrol(const char *id, struct slurm_outcome *out)
 	str_release(&text);
 }
 
-/* "CANCELLED by 123|0:15|2026-01-31T14:00:00" */
+/* "CANCELLED by 123|0:15|2026-01-31T14:00:00"; a field may be empty. */
 static void read_sacct(char *line, struct slurm_outcome *out)
 {
-	char *save = NULL;
-	char *state = strtok_r(line, "|\n", &save);
-	char *code = strtok_r(NULL, "|\n", &save);
-	char *end = strtok_r(NULL, "|\n", &save);
+	char *state = strsep(&line, "|");
+	char *code = strsep(&line, "|");
+	char *end = strsep(&line, "|");
 
-	if (!state)
+	if (!*state)
 		return;
 	out->state = strndup(state, strcspn(state, " "));
 	if (code)
@@ -144,7 +143,10 @@ static void read_sacct(char *line, struct slurm_outcome *out)
 		dsv_parse_time(end, 0, &out->ended_ns, NULL);
 }
 
-/* What accounting remembers, or else the log of completed jobs. */
+/*
+ * What accounting remembers, or else the log of completed jobs.  That one has
+ * a line for each attempt, of which the last counts.
+ */
 static void ask_sacct(const char *id, bool completions,
 		      struct slurm_outcome *out)
 {
@@ -155,11 +157,19 @@ static void ask_sacct(const char *id, bool completions,
 	char *argv[] = { sacct, completions ? comp_opts : opts, job_opt,
 			 id_copy, format_opt, format, NULL };
 	struct str text = STR_INIT;
+	char *rest, *line, *answer = NULL;
 	int status = -1;
 
 	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0 && text.len > 0)
-		read_sacct(text.data, out);
+				   NULL) == 0 && status == 0) {
+		rest = text.data;
+		while ((line = strsep(&rest, "\n"))) {
+			if (*line && (completions || !answer))
+				answer = line;
+		}
+		if (answer)
+			read_sacct(answer, out);
+	}
 	free(id_copy);
 	str_release(&text);
 }
@@ -172,6 +182,10 @@ void slurm_outcome(const char *id, struct slurm_outcome *out)
 		ask_sacct(id, false, out);
 	if (!out->state)
 		ask_sacct(id, true, out);
+	/* Slurm says 0:0 as well of what did not exit, but was lost. */
+	if (out->state && out->exit_code == 0 && out->signal == 0 &&
+	    strcmp(out->state, "COMPLETED") != 0)
+		out->exit_code = -1;
 }
 
 bool slurm_has_ended(const char *state)
