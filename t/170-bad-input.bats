@@ -227,6 +227,24 @@ claim() {
 	with zipfile.ZipFile(os.path.join(top, "long.pt"), "w") as z:
 	    z.writestr("a/data.pkl", b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b".")
 	    z.writestr("a/data/0", bytes(100))
+	# An array that is right, with one that claims too much; the same directories.
+	def npz(name, *arrays):
+	    with zipfile.ZipFile(os.path.join(top, name), "w") as z:
+	        for i, a in enumerate(arrays): z.writestr(f"{i}.npy", a)
+	one = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }\n"
+	right = npy + struct.pack("<I", len(one)) + one + b"x"
+	npz("4g.npz", right, npy + struct.pack("<I", 0xffffffff) + b"{")
+	npz("shape.npz", right, npy + struct.pack("<I", len(h)) + h)
+	npz("over.npz", *[right] * 9)
+	with open(os.path.join(top, "over.npz"), "r+b") as f:
+	    b = f.read()
+	    at = b.index(b"PK\x01\x02")
+	    for _ in range(9):
+	        f.seek(at + 42)
+	        f.write(struct.pack("<I", 0))
+	        at = b.find(b"PK\x01\x02", at + 4)
+	for name in "many", "zip64":
+	    with open(os.path.join(top, name + ".pt"), "rb") as f: put(name + ".npz", f.read())
 	END
 }
 
@@ -238,8 +256,10 @@ claim() {
 	grep -q __asan_init "$program" || ulimit -v 300000
 	timeout 20 "$program" -q tag d
 	timeout 20 "$program" show --tensors
-	dsv checkout --path '*.pt' --path '[mo]*.safetensors' HEAD out
-	for file in many.safetensors over.safetensors bomb.pt zip64.pt; do
+	dsv checkout --path '*.pt' --path '*.npz' --path '[mo]*.safetensors' \
+	    HEAD out
+	for file in {many,over}.safetensors {bomb,zip64}.pt \
+	    {4g,shape,over,many,zip64}.npz; do
 		cmp "d/$file" "out/d/$file"
 	done
 }
