@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154
 
 load helper
+load stop
 
 # All that dsv tells of the repository.
 dump() {
@@ -87,7 +88,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
+	end_stopped
 }
 
 # Row by row, and as dsv tells it.
@@ -157,33 +158,10 @@ compare() {
 	dsv show HEAD
 }
 
-# stopped CALL:GLOB ARG...: dsv stopped before its first such call.
-stopped() {
-	local match=$1
-
-	run grep -c __asan_init "$program"
-	[ "$output" = 0 ] || skip "a preloaded library comes before ASan"
-	shift
-	LD_PRELOAD=$build/fault.so DSV_FAULT_ROOT=$PWD DSV_FAULT_DO=stop \
-		DSV_FAULT_AT=1 DSV_FAULT_MATCH=$match \
-		"$program" "$@" >out 2>err 3>&- &
-	pid=$!
-	until [[ $(ps -o stat= -p "$pid") == T* ]]; do
-		kill -0 "$pid"
-		sleep 0.02
-	done
-}
-
-go_on() {
-	kill -CONT "$pid"
-	status=0
-	wait "$pid" || status=$?
-	pid=
-}
-
 @test "who has the old catalog open commits to the new one" {
 	put big 3000000 three
-	stopped 'fsync:*/segments/??' tag -q big
+	may_stop
+	stopped 'fsync:*/segments/??' -- tag -q big
 	dsv fsck --rebuild
 	go_on
 	assert "$status $(cat err)" "0 "
@@ -195,7 +173,8 @@ go_on() {
 }
 
 @test "who waits for the old catalog's lock commits to the new one" {
-	stopped 'rename:*/catalog.db' fsck --rebuild
+	may_stop
+	stopped 'rename:*/catalog.db' -- fsck --rebuild
 	"$program" tag -q small >waiting 2>&1 3>&- &
 	waiter=$!
 	sleep 0.5
@@ -209,7 +188,8 @@ go_on() {
 }
 
 @test "a writer is waited for: 11" {
-	stopped 'write:*/catalog.db' tag -q small
+	may_stop
+	stopped 'write:*/catalog.db' -- tag -q small
 	dsv -11 --lock-wait 300ms fsck --rebuild
 	[[ $stderr == *"catalog.db' is locked by another command"* ]]
 	run ! compgen -G '.dsv/catalog.db.damaged-*'
@@ -221,7 +201,8 @@ go_on() {
 
 @test "of two rebuilds of a lost catalog one waits, and says so" {
 	rm .dsv/catalog.db
-	stopped 'rename:*/catalog.db' fsck --rebuild
+	may_stop
+	stopped 'rename:*/catalog.db' -- fsck --rebuild
 	"$program" fsck --rebuild >waiting 2>&1 3>&- &
 	waiter=$!
 	sleep 0.5
@@ -234,7 +215,8 @@ go_on() {
 }
 
 @test "a killed rebuild leaves the old catalog, and nothing that stays" {
-	stopped 'rename:*/catalog.db' fsck --rebuild
+	may_stop
+	stopped 'rename:*/catalog.db' -- fsck --rebuild
 	kill -KILL "$pid"
 	wait "$pid" || true
 	pid=

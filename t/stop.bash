@@ -3,7 +3,8 @@
 #
 # dsv that stops at a call, by fault.so, for what can happen to it there.
 #
-#   may_stop              skip what a preloaded library cannot do
+#   need_fault            fail if fault.so has not been built
+#   may_stop              the same; skip what a preloaded library cannot do
 #   stopped CALL:GLOB [COMMAND...] -- ARG...
 #                         what COMMAND runs stops before its first such call;
 #                         it is process $stopped, $pid the one started here
@@ -11,7 +12,14 @@
 #   end_stopped           for teardown
 # shellcheck disable=SC2034,SC2154
 
+need_fault() {
+	[ -e "$build/fault.so" ] && return
+	echo "${build##*/}/fault.so is missing: make tests"
+	return 1
+}
+
 may_stop() {
+	need_fault || return
 	run grep -c __asan_init "$program"
 	[ "$output" = 0 ] || skip "a preloaded library comes before ASan"
 }
