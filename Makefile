@@ -211,7 +211,11 @@ coverage:
 
 tests: $(UNIT_BIN) $(FUZZ_SEEDS) $(B)/fault.so $(B)/t/dsv-next
 
-# All kills, faults and power cuts, and many at once: two hours.
+# All kills, faults and power cuts, and many at once: two hours or more.
+# SOAK_SECONDS bounds how long each soak.py starts commands, FUZZ_SECONDS each
+# fuzzer.  run.py --all ends when each place has been tried, rebuild.bash with
+# its states, soak.py when all that lives has been checked out: the longer the
+# slower the disk of TMPDIR.
 SOAK_SECONDS = 120
 soak:
 	t/deps.sh

@@ -10,6 +10,7 @@ its own with bytes that others have, too; N ranks tag together; a prune with
 --expire=now runs every second; with --guard and --kill who has the lock is
 killed, 30 times a second at most.  At the end each state that was told is there
 once, live or pruned, what lives has the right bytes, and fsck --data is clean.
+DIR is $TMPDIR, or /tmp: a disk, since many states may not fit into memory.
 """
 import argparse
 import collections
@@ -209,7 +210,7 @@ def main():
     p.add_argument("--ranks", type=int, default=64)
     p.add_argument("--kill", action="store_true")
     p.add_argument("--guard", action="store_true")
-    p.add_argument("--dir", default="/dev/shm")
+    p.add_argument("--dir", default=tempfile.gettempdir())
     args = p.parse_args()
     top = tempfile.mkdtemp(prefix="dsv-soak-", dir=args.dir)
     try:
