@@ -46,6 +46,18 @@ pending() {
 	[ -z "$(find .dsv/queue -name '*.json')" ]
 }
 
+@test "the directories of captures are never open to others, not even at first" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
+	repo
+	put ckpt/a 1000
+	umask 0
+	strace -f -o trace -e trace=mkdir,mkdirat,chmod,fchmodat \
+		"$program" tag --async -q ckpt
+	grep -qE 'mkdir.*/queue/.*/[0-9a-f]{32}", 0700\) = 0' trace
+	run ! grep chmod trace
+}
+
 @test "a caller that waits for the pipes does not wait for the worker" {
 	repo
 	put ckpt/a 1000

@@ -236,14 +236,30 @@ int fs_sync_parent(const char *path, struct dsv_err *err)
 	return ret;
 }
 
-/* 0: made or there. */
+/* The bits of the mode that the umask took.  -1: errno says why not. */
+static int set_dir_mode(const char *path, mode_t mode)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int saved_errno;
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = fchmod(fd, mode);
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	return ret;
+}
+
+/* 0: made or there.  At no time is it open to more than mode says. */
 static int make_dir(const char *path, mode_t mode, struct dsv_err *err)
 {
 	struct stat st;
 	int saved_errno;
 
-	if (mkdir(path, 0777) == 0) {
-		if (mode && chmod(path, mode) < 0)
+	if (mkdir(path, mode ? mode : 0777) == 0) {
+		if (mode && set_dir_mode(path, mode) < 0)
 			return dsv_fail_errno(err, "chmod '%s'", path);
 		return 0;
 	}
