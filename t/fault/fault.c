@@ -14,6 +14,10 @@
  *                     the end of the process
  *   DSV_FAULT_SHADOW  for it: an empty directory
  *   DSV_FAULT_NO_SYNC n: the n-th fsync does nothing, and succeeds
+ *   DSV_FAULT_THEN    a shell command to be run at the end of the process,
+ *                     before the power goes
+ *   DSV_FAULT_SYNCED  file: with THEN, what that command syncs; else where to
+ *                     tell it
  *
  * Processes that are started by this one are left alone.
  */
@@ -49,6 +53,7 @@ static char match_call[32];
 static long at, count;
 static long no_sync, sync_count;
 static bool sticky;
+static const char *then, *synced;
 
 static enum { DO_NOTHING, DO_KILL, DO_TEAR, DO_STOP, DO_SHORT, DO_FAIL } what;
 static int fail_errno;
@@ -105,12 +110,20 @@ __attribute__((constructor)) static void begin(void)
 				      O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (lose)
 		lost_begin(getenv("DSV_FAULT_SHADOW"), lose);
+	then = getenv("DSV_FAULT_THEN");
+	synced = getenv("DSV_FAULT_SYNCED");
+	if (synced && !then)
+		lost_tell_syncs(synced);
 }
 
 static void power_cut(void)
 {
-	if (getpid() == owner)
-		lost_apply();
+	if (getpid() != owner)
+		return;
+	/* What was not synced goes after what a later process did not. */
+	if (then && system(then) != -1)
+		lost_hear_syncs(synced);
+	lost_apply();
 }
 
 __attribute__((destructor)) static void end(void)

@@ -19,6 +19,12 @@ void lost_begin(const char *shadow, const char *how);
 void lost_change(int fd);
 /* fsync() of a file or directory has succeeded. */
 void lost_sync(int fd);
+/*
+ * What a later process syncs is durable of this one as well: the later one
+ * tells in a file, the earlier hears before its own losses are applied.
+ */
+void lost_tell_syncs(const char *path);
+void lost_hear_syncs(const char *path);
 
 enum lost_op { LOST_CREATE, LOST_MKDIR, LOST_UNLINK, LOST_RMDIR, LOST_RENAME };
 

@@ -42,6 +42,7 @@ enum { MAX_CONTENTS = 4096, MAX_OPS = 65536 };
 
 static bool on;
 static int shadow_fd = -1;
+static int synced_fd = -1;	/* what is synced is told there */
 static uint64_t seed;		/* 0: all is lost */
 static struct content contents[MAX_CONTENTS];
 static size_t content_count;
@@ -137,21 +138,52 @@ void lost_change(int fd)
 	copy(c->fd, c->copy);
 }
 
+static void is_durable(const struct stat *st)
+{
+	struct content *c = find_content(st);
+	size_t i;
+
+	if (c)
+		c->dirty = false;
+	for (i = 0; i < op_count; i++) {
+		if (ops[i]->dev == st->st_dev && ops[i]->ino == st->st_ino)
+			ops[i]->gone = true;
+	}
+}
+
 void lost_sync(int fd)
 {
-	struct content *c;
 	struct stat st;
-	size_t i;
 
 	if (!on || fstat(fd, &st) < 0)
 		return;
-	c = S_ISREG(st.st_mode) ? find_content(&st) : NULL;
-	if (c)
-		c->dirty = false;
-	for (i = 0; S_ISDIR(st.st_mode) && i < op_count; i++) {
-		if (ops[i]->dev == st.st_dev && ops[i]->ino == st.st_ino)
-			ops[i]->gone = true;
+	is_durable(&st);
+	if (synced_fd >= 0)
+		dprintf(synced_fd, "%ju %ju\n", (uintmax_t)st.st_dev,
+			(uintmax_t)st.st_ino);
+}
+
+void lost_tell_syncs(const char *path)
+{
+	synced_fd = (int)raw(openat, AT_FDCWD, path, O_WRONLY | O_CREAT |
+			     O_APPEND | O_CLOEXEC, 0600);
+	if (synced_fd < 0)
+		broken(path);
+}
+
+void lost_hear_syncs(const char *path)
+{
+	struct stat st = { 0 };
+	uintmax_t dev, ino;
+	FILE *f = fopen(path, "re");
+
+	while (f && fscanf(f, "%ju %ju", &dev, &ino) == 2) {
+		st.st_dev = (dev_t)dev;
+		st.st_ino = (ino_t)ino;
+		is_durable(&st);
 	}
+	if (f)
+		fclose(f);
 }
 
 static int keep_dir(int dirfd)

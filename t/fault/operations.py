@@ -54,10 +54,13 @@ class Base:
         self.trees = {}
         self.make(top + "/base", config)
 
-    def run(self, where, argv, env=None):
+    def program_of(self, where):
         other = where + "/program"
+        return other if os.path.exists(other) else self.program
+
+    def run(self, where, argv, env=None):
         return subprocess.run(
-            [other if os.path.exists(other) else self.program] + argv,
+            [self.program_of(where)] + argv,
             cwd=where + "/work", text=True,
             env={**self.env, **(env or {})}, capture_output=True, timeout=180,
             stdin=subprocess.DEVNULL)

@@ -11,7 +11,9 @@ must take them all.  With --places N only N places of each operation and mode
 are tried, the same ones for the same --seed.  The last line says how many.
 
 Modes: kill; tear (half of a write, then killed); lose (the power goes: what
-was not synced is lost); half (half of that is lost, at random); short (half
+was not synced is lost); half (half of that is lost, at random); later (as
+lose, with a tag of another process before, of which is lost what neither has
+synced); short (half
 of a write is done); EIO ENOSPC EDQUOT EINTR (the call fails once); full (each
 call from there on fails with ENOSPC).
 
@@ -24,16 +26,21 @@ import concurrent.futures
 import json
 import os
 import random
+import shlex
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from hashlib import sha256
 
-from operations import BUILD, OPERATIONS, Base, Broken
+from operations import (BUILD, OPERATIONS, Base, Broken, Operation, data,
+                        write)
 
-MODES = ["kill", "tear", "lose", "half", "short", "EIO", "ENOSPC", "EDQUOT",
+# The power goes.
+CUTS = ["lose", "half", "later"]
+MODES = ["kill", "tear", *CUTS, "short", "EIO", "ENOSPC", "EDQUOT",
          "EINTR", "full"]
 # What a command may end with when a call of it has failed; success, too,
 # where the call is one that the command can do without.
@@ -46,18 +53,45 @@ def fault_environment(base, where, mode, k, log=None):
     env = {"LD_PRELOAD": base.fault, "DSV_FAULT_ROOT": where + "/work"}
     if log:
         env["DSV_FAULT_LOG"] = log
-    action = {"lose": "kill", "half": "kill", "full": "ENOSPC"}.get(mode, mode)
+    action = "kill" if mode in CUTS else {"full": "ENOSPC"}.get(mode, mode)
     env["DSV_FAULT_DO"] = action
     if k:
         env["DSV_FAULT_AT"] = str(k)
     if mode == "full":
         env["DSV_FAULT_STICKY"] = "1"
-    if mode in ("lose", "half") and not log:
+    if mode in CUTS and not log:
         shadow = where + "/shadow"
         os.mkdir(shadow)
         env["DSV_FAULT_SHADOW"] = shadow
-        env["DSV_FAULT_LOSE"] = "all" if mode == "lose" else str(k or 1)
+        env["DSV_FAULT_LOSE"] = str(k or 1) if mode == "half" else "all"
     return env
+
+
+def run_later(base, op, where, env):
+    """The operation, in a process that a tag starts when it has ended: of
+    what the tag has not synced is lost what the operation has not either.
+    """
+    write(where + "/work/early", data(9, 70000))
+    env = {**env, "DSV_FAULT_SYNCED": where + "/synced"}
+    with open(where + "/then", "w") as f:
+        f.write("unset DSV_FAULT_THEN\n")
+        f.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in env.items()
+                     if k != "LD_PRELOAD")
+        argv = shlex.join([base.program_of(where), *op.argv])
+        f.write(f"LD_PRELOAD={shlex.quote(env['LD_PRELOAD'])} {argv}"
+                " >../out 2>../err\necho $? >../status\n")
+    os.mkdir(where + "/early-shadow")
+    first = base.run(where, ["tag", "-b", "early", "early"], {
+        **env, "DSV_FAULT_SHADOW": where + "/early-shadow",
+        "DSV_FAULT_AT": "0", "DSV_FAULT_THEN": "sh ../then"})
+    if first.returncode != 0:
+        raise Broken(f"the tag before: {first.returncode} {first.stderr}")
+    texts = [open(f"{where}/{name}").read() for name in ("status", "out", "err")]
+    status = int(texts[0])
+    r = subprocess.CompletedProcess(op.argv, -9 if status == 137 else status,
+                                    *texts[1:])
+    r.early = first.stdout.strip()
+    return r
 
 
 def copy(base, op):
@@ -83,7 +117,7 @@ def places(base, op, mode):
 
 def check_end(op, mode, call, r):
     """Exit code and message of the interrupted command."""
-    if mode in ("kill", "tear", "lose", "half"):
+    if mode in ("kill", "tear", *CUTS):
         if r.returncode not in (-9, 0):
             raise Broken(f"ended with {r.returncode}: {r.stderr}")
         return
@@ -179,17 +213,21 @@ def check_sweep(base, op, where):
 def one(base, op, mode, k, call, stats, more={}):
     where = copy(base, op)
     try:
-        r = op.run(base, where,
-                   {**fault_environment(base, where, mode, k), **more})
+        env = {**fault_environment(base, where, mode, k), **more}
+        r = (run_later(base, op, where, env) if mode == "later" else
+             op.run(base, where, env))
         check_end(op, mode, call, r)
         # A checkout waits for no disk: it can be done again.
-        r.lost = mode in ("lose", "half")
+        r.lost = mode in CUTS
         stats["success" if r.returncode == 0 else
               "killed" if r.returncode == -9 else "failed"] += 1
         op.after_fault(base, where, r)
         if op.has_repository(where):
             check_fsck(base, where, stats)
             op.check(base, where, r)
+        if mode == "later":
+            op.must_live(base, where, r.early,
+                         {"early": sha256(data(9, 70000)).hexdigest()})
         op.repeat(base, where, r)
         check_fsck(base, where, stats)
         check_sweep(base, op, where)
@@ -223,12 +261,17 @@ def plan(base, args):
             continue
         op.prepare(base)
         for mode in args.mode or MODES:
+            # What starts processes of its own is no single later one.
+            if mode == "later" and any(
+                    getattr(type(op), f) is not getattr(Operation, f)
+                    for f in ("run", "has_repository")):
+                continue
             calls = places(base, op, mode)
             ks = args.at or (range(1, len(calls) + 1) if args.all else
                              choose(calls, args.places, rng))
             work += [(op, mode, k, calls[k - 1]) for k in ks]
             # The power goes right after success was told.
-            if mode in ("lose", "half") and not args.at:
+            if mode in CUTS and not args.at:
                 work.append((op, mode, 0, ["end", ""]))
     return work
 
