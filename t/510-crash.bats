@@ -31,6 +31,7 @@ survives() {
 @test "a power cut loses nothing that success was told of" {
 	survives --places 1 --mode lose
 	survives --places 3 --mode half --op tag --op prune-now
+	survives --places 2 --mode later --op tag --op fork --op prune-now
 }
 
 @test "a full disk, a quota and an I/O error undo nothing" {

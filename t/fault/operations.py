@@ -114,6 +114,7 @@ class Operation:
     prunes = ()			# names of Base's fields
     restores = ()
     keeps_queue = False		# what was moved is never swept
+    alone = False		# no tag may come before it
 
     def setup(self, base, where):
         pass
@@ -565,6 +566,7 @@ class Rebuild(Operation):
     """The catalog is there, and made anew all the same."""
     name = "rebuild"
     argv = ["fsck", "--rebuild"]
+    alone = True
 
     def setup(self, base, where):
         self.old = f"{base.top}/{self.name}.db"

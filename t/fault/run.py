@@ -262,9 +262,9 @@ def plan(base, args):
         op.prepare(base)
         for mode in args.mode or MODES:
             # What starts processes of its own is no single later one.
-            if mode == "later" and any(
+            if mode == "later" and (op.alone or any(
                     getattr(type(op), f) is not getattr(Operation, f)
-                    for f in ("run", "has_repository")):
+                    for f in ("run", "has_repository"))):
                 continue
             calls = places(base, op, mode)
             ks = args.at or (range(1, len(calls) + 1) if args.all else
