@@ -17,7 +17,7 @@ bounded() {
 	(
 		ulimit -f 400000
 		# A sanitizer reserves terabytes.
-		[ -n "${DSV_BUILD:-}" ] || ulimit -v 1000000
+		[ "${build##*/}" != build ] || ulimit -v 1000000
 		exec timeout -s KILL 30 "$@"
 	)
 }
@@ -120,7 +120,7 @@ refused() {
 }
 
 @test "ten million entries take bounded time and memory" {
-	[ -z "${DSV_BUILD:-}" ] || skip "not with a sanitizer"
+	[ "${build##*/}" = build ] || skip "not with a sanitizer"
 	forged content ten-million
 	# What there is not memory for is an error like any other.
 	dsv -5 cat HEAD:f
