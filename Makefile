@@ -4,6 +4,7 @@
 #   make demo       the main job, for real, on a throwaway Slurm cluster
 #   make check      build with -Werror and run every test
 #   make check-sanitize   the same, with ASan and UBSan in build-sanitize/
+#   make check-valgrind   the common commands under valgrind
 #   make install    DESTDIR= PREFIX= respected
 #   V=1             show the commands
 #
@@ -189,6 +190,12 @@ check-sanitize:
 	$(MAKE) DEVELOPER=1 SANITIZE=address,undefined B=build-sanitize all tests
 	DSV_BUILD=build-sanitize t/check.sh $(T)
 
+# The common commands under valgrind: two minutes.
+check-valgrind:
+	t/deps.sh
+	$(MAKE) DEVELOPER=1 all
+	t/valgrind.bash
+
 # Beside the peers, on this machine: an hour and 30 GiB.
 bench:
 	t/deps.sh t/perf/packages.txt
@@ -272,6 +279,6 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all bench bench-scale check check-sanitize clean coverage demo deps \
-	fuzz install install-spank soak style tests uninstall
+.PHONY: all bench bench-scale check check-sanitize check-valgrind clean \
+	coverage demo deps fuzz install install-spank soak style tests uninstall
 .DELETE_ON_ERROR:
