@@ -193,9 +193,7 @@ int checkout_seq(struct dsv *d, int64_t seq,
 		ret = compare_all(&t, &m, o->force, todo, err);
 	if (ret == 0) {
 		repo_begin(d, bytes_to_do(&m, todo));
-		store_many(d->store, true);
 		ret = write_all_entries(&t, &m, todo, out, err);
-		store_many(d->store, false);
 	}
 out:
 	if (t.dirfd >= 0)

@@ -118,7 +118,7 @@ static int store_part(struct group *g, const struct dsv_tag_options *o,
 	if (ret < 0)
 		return ret;
 	ret = o->replicated ? replica_store(g, tree, c, &files, err) :
-		contents_take(g->d, tree, c, err);
+		contents_take(c, tree, err);
 	if (ret == 0)
 		ret = ingest_finish(c->ingest, &c->result, err);
 	if (ret == 0) {

@@ -48,17 +48,17 @@ static int store_file(struct contents *c, const struct tree_file *file,
 	return manifest_add(&c->manifest, &entry, err);
 }
 
-int contents_take(struct dsv *d, const struct tree *tree, struct contents *c,
+int contents_take(struct contents *c, const struct tree *tree,
 		  struct dsv_err *err)
 {
 	struct str text = STR_INIT;
 	size_t i;
 	int ret = 0;
 
-	store_many(d->store, true);
+	ingest_many(c->ingest, true);
 	for (i = 0; ret == 0 && i < tree->count; i++)
 		ret = store_file(c, &tree->files[i], err);
-	store_many(d->store, false);
+	ingest_many(c->ingest, false);
 	if (ret == 0)
 		ret = manifest_encode(&c->manifest, &text, err);
 	if (ret == 0)
@@ -79,7 +79,7 @@ static int store_once(struct dsv *d, const struct tree *tree,
 	ret = ingest_new(d->store, &c.ingest, err);
 	if (ret < 0)
 		return ret;
-	ret = contents_take(d, tree, &c, err);
+	ret = contents_take(&c, tree, err);
 	if (ret == 0)
 		ret = ingest_finish(c.ingest, &c.result, err);
 	if (ret == 0) {

@@ -25,7 +25,7 @@ struct contents {
 int contents_store(struct dsv *d, const struct tree *tree,
 		   struct contents *out, struct dsv_err *err);
 /* Only take them in, and their manifest: c->ingest is not finished yet. */
-int contents_take(struct dsv *d, const struct tree *tree, struct contents *c,
+int contents_take(struct contents *c, const struct tree *tree,
 		  struct dsv_err *err);
 /* keep: the catalog knows the segments, they stay. */
 void contents_release(struct contents *c, bool keep);

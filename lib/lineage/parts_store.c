@@ -125,7 +125,7 @@ static int store_once(struct group *g, const struct tree *tree,
 	if (ret < 0)
 		return ret;
 	ret = replicated ? replica_store(g, tree, &c, &files, err) :
-		contents_take(g->d, tree, &c, err);
+		contents_take(&c, tree, err);
 	if (ret == 0)
 		ret = ingest_finish(c.ingest, &c.result, err);
 	if (ret == 0) {

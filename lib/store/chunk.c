@@ -124,7 +124,6 @@ static int read_anywhere(struct store *s, struct chunk *row,
 		if (ret != DSV_ECORRUPT || tries == TRIES)
 			return ret;
 		/* Freed under our hands, and stored again elsewhere? */
-		store_part_lookups(s);
 		memset(&now, 0, sizeof(now));
 		if (store_lookup(s, row->hash, &now, NULL) <= 0 ||
 		    chunk_is_same(row, &now) || now.length != row->length)

@@ -246,8 +246,6 @@ static int copy_once(struct copying *c, enum dsv_link link,
 		ret = copying_clone(c, err);
 	if (ret == 0)
 		ret = list_all(c, err);
-	if (bytes_to_copy(c) > ALONE_BYTES || c->cloned)
-		store_part_lookups(c->s);
 	if (ret >= 0)
 		ret = copy_spans(c, err);
 	if (ret < 0)
@@ -264,7 +262,6 @@ int store_copy_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 	int tries;
 	int ret;
 
-	store_share_lookups(s);
 	ret = store_read_file(s, recipe, size_bytes, &r, err);
 	for (tries = 0; ret == 0 && tries < TRIES; tries++) {
 		struct copying c = { .s = s, .r = &r, .fd = fd,

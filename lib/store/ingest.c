@@ -17,6 +17,12 @@ int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err)
 	return 0;
 }
 
+void ingest_many(struct ingest *in, bool many)
+{
+	in->many = many;
+	store_part_lookups(in->s);
+}
+
 void ingest_close(struct ingest *in, bool keep)
 {
 	size_t i;

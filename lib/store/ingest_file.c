@@ -171,7 +171,8 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 	ret = source_settle(&src, in->s->statcache, err);
 	if (ret < 0)
 		return ret;
-	store_share_lookups(in->s);
+	if (in->many)
+		store_share_lookups(in->s);
 	ret = take_known(&t, &src.st, hash, err);
 	if (ret == 0)
 		ret = take_new(&t, &src, hash, err);

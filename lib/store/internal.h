@@ -36,8 +36,7 @@ struct store {
 	int (*lookup_begin)(void *arg, struct dsv_err *err);
 	void (*lookup_end)(void *arg);
 	void *lookup_arg;
-	bool many;			/* small files share look-ups */
-	int64_t shared_since_ns;	/* they do since then; 0: not */
+	int64_t shared_since_ns;	/* look-ups share a read; 0: not */
 	bool remember;			/* and it was not opened yet */
 	struct statcache *statcache;
 	struct statcache *own_statcache;	/* the same, or NULL */
@@ -74,10 +73,9 @@ int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
 		 struct chunk *out, struct dsv_err *err);
 
 /*
- * Of many files: from here on look-ups share a read, or go on to do so unless
- * it has become too long; to be called between them, and never before bytes
- * are moved for long.  Parted, they see what has been committed since.  Both
- * from the thread that has the store, while no other looks up.
+ * From here on look-ups share a read, or go on to do so unless it has become
+ * too long: to be called between them, and never before bytes are moved for
+ * long.  Both from the thread that has the store, while no other looks up.
  */
 void store_share_lookups(struct store *s);
 void store_part_lookups(struct store *s);

@@ -116,19 +116,11 @@ void store_part_lookups(struct store *s)
 	s->shared_since_ns = 0;
 }
 
-void store_many(struct store *s, bool many)
-{
-	s->many = many;
-	store_part_lookups(s);
-}
-
 void store_share_lookups(struct store *s)
 {
-	int64_t now = s->many ? now_ns() : 0;
+	int64_t now = now_ns();
 	int64_t age_ns = now - s->shared_since_ns;
 
-	if (!s->many)
-		return;
 	/* The clock may jump back. */
 	if (s->shared_since_ns && age_ns >= 0 && age_ns < SHARED_NS)
 		return;

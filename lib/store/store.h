@@ -80,12 +80,6 @@ int store_open(const struct store_options *options, struct store **out,
 void store_close(struct store *s);
 /* What progress tells of is counted from 0 again. */
 void store_begin(struct store *s);
-/*
- * Many files follow, one at once after the other, to be taken in or copied:
- * the look-ups of small ones share reads of some milliseconds, until it is
- * called with false.
- */
-void store_many(struct store *s, bool many);
 
 /* ---- Writing ----------------------------------------------------------- */
 
@@ -110,6 +104,11 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 		unsigned char recipe[HASH_BYTES], int64_t *size_bytes,
 		struct dsv_err *err);
 
+/*
+ * Many files follow, one at once after the other: their look-ups share reads
+ * of some milliseconds, until it is called with false.
+ */
+void ingest_many(struct ingest *in, bool many);
 /* Take in bytes as one chunk (a manifest, a recipe). */
 int ingest_bytes(struct ingest *in, const void *data, size_t len,
 		 unsigned char hash[HASH_BYTES], struct dsv_err *err);
