@@ -124,21 +124,6 @@ second"
 	ended CANCELLED
 }
 
-@test "a killed slurmd, whose jobs go on: their end is known when it returns" {
-	script 'touch "began-$SLURM_JOB_ID"
-		until [ -e stop ]; do sleep 0.1; done
-		exit 3'
-	running -w n4
-	kill -KILL "$(sed -n 's/ n4$//p' "$CLUSTER_DIR/pids")"
-	sed -i '/ n4$/d' "$CLUSTER_DIR/pids"
-	cluster_as touch stop
-	user job sync
-	[ "$(record state | tail -1)" != UNKNOWN ]
-	cluster_spawn_node n4
-	ended FAILED
-	assert "$(record exit | tail -1)" 3
-}
-
 @test "the shell of a salloc, an interactive step on the node, has the fork" {
 	run cluster_as timeout 30 script -qc \
 		'salloc --dsv-fork=HEAD --dsv-set=lr=7 -w n3' /dev/null \
@@ -186,23 +171,6 @@ forgotten() {
 	END
 	assert "$(record state | tail -1)" NODE_FAIL
 	cluster_as scancel "$job"
-}
-
-# Slurm 22.05 opens the log to append, also for sacct: others are refused.
-@test "from the real log of completed jobs" {
-	chmod a+w "$CLUSTER_DIR/jobcomp.txt"
-	running
-	kill -KILL "$(step_daemon)"
-	cluster_as scancel "$job"
-	cluster_wait_job "$job" 60
-	forgotten <<-'END'
-	#!/bin/sh
-	PATH=/usr/bin exec sacct "$@"
-	END
-	assert "$(record state | tail -1)" CANCELLED
-	user job list --json
-	json "[x['ended'][:4] for x in j if x['id'] == '$job']"
-	assert "$result" "['$(date -u +%Y)']"
 }
 
 @test "UNKNOWN, when nobody remembers; an answer that never comes is no end" {

@@ -66,21 +66,13 @@ check_history() {
 
 # Slurm looks at time limits twice a minute.
 @test "preempt.sh stops before its time limit and goes on after a requeue" {
-	start preempt.sh
-	scontrol update JobId="$job" TimeLimit=2
-	cluster_until 60 cluster_can_start_now "$job"
+	start --time=1 --signal=B:USR2@55 preempt.sh
+	cluster_until 70 cluster_can_start_now "$job"
 	check_history
 	grep -q "^out of time: requeuing $job" "digits-$job.log"
 	local epoch
 	epoch=$(sed -n 's/^stopped after epoch //p' "digits-$job.log")
 	grep -q "^continuing from epoch $epoch:" "digits-$job.log"
-}
-
-@test "preempt.sh, when Slurm itself sends the signal before the limit" {
-	start --time=1 --signal=B:USR2@55 preempt.sh
-	cluster_until 70 cluster_can_start_now "$job"
-	grep -q "^out of time: requeuing $job" "digits-$job.log"
-	check_history
 }
 
 @test "async.sh stores on the shared storage what its node captured" {
