@@ -124,12 +124,26 @@ second"
 	ended CANCELLED
 }
 
+# What is typed before srun has made the terminal raw may be thrown away.
+prompted() {
+	grep -q '\$ ' terminal
+}
+
 @test "the shell of a salloc, an interactive step on the node, has the fork" {
-	run cluster_as timeout 30 script -qc \
+	local keys pid
+
+	mkfifo keys
+	exec {keys}<>keys
+	cluster_as timeout 60 script -qc \
 		'salloc --dsv-fork=HEAD --dsv-set=lr=7 -w n3' /dev/null \
-		<<<'echo "$SLURMD_NODENAME $(cat "$DSV_CHECKOUT/ckpt/w") $DSV_PARAM_LR"; exit'
-	[[ $output == *"n3 first 7"* ]]
-	job=$(sed -n 's/.*Granted job allocation \([0-9]*\).*/\1/p' <<<"$output")
+		<keys >terminal 3>&- {keys}>&- &
+	pid=$!
+	cluster_until 30 prompted
+	echo 'echo "$SLURMD_NODENAME $(cat "$DSV_CHECKOUT/ckpt/w") $DSV_PARAM_LR";' \
+		exit >&"$keys"
+	wait "$pid"
+	grep "n3 first 7" terminal
+	job=$(sed -n 's/.*Granted job allocation \([0-9]*\).*/\1/p' terminal)
 	ended COMPLETED
 }
 
