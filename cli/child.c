@@ -116,6 +116,7 @@ static void close_pair(int fd[2])
 
 int child_start(const struct child *child, int *pid, struct dsv_err *err)
 {
+	const char *name = child->name ? child->name : child->argv[0];
 	int report[2] = { -1, -1 }, in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	int ret, reason = 0;
 	ssize_t got = 0;
@@ -128,7 +129,7 @@ int child_start(const struct child *child, int *pid, struct dsv_err *err)
 	    (child->stdin_fd && pipe2(in, O_CLOEXEC) < 0) ||
 	    (child->stdout_fd && pipe2(out, O_CLOEXEC) < 0) ||
 	    (p = fork()) < 0) {
-		ret = dsv_fail_errno(err, "run '%s'", child->argv[0]);
+		ret = dsv_fail_errno(err, "run '%s'", name);
 		goto out;
 	}
 	if (p == 0)
@@ -141,11 +142,11 @@ int child_start(const struct child *child, int *pid, struct dsv_err *err)
 	if (got == (ssize_t)sizeof(reason)) {
 		waitpid(p, NULL, 0);
 		errno = reason;
-		ret = dsv_fail_errno(err, "run '%s'", child->argv[0]);
+		ret = dsv_fail_errno(err, "run '%s'", name);
 		goto out;
 	}
 	*pid = (int)p;
-	trace("process %d: %s", *pid, child->argv[0]);
+	trace("process %d: %s", *pid, name);
 	if (child->stdin_fd) {
 		*child->stdin_fd = in[1];
 		in[1] = -1;

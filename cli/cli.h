@@ -250,6 +250,7 @@ void graph_end(struct graph *g);
 
 struct child {
 	char **argv;
+	const char *name;	/* in messages; NULL: argv[0] */
 	char **environment;	/* "K=V" added to ours; NULL: none */
 	const char *dir;	/* NULL: here */
 	int *stdin_fd;		/* not NULL: gets the writing end of a pipe */
@@ -321,11 +322,21 @@ const char *script_array(const struct job_script *script,
 			 char buf[SCRIPT_ARRAY_SIZE]);
 /* An #SBATCH line asks for --test-only. */
 bool script_tests_only(const struct job_script *script);
-/* <repo>/jobs/<ticket>/script and .../wrapper, whose path goes to path. */
+/*
+ * The script in a wrapper that starts the job first: in a directory of its own
+ * below $TMPDIR, whose path goes to path, until script_unwrap().
+ */
 int script_wrap(const struct dsv *d, const char *ticket,
 		const struct job_script *script, char path[PATH_MAX],
 		struct dsv_err *err);
-void script_unwrap(const struct dsv *d, const char *ticket);
+/* path "": there is none. */
+void script_unwrap(char path[PATH_MAX]);
+/*
+ * The script that a wrapper holds.  fd is open across exec, a file in memory
+ * that can be run as /proc/self/fd/<fd>; the caller's to close.
+ */
+int script_open(const char *wrapper, const char *ticket, int *fd,
+		struct dsv_err *err);
 
 /* Returns the exit status of sbatch when it refused. */
 int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);

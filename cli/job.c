@@ -75,6 +75,15 @@ static const struct opt ticket_opts[] = {
 	{ 0 },
 };
 
+static const char *wrapper;
+
+static const struct opt exec_opts[] = {
+	TICKET_OPT,
+	{ .name = "script", .value = "FILE", .string = &wrapper,
+	  .help = "run the script that this wrapper holds" },
+	{ 0 },
+};
+
 static int need_ticket(struct dsv_err *err)
 {
 	return ticket && *ticket ? 0 :
@@ -236,21 +245,52 @@ static int start_on_nodes(const char *repo, struct dsv_err *err)
 }
 
 /*
+ * The command to run, its array the caller's to free(): the operands, after
+ * the wrapper's script if there is one.
+ */
+static int exec_command(int argc, char **argv, char ***command,
+			struct dsv_err *err)
+{
+	static char path[32];
+	int n = 0, fd, ret;
+
+	ret = cli_operands(argc, wrapper ? 0 : 1, -1, err);
+	if (ret == 0)
+		ret = need_ticket(err);
+	if (ret == 0 && wrapper)
+		ret = script_open(wrapper, ticket, &fd, err);
+	if (ret < 0)
+		return ret;
+	*command = calloc((size_t)argc + 2, sizeof(**command));
+	if (!*command)
+		return dsv_fail_nomem(err);
+	if (wrapper) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		(*command)[n++] = path;
+	}
+	if (argc > 0)
+		memcpy(*command + n, argv, (size_t)argc * sizeof(*argv));
+	return 0;
+}
+
+/*
  * The repository is closed while the script runs: for days, on a file system
  * that may go away meanwhile.
  */
 static int run_exec(struct dsv *unused, int argc, char **argv,
 		    struct dsv_err *err)
 {
-	struct child child = { .argv = argv, .hold = true };
+	struct child child = {
+		.name = wrapper ? "the job's script" : NULL,
+		.hold = true,
+	};
 	struct dsv_err end_err;
 	struct dsv *d = NULL;
 	bool each_node = false;
-	int pid, status, ret = cli_operands(argc, 1, -1, err);
+	int pid, status, ret;
 
 	(void)unused;
-	if (ret == 0)
-		ret = need_ticket(err);
+	ret = exec_command(argc, argv, &child.argv, err);
 	if (ret == 0)
 		ret = cli_open(&d, err);
 	if (ret == 0)
@@ -266,6 +306,7 @@ static int run_exec(struct dsv *unused, int argc, char **argv,
 	if (ret == 0)
 		ret = child_wait(pid, true, &status, err);
 	dsv_environment_free(child.environment);
+	free(child.argv);
 	if (ret < 0)
 		return ret;
 	/* The work is done: that its end is not recorded must not undo it. */
@@ -414,8 +455,8 @@ static const struct cmd cmd_job_cancel = {
 static const struct cmd cmd_job_exec = {
 	.name = "job exec",
 	.summary = "start, run a command, finish",
-	.synopsis = "--ticket TICKET -- COMMAND [ARG...]",
-	.opts = ticket_opts,
+	.synopsis = "--ticket TICKET [--script FILE] -- [COMMAND] [ARG...]",
+	.opts = exec_opts,
 	.flags = CMD_STOP,
 	.run = run_exec,
 };

@@ -3,9 +3,8 @@
  * dsv fork --sbatch - submit a fork as a job.
  *
  * With our plugin sbatch is given the ticket and the user's script as it is.
- * Without it, a wrapper is submitted in the script's place: the script's
- * comment block, so that its #SBATCH lines hold, and "dsv job exec", which
- * runs a copy of the script that is kept with the ticket.
+ * Without it, the script is submitted in a wrapper, which Slurm spools: "dsv
+ * job exec" takes it from there.
  */
 #include "cli.h"
 
@@ -20,7 +19,6 @@ static void withdraw(struct dsv *d, const char *ticket)
 {
 	struct dsv_err err;
 
-	script_unwrap(d, ticket);
 	if (dsv_job_cancel(d, ticket, &err) < 0)
 		cli_warn("withdraw the fork: %s", err.msg);
 }
@@ -103,10 +101,13 @@ static int make_command(const struct sbatch *s, const struct job_script *script,
 	return ret == 0 ? strings_add(list, NULL, err) : ret;
 }
 
-/* Runs sbatch; id is "" when nothing was submitted.  Its exit status. */
+/*
+ * Runs sbatch; id is "" when nothing was submitted.  Its exit status.  sbatch
+ * has read the wrapper when it prints the id.
+ */
 static int submit(struct dsv *d, struct dsv_strings *command,
 		  const struct dsv_submission *submission,
-		  struct dsv_err *err)
+		  char wrapper[PATH_MAX], struct dsv_err *err)
 {
 	struct child child = { .argv = (char **)(void *)command->items };
 	const char *ticket = submission->ticket;
@@ -125,6 +126,7 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 	f = fdopen(fd, "r");
 	if (f) {
 		read_job_id(f, id, sizeof(id));
+		script_unwrap(wrapper);
 		/* Before the end of sbatch, which --wait may put far off. */
 		if (id[0] && dsv_job_bind(d, ticket, id, &bind_err) < 0)
 			cli_warn("job %s: %s", id, bind_err.msg);
@@ -215,7 +217,7 @@ static int submit_ticket(struct dsv *d, const struct sbatch *s,
 {
 	struct dsv_strings command = { 0 };
 	bool plugin = !*submission->ticket || has_plugin();
-	char wrapper[PATH_MAX];
+	char wrapper[PATH_MAX] = "";
 	struct own own;
 	int ret = 0;
 
@@ -228,7 +230,8 @@ static int submit_ticket(struct dsv *d, const struct sbatch *s,
 	if (ret < 0)
 		withdraw(d, submission->ticket);
 	else
-		ret = submit(d, &command, submission, err);
+		ret = submit(d, &command, submission, wrapper, err);
+	script_unwrap(wrapper);
 	free((void *)command.items);
 	return ret;
 }

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- sbatch's options, as of 22.05 ---- */
@@ -181,15 +181,6 @@ static void print_quoted(FILE *out, const char *text)
 	putc('\'', out);
 }
 
-/* The script's name as that of the job; the script's own line wins. */
-static void print_job_name(FILE *out, const char *name)
-{
-	fputs("#SBATCH --job-name=", out);
-	for (; *name; name++)
-		putc(strchr("\"'\\#% \t\n", *name) ? '_' : *name, out);
-	putc('\n', out);
-}
-
 /* sbatch reads its lines up to the first that is no comment.  NULL: no more. */
 static const char *next_comment(const char *line, size_t *len)
 {
@@ -271,108 +262,115 @@ static void print_comments(FILE *out, const struct job_script *script)
 		fprintf(out, "%.*s\n", (int)len, line);
 }
 
-static char *wrapper_text(const struct dsv *d, const char *ticket,
-			  const struct job_script *script, const char *copy)
+/* What follows this line in a wrapper is the script; tickets are random. */
+static char *script_mark(const char *ticket)
 {
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	char *mark;
 
-	if (!f)
-		return NULL;
-	fputs("#!/bin/sh\n", f);
-	print_job_name(f, script->name);
-	print_comments(f, script);
-	fputs("exec ", f);
-	print_quoted(f, program_path());
-	fputs(" --repo ", f);
-	print_quoted(f, dsv_path(d));
-	fprintf(f, " job exec --ticket=%s -- ", ticket);
-	print_quoted(f, copy);
-	fputs(" \"$@\"\n", f);
-	if (fclose(f) == EOF) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return asprintf(&mark, "\n# the script of %s\n", ticket) < 0 ? NULL :
+		mark;
 }
 
-/* ---- Files ---- */
-
-static int write_all(int fd, const char *data, size_t len)
+/*
+ * What Slurm spools: the script's comment block, so that its #SBATCH lines
+ * hold, the command that starts the job, and the script itself.
+ */
+static int print_wrapper(FILE *out, const struct dsv *d, const char *ticket,
+			 const struct job_script *script)
 {
-	ssize_t done;
+	char *mark = script_mark(ticket);
 
-	for (; len > 0; data += done, len -= (size_t)done) {
-		done = write(fd, data, len);
-		if (done < 0 && errno == EINTR)
-			done = 0;
-		if (done < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Appears whole or not at all, executable. */
-static int write_file(const char *path, const char *data, size_t len,
-		      struct dsv_err *err)
-{
-	char temp[PATH_MAX];
-	int fd, ret = 0;
-
-	snprintf(temp, sizeof(temp), "%s.XXXXXX", path);
-	fd = mkostemp(temp, O_CLOEXEC);
-	if (fd < 0)
-		return dsv_fail_errno(err, "make '%s'", path);
-	if (write_all(fd, data, len) < 0 || fchmod(fd, 0755) < 0 ||
-	    fsync(fd) < 0)
-		ret = dsv_fail_errno(err, "write '%s'", path);
-	if (close(fd) < 0 && ret == 0)
-		ret = dsv_fail_errno(err, "close '%s'", path);
-	if (ret == 0 && rename(temp, path) < 0)
-		ret = dsv_fail_errno(err, "replace '%s'", path);
-	if (ret < 0)
-		unlink(temp);
-	return ret;
+	if (!mark)
+		return -1;
+	fputs("#!/bin/sh\n", out);
+	print_comments(out, script);
+	fputs("exec ", out);
+	print_quoted(out, program_path());
+	fputs(" --repo ", out);
+	print_quoted(out, dsv_path(d));
+	fprintf(out, " job exec --ticket=%s --script=\"$0\" -- \"$@\"%s",
+		ticket, mark);
+	free(mark);
+	return fwrite(script->text, 1, script->len, out) == script->len ?
+		0 : -1;
 }
 
 int script_wrap(const struct dsv *d, const char *ticket,
 		const struct job_script *script, char path[PATH_MAX],
 		struct dsv_err *err)
 {
-	char dir[PATH_MAX - 32], copy[PATH_MAX];
-	char *text = NULL;
-	int ret;
+	const char *tmp = getenv("TMPDIR");
+	char dir[PATH_MAX - NAME_MAX - 2];
+	FILE *f;
+	int ret = 0;
 
-	snprintf(dir, sizeof(dir), "%s/jobs", dsv_path(d));
-	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+	if (!tmp || tmp[0] != '/')
+		tmp = "/tmp";
+	path[0] = '\0';
+	if (snprintf(dir, sizeof(dir), "%s/dsv-XXXXXX", tmp) >=
+	    (int)sizeof(dir))
+		return dsv_fail(err, DSV_EUSAGE, "TMPDIR is too long");
+	if (!mkdtemp(dir))
 		return dsv_fail_errno(err, "make '%s'", dir);
-	snprintf(dir, sizeof(dir), "%s/jobs/%s", dsv_path(d), ticket);
-	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-		return dsv_fail_errno(err, "make '%s'", dir);
-	snprintf(copy, sizeof(copy), "%s/script", dir);
-	snprintf(path, PATH_MAX, "%s/wrapper", dir);
-	ret = write_file(copy, script->text, script->len, err);
+	/* Slurm names the job after it. */
+	snprintf(path, PATH_MAX, "%s/%.255s", dir, script->name);
+	f = fopen(path, "wxe");
+	if (!f || print_wrapper(f, d, ticket, script) < 0)
+		ret = dsv_fail_errno(err, "write '%s'", path);
+	if (f && fclose(f) == EOF && ret == 0)
+		ret = dsv_fail_errno(err, "write '%s'", path);
 	if (ret < 0)
-		return ret;
-	text = wrapper_text(d, ticket, script, copy);
-	if (!text)
-		return dsv_fail_nomem(err);
-	ret = write_file(path, text, strlen(text), err);
-	free(text);
+		script_unwrap(path);
 	return ret;
 }
 
-void script_unwrap(const struct dsv *d, const char *ticket)
+void script_unwrap(char path[PATH_MAX])
 {
-	char path[PATH_MAX];
+	char *slash = strrchr(path, '/');
 
-	snprintf(path, sizeof(path), "%s/jobs/%s/wrapper", dsv_path(d),
-		 ticket);
+	if (!slash)
+		return;
 	unlink(path);
-	snprintf(path, sizeof(path), "%s/jobs/%s/script", dsv_path(d),
-		 ticket);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/jobs/%s", dsv_path(d), ticket);
+	*slash = '\0';
 	rmdir(path);
+	path[0] = '\0';
+}
+
+/* Scripts use low descriptors for their own ends, and shells up to 10. */
+#define SCRIPT_FD 100
+
+int script_open(const char *wrapper, const char *ticket, int *fd,
+		struct dsv_err *err)
+{
+	char *text = NULL, *mark = script_mark(ticket), *script = NULL;
+	size_t len = 0, size = 0;
+	ssize_t done;
+	int ret, low = -1;
+
+	*fd = -1;
+	ret = mark ? read_text(wrapper, &text, &len, err) :
+		dsv_fail_nomem(err);
+	if (ret < 0)
+		goto out;
+	script = strstr(text, mark);
+	if (!script) {
+		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no wrapper of ticket "
+			       "%s", wrapper, ticket);
+		goto out;
+	}
+	script += strlen(mark);
+	size = len - (size_t)(script - text);
+	low = memfd_create("script", MFD_CLOEXEC);
+	*fd = low < 0 ? -1 : fcntl(low, F_DUPFD, SCRIPT_FD);
+	for (done = 1; *fd >= 0 && size > 0 && done > 0; script += done,
+	     size -= (size_t)done)
+		done = write(*fd, script, size);
+	if (*fd < 0 || size > 0)
+		ret = dsv_fail_errno(err, "copy the script of '%s'", wrapper);
+out:
+	if (low >= 0)
+		close(low);
+	free(mark);
+	free(text);
+	return ret;
 }

@@ -15,7 +15,10 @@ if [ "$1" = --help ]; then
 	[ -z "$FAKE_PLUGIN" ] || echo "      --dsv-ticket=T"
 	exit 0
 fi
-printf '%s\n' "$@" >"$FAKE_ARGS"
+for arg; do
+	[ ! -f "$arg" ] || { name=${arg##*/}; cp "$arg" "$FAKE_ARGS.spool"; }
+done
+printf '%s\n' "${@/*"/$name"/$name}" >"$FAKE_ARGS"
 [ -z "$FAKE_FAIL" ] || { echo "sbatch: error: no" >&2; exit "$FAKE_FAIL"; }
 echo "123;cluster"
 EOF
@@ -43,21 +46,21 @@ EOF
 	[[ $output =~ ^b1\ [0-9a-f]{64}\ 123$ ]]
 	mapfile -t args <args
 	assert "${args[*]:0:7}" "--parsable -w n3 -vN1 --mem 3G --exclusive"
-	assert "${args[*]:8}" "a b c"
-	head -6 "${args[7]}" >head
+	assert "${args[*]:7}" "my script.sh a b c"
+	head -5 args.spool >head
 	assert "$(<head)" "#!/bin/sh
-#SBATCH --job-name=my_script.sh
 #SBATCH -N 2
 # a comment
 #SBATCH --comment=\"it's 100%\"
 #SBATCH --time=1"
-	run ! grep -- --mem=1 "${args[7]}"
+	sed '/^# the script of /,$d' args.spool >head
+	run ! grep -- --mem=1 head
+	sed '1,/^# the script of /d' args.spool | cmp - "my script.sh"
 }
 
 @test "the job runs the script with the fork's environment" {
 	dsv fork HEAD -b b1 --set lr=0.01 --sbatch -- "my script.sh" a "b c"
-	mapfile -t args <args
-	run env SLURM_JOB_ID=123 STATUS=7 sh "${args[1]}" a "b c"
+	run env SLURM_JOB_ID=123 STATUS=7 sh args.spool a "b c"
 	assert "$status" 7
 	assert "$output" "script: b1 0.01 <a> <b c>"
 	dsv job list --json
@@ -65,13 +68,23 @@ EOF
 	assert "$result" "('123', 7, 'b1', 1)"
 }
 
-@test "what changes the script afterwards does not change the job" {
-	dsv fork HEAD --sbatch -- "my script.sh"
-	echo 'echo changed' >>"my script.sh"
-	sed -i 's/script:/other:/' "my script.sh"
-	mapfile -t args <args
-	SLURM_JOB_ID=123 run -0 sh "${args[1]}" a b
+@test "the script is in what Slurm spools: nobody changes it afterwards" {
+	mkdir tmp
+	TMPDIR=$PWD/tmp dsv fork HEAD --sbatch -- "my script.sh"
+	rm "my script.sh"
+	assert "$(find tmp .dsv/jobs -mindepth 1)" ""
+	SLURM_JOB_ID=123 run -0 sh args.spool a b
 	[[ $output == script:* ]]
+}
+
+@test "a wrapper of another ticket is refused, a bad interpreter told" {
+	dsv -2 job exec --ticket=77 --script=f --
+	assert "$stderr" "dsv job exec: 'f' is no wrapper of ticket 77"
+	printf '#!/no/such\n' >bad
+	dsv fork HEAD --sbatch -- bad
+	SLURM_JOB_ID=123 run -5 sh args.spool
+	assert "$output" \
+		"dsv job exec: run 'the job's script': No such file or directory"
 }
 
 @test "with the plugin the command line stays as it is" {
@@ -87,8 +100,8 @@ EOF
 @test "--wrap needs no script" {
 	dsv fork HEAD -b b1 --sbatch -- -N1 --wrap 'echo "<$DSV_BRANCH>"'
 	mapfile -t args <args
-	assert "${#args[@]}" 3
-	SLURM_JOB_ID=123 run -0 sh "${args[2]}"
+	assert "${args[*]}" "--parsable -N1 wrap"
+	SLURM_JOB_ID=123 run -0 sh args.spool
 	assert "$output" "<b1>"
 }
 
@@ -124,9 +137,8 @@ echo ready >"$1"
 while :; do sleep 0.05; done
 EOF
 	dsv fork HEAD --sbatch -- trap.sh
-	mapfile -t args <args
 	mkfifo ready
-	SLURM_JOB_ID=123 sh "${args[1]}" ready >out 3>&- &
+	SLURM_JOB_ID=123 sh args.spool ready >out 3>&- &
 	read -r _ <ready
 	kill -USR1 $!
 	sleep 0.3

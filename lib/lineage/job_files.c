@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * jobs/<fork>/ in the repository: the parameters of a forked job and the files
- * that were placed for it, for each state it started from.  jobs/<ticket>/:
- * the script of a job that was submitted without the plugin.
+ * that were placed for it, for each state it started from.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,22 +22,6 @@ static bool is_active(const struct jobs *jobs, int64_t fork)
 
 	for (i = 0; i < jobs->count; i++) {
 		if (jobs->items[i].active && jobs->items[i].fork_state == fork)
-			return true;
-	}
-	return false;
-}
-
-/* It has not ended, or not long ago, so that it may be requeued. */
-static bool needs_script(const struct jobs *jobs, const char *ticket)
-{
-	int64_t since_ns = now_ns() - DAY_NS;
-	size_t i;
-
-	for (i = 0; i < jobs->count; i++) {
-		const struct catalog_job *job = &jobs->items[i];
-
-		if (job->ticket && !strcmp(job->ticket, ticket) &&
-		    (job->active || job->ended_ns > since_ns))
 			return true;
 	}
 	return false;
@@ -106,7 +89,7 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 	ret = catalog_find_id(d->catalog, name, &seq, NULL);
 	if (ret == DSV_ENOTFOUND) {
 		/* Forgotten; or its fork is about to be committed. */
-		if (!needs_script(jobs, name) && mtime_ns < now_ns() - DAY_NS)
+		if (mtime_ns < now_ns() - DAY_NS)
 			fs_remove_tree(dir, NULL);
 		return;
 	}
