@@ -77,6 +77,25 @@ EOF
 	[[ $output == script:* ]]
 }
 
+@test "no name or value becomes a command of a shell or an option of sbatch" {
+	local evil='`touch c1`$(touch c2)'"';touch c3;'"'"--wrap="touch c4"'
+
+	mkdir "$evil"
+	cp "my script.sh" "$evil/$evil.sh"
+	dsv init "$evil"
+	dsv --repo "$evil" tag f -p lr=1
+	dsv --repo "$evil" config core.localTier "/tmp/$evil"
+	dsv --repo "$evil" fork HEAD -b b1 --set "+v=$evil" -m "$evil" \
+		--to "$PWD/$evil/to" --sbatch -- "$evil/$evil.sh" "$evil"
+	mapfile -t args <args
+	assert "${#args[@]} ${args[*]}" "3 --parsable $evil.sh $evil"
+	sed -i 's/echo .*/echo "$DSV_PARAM_V" "$1"/' args.spool
+	SLURM_JOB_ID=123 run -0 sh args.spool "$evil"
+	assert "$output" "$evil $evil"
+	cmp f "$evil/to/f"
+	run ! ls c1 c2 c3 c4
+}
+
 @test "a wrapper of another ticket is refused, a bad interpreter told" {
 	dsv -2 job exec --ticket=77 --script=f --
 	assert "$stderr" "dsv job exec: 'f' is no wrapper of ticket 77"
