@@ -141,15 +141,22 @@ $odd"
 }
 
 @test "--after starts the fork when the other job has ended" {
+	local way
+
 	script 'echo "$DSV_BRANCH"'
-	submit --hold --wrap true
-	other=$job
-	user fork HEAD -b next --after "$other" --sbatch -- -o %A_%a.out job
-	job=${output##* }
-	assert "$(squeue -h -j "$job" -o %E)" "afterany:$other(unfulfilled)"
-	cluster_as scontrol release "$other"
-	finished
-	assert "$output" next
+	for way in with without; do
+		${way}_plugin
+		submit --hold --wrap true
+		other=$job
+		user fork HEAD -b $way --after "$other" --sbatch -- \
+			-o %A_%a.out job
+		job=${output##* }
+		assert "$(squeue -h -j "$job" -o %E)" \
+			"afterany:$other(unfulfilled)"
+		cluster_as scontrol release "$other"
+		finished
+		assert "$output" $way
+	done
 	user -2 fork HEAD --after "1;2" --sbatch -- job
 }
 

@@ -53,6 +53,14 @@ with_fault() {
 	assert "$output" "16 first
 8 n1 $CLUSTER_LOCAL/$job
 8 n2 $CLUSTER_LOCAL/$job"
+	without_plugin
+	user fork HEAD --to "$CLUSTER_LOCAL/%j" --sbatch -- -N2 -n16 \
+		--overcommit -o %A_%a.out job
+	job=${output##* }
+	finished
+	assert "$output" "16 first
+8 n1 $CLUSTER_LOCAL/$job
+8 n2 $CLUSTER_LOCAL/$job"
 }
 
 @test "32 tasks that start at once on a node place the files once" {
