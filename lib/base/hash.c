@@ -6,6 +6,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 struct hash {
 	EVP_MD_CTX *ctx;
 };
@@ -117,32 +121,54 @@ static uint32_t crc_step_soft(uint32_t crc, const unsigned char *p, size_t len)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2")))
-static uint32_t crc_step_sse42(uint32_t crc, const unsigned char *p,
-			       size_t len)
+#define CRC_TARGET "sse4.2"
+#define crc_word(crc, word) ((uint32_t)__builtin_ia32_crc32di(crc, word))
+#define crc_byte(crc, byte) __builtin_ia32_crc32qi(crc, byte)
+
+static bool has_crc_instruction(void)
 {
-	uint64_t wide = crc;
+	return __builtin_cpu_supports("sse4.2");
+}
+#elif defined(__aarch64__)
+#ifdef __clang__
+#define CRC_TARGET "crc"
+#define crc_word(crc, word) __builtin_arm_crc32cd(crc, word)
+#define crc_byte(crc, byte) __builtin_arm_crc32cb(crc, byte)
+#else
+#define CRC_TARGET "+crc"
+#define crc_word(crc, word) __builtin_aarch64_crc32cx(crc, word)
+#define crc_byte(crc, byte) __builtin_aarch64_crc32cb(crc, byte)
+#endif
+
+static bool has_crc_instruction(void)
+{
+	return getauxval(AT_HWCAP) & HWCAP_CRC32;
+}
+#endif
+
+#ifdef CRC_TARGET
+__attribute__((target(CRC_TARGET)))
+static uint32_t crc_step_hard(uint32_t crc, const unsigned char *p, size_t len)
+{
 	uint64_t word;
 
 	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
-		wide = __builtin_ia32_crc32di(wide, word);
+		crc = crc_word(crc, word);
 	}
-	crc = (uint32_t)wide;
 	for (; len > 0; p++, len--)
-		crc = __builtin_ia32_crc32qi(crc, *p);
+		crc = crc_byte(crc, *p);
 	return crc;
 }
 #endif
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 {
-	crc = ~crc;
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("sse4.2"))
-		return ~crc_step_sse42(crc, data, len);
+#ifdef CRC_TARGET
+	if (has_crc_instruction())
+		return ~crc_step_hard(~crc, data, len);
 #endif
-	return ~crc_step_soft(crc, data, len);
+	return ~crc_step_soft(~crc, data, len);
 }
 
 bool random_bytes(void *out, size_t len)
