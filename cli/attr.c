@@ -17,7 +17,7 @@ static const struct opt opts[] = {
 
 static int json_history(const struct dsv_attr_history *h, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (!j)

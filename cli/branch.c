@@ -31,20 +31,9 @@ static void json_branch(struct dsv_json *j, const struct dsv_branch *b)
 
 static int print_json(const struct dsv_branches *list, struct dsv_err *err)
 {
-	struct dsv_json *j;
-	int ret = 0;
+	struct dsv_json *j = json_new();
 	size_t i;
 
-	if (cli.jsonl) {
-		for (i = 0; i < list->count && ret == 0; i++) {
-			j = dsv_json_new();
-			if (j)
-				json_branch(j, &list->items[i]);
-			ret = json_print(j, err);
-		}
-		return ret;
-	}
-	j = dsv_json_new();
 	if (j) {
 		dsv_json_array(j, NULL);
 		for (i = 0; i < list->count; i++)
@@ -62,7 +51,7 @@ static int list_branches(struct dsv *d, struct dsv_err *err)
 
 	if (ret < 0)
 		return ret;
-	if (cli.json || cli.jsonl) {
+	if (cli.json) {
 		ret = print_json(&list, err);
 	} else {
 		for (i = 0; i < list.count; i++) {
@@ -115,7 +104,7 @@ const struct cmd cmd_branch = {
 	.summary = "list, make, move, rename or delete branches",
 	.synopsis = "[OPTION...]\n[-f] NAME [REV]\n-m OLD NEW\n-d NAME...",
 	.opts = opts,
-	.flags = CMD_REPO | CMD_JSON | CMD_JSONL,
+	.flags = CMD_REPO | CMD_JSON,
 	.run = run,
 };
 

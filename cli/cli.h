@@ -37,13 +37,12 @@ struct opt {
 enum {
 	CMD_REPO = 1 << 0,	/* opens the repository */
 	CMD_MAYBE_CONFIG = 1 << 1,	/* its configuration, if there is one */
-	CMD_JSON = 1 << 2,	/* takes --json */
-	CMD_JSONL = 1 << 3,	/* and --jsonl */
-	CMD_FORMAT = 1 << 4,	/* --format */
-	CMD_BRANCH = 1 << 5,	/* -b: the current branch */
-	CMD_REST = 1 << 6,	/* "--" separates a command line */
-	CMD_STOP = 1 << 7,	/* no options after the first operand */
-	CMD_HIDDEN = 1 << 8	/* for programs, not in "dsv help" */
+	CMD_JSON = 1 << 2,	/* takes --json and --jsonl */
+	CMD_FORMAT = 1 << 3,	/* --format */
+	CMD_BRANCH = 1 << 4,	/* -b: the current branch */
+	CMD_REST = 1 << 5,	/* "--" separates a command line */
+	CMD_STOP = 1 << 6,	/* no options after the first operand */
+	CMD_HIDDEN = 1 << 7	/* for programs, not in "dsv help" */
 };
 
 struct cmd {
@@ -65,7 +64,7 @@ struct cli {
 	const char *color;	/* "auto" "always" "never"; NULL: not given */
 	int64_t lock_wait_ns;	/* < 0: not given */
 	bool quiet, verbose, no_pager;
-	bool json, jsonl;
+	bool json, jsonl;	/* jsonl: json too */
 	bool help, usage, list_options, list_commands;
 	volatile int interrupted;	/* the signal; 0: none */
 	/* Operands before "--"; -1: there was none (CMD_REST only). */
@@ -144,6 +143,8 @@ const char *program_path(void);	/* of this executable; "dsv" if unknown */
 
 /* ---- JSON (json.c) ----------------------------------------------------- */
 
+/* The writer of a document that --jsonl may want as lines. */
+struct dsv_json *json_new(void);
 void json_state(struct dsv_json *j, const char *key,
 		const struct dsv_state *s);
 /* The members only, inside an object that is open. */

@@ -55,7 +55,7 @@ static bool same_key(const char *a, const char *b)
 static int print_json(const struct dsv_config_items *list, const char *key,
 		      struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (!j)

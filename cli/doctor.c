@@ -8,7 +8,7 @@ static const struct opt opts[] = {
 
 static int json_findings(const struct dsv_findings *list, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (j) {

@@ -32,7 +32,7 @@ static int print_count(int64_t n, struct dsv_err *err)
 {
 	struct dsv_json *j;
 
-	if (!cli.json && !cli.jsonl) {
+	if (!cli.json) {
 		printf("%" PRId64 "\n", n);
 		return 0;
 	}
@@ -107,6 +107,6 @@ const struct cmd cmd_find = {
 	.summary = "states that satisfy an expression",
 	.synopsis = "[OPTION...] [EXPR]",
 	.opts = opts,
-	.flags = CMD_REPO | CMD_JSON | CMD_JSONL | CMD_FORMAT,
+	.flags = CMD_REPO | CMD_JSON | CMD_FORMAT,
 	.run = run,
 };

@@ -59,7 +59,7 @@ static void format_job(const struct dsv_fork *fork, const char *job_id,
 static int json_forks(FILE *out, const struct dsv_forks *forks,
 		      const char *job_id, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	char job[JOB_ID_SIZE];
 	const char *text;
 	size_t i, len;

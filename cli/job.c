@@ -321,20 +321,9 @@ static int run_exec(struct dsv *unused, int argc, char **argv,
 
 static int json_jobs(const struct dsv_jobs *list, struct dsv_err *err)
 {
-	struct dsv_json *j;
-	int ret = 0;
+	struct dsv_json *j = json_new();
 	size_t i;
 
-	if (cli.jsonl) {
-		for (i = 0; i < list->count && ret == 0; i++) {
-			j = dsv_json_new();
-			if (j)
-				json_job(j, NULL, &list->items[i]);
-			ret = json_print(j, err);
-		}
-		return ret;
-	}
-	j = dsv_json_new();
 	if (j) {
 		dsv_json_array(j, NULL);
 		for (i = 0; i < list->count; i++)
@@ -379,7 +368,7 @@ static int run_list(struct dsv *d, int argc, char **argv,
 		ret = dsv_jobs(d, &list, err);
 	if (ret < 0)
 		return ret;
-	if (cli.json || cli.jsonl) {
+	if (cli.json) {
 		ret = json_jobs(&list, err);
 	} else if (list.count) {
 		printf("%-10s %-10s %-20s %-7s %-12s %s\n", "job", "state",
@@ -395,7 +384,7 @@ static const struct cmd cmd_job_list = {
 	.name = "job list",
 	.summary = "the jobs that dsv knows, the newest first",
 	.synopsis = "[OPTION...]",
-	.flags = CMD_REPO | CMD_JSON | CMD_JSONL,
+	.flags = CMD_REPO | CMD_JSON,
 	.run = run_list,
 };
 

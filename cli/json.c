@@ -4,6 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+struct dsv_json *json_new(void)
+{
+	struct dsv_json *j = dsv_json_new();
+
+	if (j && cli.jsonl)
+		dsv_json_lines(j);
+	return j;
+}
+
 void json_kvs(struct dsv_json *j, const char *key, const struct dsv_kvs *kvs)
 {
 	size_t i;

@@ -7,18 +7,9 @@
 typedef int print_fn(struct dsv *d, const struct dsv_state *s,
 		     struct dsv_err *err);
 
-static int print_json_line(const struct dsv_state *s, struct dsv_err *err)
-{
-	struct dsv_json *j = dsv_json_new();
-
-	if (j)
-		json_state(j, NULL, s);
-	return json_print(j, err);
-}
-
 static int list_json(struct dsv_list *l, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	struct dsv_state *s;
 	int ret;
 
@@ -46,19 +37,17 @@ int list_print(struct dsv_list *l, print_fn *print, struct dsv *d,
 	struct dsv_state *s;
 	int ret = 0;
 
-	if (cli.json && !cli.jsonl) {
+	if (cli.json) {
 		ret = list_json(l, err);
 		goto out;
 	}
-	if (cli.format && !cli.jsonl)
+	if (cli.format)
 		ret = format_parse(cli.format, &f, err);
 	while (ret >= 0 && !cli_stopped()) {
 		ret = dsv_list_next(l, &s, err);
 		if (ret <= 0)
 			break;
-		if (cli.jsonl)
-			ret = print_json_line(s, err);
-		else if (f)
+		if (f)
 			format_print(f, s);
 		else
 			ret = print(d, s, err);
@@ -77,7 +66,7 @@ int ids_print(struct dsv_ids *ids, struct dsv_err *err)
 	size_t i;
 
 	if (cli.json) {
-		j = dsv_json_new();
+		j = json_new();
 		if (j)
 			json_ids(j, NULL,
 				 (const char (*)[DSV_ID_SIZE])ids->items,

@@ -340,7 +340,7 @@ static int split_columns(struct dsv_err *err)
 
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
-	bool json = cli.json || cli.jsonl || cli.format;
+	bool json = cli.json || cli.format;
 	struct dsv_list *l;
 	int ret;
 
@@ -376,6 +376,6 @@ const struct cmd cmd_log = {
 	.summary = "the history of a state, newest first",
 	.synopsis = "[OPTION...] [REV... | REV..REV]",
 	.opts = opts,
-	.flags = CMD_REPO | CMD_JSON | CMD_JSONL | CMD_FORMAT | CMD_BRANCH,
+	.flags = CMD_REPO | CMD_JSON | CMD_FORMAT | CMD_BRANCH,
 	.run = run,
 };

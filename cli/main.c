@@ -36,7 +36,7 @@ static const struct cmd cmd_dsv = {
 	.summary = "git for the states of a training run",
 	.synopsis = "[OPTION...] COMMAND [ARG...]",
 	.opts = opts,
-	.flags = CMD_STOP | CMD_JSON | CMD_JSONL,
+	.flags = CMD_STOP | CMD_JSON,
 };
 
 const struct cmd *cli_find(const char *name)

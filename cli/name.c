@@ -14,7 +14,7 @@ static const struct opt opts[] = {
 
 static int print_json(const struct dsv_names *list, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (j) {

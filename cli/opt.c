@@ -13,8 +13,8 @@ struct common {
 static const struct common commons[] = {
 	{ CMD_JSON, { .name = "json", .help = "print one JSON document",
 		      .flag = &cli.json } },
-	{ CMD_JSONL, { .name = "jsonl", .help = "print one JSON object a line",
-		       .flag = &cli.jsonl } },
+	{ CMD_JSON, { .name = "jsonl", .help = "print one JSON object a line",
+		      .flag = &cli.jsonl } },
 	{ CMD_FORMAT, { .name = "format", .value = "FORMAT",
 			.help = "print %(field)s of each state",
 			.string = &cli.format } },
@@ -234,6 +234,7 @@ int opt_parse(const struct cmd *cmd, int argc, char **argv,
 	}
 	while (i < argc)
 		argv[count++] = argv[i++];
+	cli.json |= cli.jsonl;
 	argv[count] = NULL;	/* as main()'s, for those who exec it */
 	return count;
 }

@@ -33,6 +33,7 @@ static int print_value(const struct dsv_state *s, const char *key,
 {
 	const struct dsv_value *value = dsv_kvs_get(&s->params, key);
 	struct dsv_json *j;
+	int ret;
 
 	if (!value)
 		return dsv_fail(err, DSV_ENOTFOUND,
@@ -42,7 +43,9 @@ static int print_value(const struct dsv_state *s, const char *key,
 		j = dsv_json_new();
 		if (j)
 			dsv_json_value(j, NULL, value);
-		return json_print(j, err);
+		ret = json_print(j, err);
+		putchar('\n');
+		return ret;
 	}
 	if (out_is_terminal())
 		out_block(stdout, value->text);

@@ -75,7 +75,7 @@ void queue_start(const char *repo)
 
 static int json_queue(const struct dsv_queue *q, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (j) {

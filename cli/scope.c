@@ -18,7 +18,7 @@ static void json_scope(struct dsv_json *j, const struct dsv_scope *s)
 
 static int print_json(const struct dsv_scopes *list, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (j) {

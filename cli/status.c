@@ -117,7 +117,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 static int json_usage(const struct dsv_usages *list, struct dsv_err *err)
 {
-	struct dsv_json *j = dsv_json_new();
+	struct dsv_json *j = json_new();
 	size_t i;
 
 	if (j) {

@@ -66,7 +66,7 @@ void cli_warn(const char *fmt, ...)
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	ui_progress_clear();
-	j = cli.json || cli.jsonl ? dsv_json_new() : NULL;
+	j = cli.json ? dsv_json_new() : NULL;
 	if (j) {
 		dsv_json_object(j, NULL);
 		dsv_json_object(j, "warning");

@@ -158,6 +158,8 @@ void dsv_format_size(int64_t bytes, char out[DSV_TIME_SIZE]);
 struct dsv_json;
 
 struct dsv_json *dsv_json_new(void);
+/* If the document is an array: its elements, each on a line, without it. */
+void dsv_json_lines(struct dsv_json *j);
 void dsv_json_free(struct dsv_json *j);
 void dsv_json_object(struct dsv_json *j, const char *key);
 void dsv_json_array(struct dsv_json *j, const char *key);

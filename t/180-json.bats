@@ -154,6 +154,47 @@ and .attrs == {"acc": 0.9} and has("job")'
 	holds '.[0].branch == "main" and .[0].states == 1'
 }
 
+@test "with --jsonl every list is its elements, one a line" {
+	local command list
+
+	tag ckpt
+	while read -r command; do
+		dsv $command --json
+		list=$(jq -c '.[]' <<<"$output")
+		dsv $command --jsonl
+		assert "$(jq -c . <<<"$output")" "$list"
+		assert "${#lines[@]}" "$(wc -l <<<"$list")"
+	done <<-end
+		log
+		find
+		branch
+		name
+		scope list
+		rev-parse HEAD main
+		next first
+		prev HEAD
+		merge-base HEAD first
+		attr first --history
+		du
+		doctor
+	end
+	dsv --jsonl rev-parse HEAD
+	assert "$output" "\"$id\""
+	dsv find --jsonl 'acc > 1'
+	assert "$output" ""
+	dsv fork HEAD --sweep +a=1,2 --jsonl
+	assert "$(jq -c keys_unsorted <<<"${lines[1]}")" '["branch","id","job"]'
+}
+
+@test "a document is a line that has its newline" {
+	local command
+
+	for command in "show" "status" "params HEAD lr" "show --jsonl"; do
+		"$program" $command --json >out
+		assert "$(wc -l <out)" 1
+	done
+}
+
 @test "paths that are not UTF-8 have their other bytes as \\xNN" {
 	put ckpt/$'a\xff'
 	tag ckpt

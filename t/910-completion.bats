@@ -62,7 +62,7 @@ need() {
 	done < <("$program" --list-commands | cut -f1)
 	bash_is "dsv log --on" --oneline
 	bash_is "dsv scope " "list open close add rm"
-	bash_is "dsv job sync --js" --json
+	bash_is "dsv job sync --js" "--json --jsonl"
 }
 
 @test "bash: revisions" {

@@ -19,6 +19,7 @@ struct dsv_json {
 	int depth;
 	bool first[MAX_DEPTH];	/* nothing written yet at this depth */
 	char close[MAX_DEPTH];
+	bool lines;
 };
 
 struct dsv_json *dsv_json_new(void)
@@ -28,6 +29,17 @@ struct dsv_json *dsv_json_new(void)
 	if (j)
 		j->first[0] = true;
 	return j;
+}
+
+void dsv_json_lines(struct dsv_json *j)
+{
+	j->lines = true;
+}
+
+/* The array that is the document, written as lines. */
+static bool is_line_list(const struct dsv_json *j, int depth)
+{
+	return j->lines && depth == 1 && j->close[depth] == ']';
 }
 
 void dsv_json_free(struct dsv_json *j)
@@ -61,7 +73,7 @@ static void put_string(struct dsv_json *j, const char *text)
 static void begin(struct dsv_json *j, const char *key)
 {
 	if (!j->first[j->depth])
-		str_putc(&j->out, ',');
+		str_putc(&j->out, is_line_list(j, j->depth) ? '\n' : ',');
 	j->first[j->depth] = false;
 	if (key) {
 		put_string(j, key);
@@ -73,7 +85,6 @@ static void open_level(struct dsv_json *j, const char *key, char open,
 		       char close)
 {
 	begin(j, key);
-	str_putc(&j->out, open);
 	if (j->depth + 1 == MAX_DEPTH) {
 		j->out.failed = true;
 		return;
@@ -81,6 +92,8 @@ static void open_level(struct dsv_json *j, const char *key, char open,
 	j->depth++;
 	j->first[j->depth] = true;
 	j->close[j->depth] = close;
+	if (!is_line_list(j, j->depth))
+		str_putc(&j->out, open);
 }
 
 void dsv_json_object(struct dsv_json *j, const char *key)
@@ -95,14 +108,20 @@ void dsv_json_array(struct dsv_json *j, const char *key)
 
 void dsv_json_end(struct dsv_json *j)
 {
+	bool lines, empty;
+
 	if (j->depth == 0)
 		return;
-	str_putc(&j->out, j->close[j->depth]);
+	lines = is_line_list(j, j->depth);
+	empty = j->first[j->depth];
+	if (!lines)
+		str_putc(&j->out, j->close[j->depth]);
 	j->depth--;
-	if (j->depth == 0) {
+	if (j->depth > 0)
+		return;
+	if (!lines || !empty)
 		str_putc(&j->out, '\n');
-		j->first[0] = true;
-	}
+	j->first[0] = true;
 }
 
 void dsv_json_string(struct dsv_json *j, const char *key, const char *text)
