@@ -176,7 +176,6 @@ and .attrs == {"acc": 0.9} and has("job")'
 		merge-base HEAD first
 		attr first --history
 		du
-		doctor
 	end
 	dsv --jsonl rev-parse HEAD
 	assert "$output" "\"$id\""
