@@ -391,7 +391,12 @@ state() {
 	state
 	"$program" cat HEAD:ckpt/a | cmp - ckpt/a
 	dsv -4 cat HEAD:ckpt/nope
+	mkdir ckpt/empty
+	ln -s a ckpt/link
+	tag ckpt
 	dsv -4 cat HEAD:ckpt
+	dsv -4 cat HEAD:ckpt/empty
+	dsv -4 cat HEAD:ckpt/link
 	dsv -4 cat nope:ckpt/a
 	dsv -2 cat HEAD
 }
