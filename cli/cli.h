@@ -95,6 +95,9 @@ void cli_options(struct dsv_options *out);
 int cli_open(struct dsv **out, struct dsv_err *err);
 /* Of the table, or NULL. */
 const struct cmd *cli_find(const char *name);
+/* DSV_EUSAGE, with the nearest; group: of "job", or NULL. */
+int cli_no_command(const char *name, const struct cmd *group,
+		   struct dsv_err *err);
 /* The list of commands, for people. */
 void cli_usage(FILE *out);
 /* The manual page, else the usage; cmd NULL: of dsv itself. */

@@ -16,8 +16,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	}
 	cmd = cli_find(argv[0]);
 	if (!cmd)
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a command",
-				argv[0]);
+		return cli_no_command(argv[0], NULL, err);
 	cli_help(cmd);
 	return 0;
 }

@@ -164,11 +164,33 @@ static int run(const struct cmd *cmd, int argc, char **argv,
 	return ret;
 }
 
+int cli_no_command(const char *name, const struct cmd *group,
+		   struct dsv_err *err)
+{
+	const struct cmd *const *list = group ? group->subs : commands;
+	const char *words[64] = { NULL }, *near, *space;
+	size_t count = 0;
+
+	for (; *list && count < 64; list++) {
+		space = strchr((*list)->name, ' ');
+		if (!((*list)->flags & CMD_HIDDEN))
+			words[count++] = space ? space + 1 : (*list)->name;
+	}
+	near = dsv_suggest(name, words, count);
+	if (near)
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a command (did"
+				" you mean '%s'?)", name, near);
+	return dsv_fail(err, DSV_EUSAGE, "'%s' is not a command; see"
+			" 'dsv %s%s'", name, group ? group->name : "help",
+			group ? " -h" : "");
+}
+
 /* The command of a group: "job start". */
 static int find_sub(const struct cmd **cmd, int *argc, char ***argv,
 		    struct dsv_err *err)
 {
-	const struct cmd *const *sub = (*cmd)->subs;
+	const struct cmd *group = *cmd;
+	const struct cmd *const *sub = group->subs;
 	const char *name = (*argv)[0];
 	const char *word;
 
@@ -185,8 +207,7 @@ static int find_sub(const struct cmd **cmd, int *argc, char ***argv,
 		(*argv)++;
 		return 0;
 	}
-	return dsv_fail(err, DSV_EUSAGE, "no command '%s'; see 'dsv %s -h'",
-			name, cli.command);
+	return cli_no_command(name, group, err);
 }
 
 /* Replaces the process; returns only if there is no such program. */
@@ -211,8 +232,7 @@ static int run_external(int argc, char **argv, struct dsv_err *err)
 	if (errno != ENOENT)
 		return dsv_fail_errno(err, "run '%s'", name);
 unknown:
-	return dsv_fail(err, DSV_EUSAGE,
-			"'%s' is not a command; see 'dsv help'", argv[0]);
+	return cli_no_command(argv[0], NULL, err);
 }
 
 static int command(int argc, char **argv, struct dsv_err *err)

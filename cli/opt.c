@@ -141,6 +141,31 @@ static int opt_set(const struct opt *o, const char *value,
 	return ret;
 }
 
+static int unknown_option(const struct cmd *cmd, const char *text, size_t len,
+			  struct dsv_err *err)
+{
+	const char *names[64] = { NULL }, *near;
+	const struct opt *o;
+	size_t i, count = 0;
+	char word[64];
+
+	for (o = cmd->opts; o && !opt_is_end(o) && count < 32; o++)
+		if (o->name)
+			names[count++] = o->name;
+	for (i = 0; i < COMMON_COUNT; i++)
+		if (common_applies(&commons[i], cmd) && commons[i].opt.name &&
+		    commons[i].opt.help)
+			names[count++] = commons[i].opt.name;
+	snprintf(word, sizeof(word), "%.*s", (int)len, text);
+	near = dsv_suggest(word, names, count);
+	if (near)
+		return dsv_fail(err, DSV_EUSAGE, "unknown option '--%.*s'"
+				" (did you mean '--%s'?)", (int)len, text,
+				near);
+	return dsv_fail(err, DSV_EUSAGE, "unknown option '--%.*s'", (int)len,
+			text);
+}
+
 /* *next is the word after this one, if there is one; used: it was a value. */
 static int parse_long(const struct cmd *cmd, char *word, char *next,
 		      bool *used, struct dsv_err *err)
@@ -151,8 +176,7 @@ static int parse_long(const struct cmd *cmd, char *word, char *next,
 	const struct opt *o = opt_find(cmd, 0, name, len);
 
 	if (!o)
-		return dsv_fail(err, DSV_EUSAGE, "unknown option '--%.*s'",
-				(int)len, name);
+		return unknown_option(cmd, name, len, err);
 	if (o->flag) {
 		if (value)
 			return dsv_fail(err, DSV_EUSAGE,

@@ -147,6 +147,13 @@ void dsv_format_age(int64_t time_ns, int64_t now_ns, char out[DSV_TIME_SIZE]);
 /* "1.4 GiB" */
 void dsv_format_size(int64_t bytes, char out[DSV_TIME_SIZE]);
 
+/*
+ * The candidate that a person who typed word most likely meant; NULL when
+ * none is near.  The first among equals.
+ */
+const char *dsv_suggest(const char *word, const char *const *candidates,
+			size_t count);
+
 /* ---- JSON output ------------------------------------------------------- */
 
 /*

@@ -37,6 +37,12 @@ load helper
 @test "an unknown command exits 2 and is named" {
 	dsv -2 frobnicate
 	assert "$stderr" "dsv: 'frobnicate' is not a command; see 'dsv help'"
+	dsv -2 lgo
+	assert "$stderr" "dsv: 'lgo' is not a command (did you mean 'log'?)"
+	dsv -2 help lgo
+	[[ $stderr == *"did you mean 'log'?"* ]]
+	dsv -2 scope opne
+	[[ $stderr == *"did you mean 'open'?"* ]]
 }
 
 @test "an unknown option exits 2 and is named" {
@@ -45,7 +51,8 @@ load helper
 	dsv -2 log -Z
 	assert "$stderr" "dsv log: unknown option '-Z'"
 	dsv -2 log --onelin
-	assert "$stderr" "dsv log: unknown option '--onelin'"
+	assert "$stderr" "dsv log: unknown option '--onelin' (did you mean \
+'--oneline'?)"
 }
 
 @test "a missing or superfluous value exits 2" {

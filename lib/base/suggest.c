@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "suggest.h"
+#include "../dsv.h"
 
 #include <string.h>
 
@@ -43,8 +43,8 @@ static size_t distance(const char *a, size_t a_len, const char *b,
 	return last[b_len];
 }
 
-const char *suggest(const char *word, const char *const *candidates,
-		    size_t count)
+const char *dsv_suggest(const char *word, const char *const *candidates,
+			size_t count)
 {
 	size_t len = strlen(word);
 	size_t best = len / 3 + 2;	/* as near, or none */

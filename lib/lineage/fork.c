@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "../base/str.h"
-#include "../base/suggest.h"
 #include "../base/value.h"
 #include "line.h"
 #include "rev.h"
@@ -31,7 +30,7 @@ static int unknown_key(const char *key, bool may_be_new,
 	for (i = 0; keys && i < params->count; i++)
 		keys[i] = params->items[i].key;
 	if (keys)
-		nearest = suggest(key, keys, params->count);
+		nearest = dsv_suggest(key, keys, params->count);
 	dsv_fail(err, DSV_EREFUSED, "'%s' is no parameter of the state%s%s%s"
 		 "%s%s%s", key, nearest ? "; the nearest is '" : "",
 		 nearest ? nearest : "", nearest ? "'" : "",

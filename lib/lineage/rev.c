@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../base/str.h"
-#include "../base/suggest.h"
 #include "../base/value.h"
 
 enum { MAX_STEPS_DIGITS = 9 };
@@ -86,7 +85,7 @@ static int not_found(struct dsv *d, const char *word, struct dsv_err *err)
 	for (i = 0; candidates && i < names.count; i++)
 		candidates[count++] = names.items[i].name;
 	if (candidates)
-		near = suggest(word, candidates, count);
+		near = dsv_suggest(word, candidates, count);
 	if (near)
 		dsv_fail(err, DSV_ENOTFOUND, "no branch, name or state '%s'"
 			 " (did you mean '%s'?)", word, near);
@@ -243,7 +242,7 @@ static int no_extreme(struct dsv *d, const char *rev, struct dsv_err *err)
 	size_t i, count = 0;
 
 	if (key && catalog_keys(d->catalog, &keys, &count, NULL) == 0)
-		near = suggest(key, (const char *const *)keys, count);
+		near = dsv_suggest(key, (const char *const *)keys, count);
 	if (near && strcmp(near, key) != 0)
 		dsv_fail(err, DSV_ENOTFOUND, "'%s': no live state there has"
 			 " that attribute as a number (did you mean '%s'?)",

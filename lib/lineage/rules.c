@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/suggest.h"
 
 static const struct {
 	const char *name;
@@ -194,7 +193,7 @@ static int fail_key(const char *policy, const char *name, const char *origin,
 	known[i++] = "scope";
 	known[i++] = "where";
 	known[i++] = "author";
-	nearest = suggest(name, known, i);
+	nearest = dsv_suggest(name, known, i);
 	if (nearest)
 		return dsv_fail(err, DSV_EUSAGE, "policy '%s' has no rule '%s'"
 				" (in '%s'); did you mean '%s'? nothing was"
