@@ -126,7 +126,7 @@ struct dsv_strings {
 	const char *const *items;
 };
 
-/* "90s" "15m" "12h" "7d" "4w" to nanoseconds; DSV_EUSAGE. */
+/* "90s" "15m" "12h" "7d" "4w" "0" to nanoseconds; DSV_EUSAGE. */
 int dsv_parse_duration(const char *text, int64_t *out_ns, struct dsv_err *err);
 
 /* "10GiB" "500MB" "42" to bytes; DSV_EUSAGE. */

@@ -143,13 +143,14 @@ u=é'
 	local text
 
 	repo
-	for text in 90s 15m 12h 7d 4w 0s; do
+	for text in 90s 15m 12h 7d 4w 0s 0; do
 		dsv log --lock-wait "$text" -h
 		dsv config prune.grace "$text"
 		DSV_LOCK_WAIT=$text dsv branch
 	done
-	for text in x 7y -1d 1.5.h '' 99999999999999w; do
+	for text in x 7y -1d 1.5.h '' 99999999999999w 5 0x5d; do
 		dsv -2 branch --lock-wait "$text"
+		dsv -2 prune --keep-within "$text"
 	done
 	DSV_LOCK_WAIT=soon dsv -2 branch
 }

@@ -33,7 +33,8 @@ static bool parse_units(const char *text, const struct unit *units,
 		double number;
 		size_t len;
 
-		if (!isdigit((unsigned char)*p))
+		/* strtod() would read hexadecimal. */
+		if (!isdigit((unsigned char)*p) || p[1] == 'x' || p[1] == 'X')
 			return false;
 		number = strtod(p, &end);
 		p = end;
@@ -57,12 +58,12 @@ int dsv_parse_duration(const char *text, int64_t *out_ns, struct dsv_err *err)
 {
 	static const struct unit units[] = {
 		{ "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 },
-		{ "d", 86400e9 }, { "w", 7 * 86400e9 }, { "", 1e9 },
-		{ NULL, 0 }
+		{ "d", 86400e9 }, { "w", 7 * 86400e9 }, { NULL, 0 }
 	};
-	double ns;
+	double ns = 0;
 
-	if (!parse_units(text, units, true, &ns))
+	/* A number alone: seconds, Slurm's minutes, days?  Not guessed. */
+	if (strcmp(text, "0") != 0 && !parse_units(text, units, true, &ns))
 		return dsv_fail(err, DSV_EUSAGE, "'%s' is no duration"
 				" (90s, 15m, 12h, 7d, 4w)", text);
 	*out_ns = (int64_t)ns;
