@@ -133,3 +133,16 @@ finds() {
 	finds "$d $c $b $a" 'created > -1h'
 	finds "" 'created < "2020-01-31"'
 }
+
+@test "a state is not later than the time that is shown of it" {
+	local shown
+
+	states
+	shown=$("$program" show "$d" --format '%(created)')
+	finds "" "created > '$shown'"
+	finds "$d $c $b $a" "created <= '$shown'"
+	finds "$d $c $b $a" "not created > '$shown'"
+	finds "$d" "id = '$d' and created >= '$shown' and created = '$shown'"
+	dsv log --all --until "$shown" --format '%(id)'
+	assert "${#lines[@]}" 4
+}

@@ -256,23 +256,28 @@ static void bind_field(struct find_sql *sql, const struct find_node *node,
 }
 
 /*
- * A time that is given to the second equals all of that second, as times are
+ * A time that is given to the second is all of that second, as times are
  * shown so.
  */
 void find_sql_field_term(struct find_sql *sql, const struct find_node *node,
 			 size_t i)
 {
 	int64_t time_ns = node->values[i].integer;
+	bool is_second = node->key.field->type == FIND_TIME &&
+			 time_ns % NS_PER_S == 0;
+	int64_t last_ns = is_second ? time_ns + NS_PER_S - 1 : 0;
 
 	if (!is_equality(node->op)) {
 		find_sql_puts(sql, order_text(node->op));
-		bind_field(sql, node, i);
-	} else if (node->key.field->type == FIND_TIME &&
-		   time_ns % NS_PER_S == 0) {
+		if (is_second && (node->op == FIND_LE || node->op == FIND_GT))
+			find_sql_int(sql, last_ns);
+		else
+			bind_field(sql, node, i);
+	} else if (is_second) {
 		find_sql_puts(sql, " BETWEEN ");
 		find_sql_int(sql, time_ns);
 		find_sql_puts(sql, " AND ");
-		find_sql_int(sql, time_ns + NS_PER_S - 1);
+		find_sql_int(sql, last_ns);
 	} else {
 		find_sql_puts(sql, " = ");
 		bind_field(sql, node, i);

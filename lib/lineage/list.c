@@ -8,6 +8,8 @@
 #include "../base/str.h"
 #include "rev.h"
 
+#define NS_PER_S INT64_C(1000000000)
+
 enum {
 	LIST_BATCH = 64,
 	/* So much of a log is walked before its first state is there. */
@@ -234,6 +236,9 @@ int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 	size_t count;
 	int ret;
 
+	/* All of that second, as of "created <= TIME" in an expression. */
+	if (query.until_ns && query.until_ns % NS_PER_S == 0)
+		query.until_ns += NS_PER_S - 1;
 	ret = find_ends(d, options, &e, err);
 	if (ret == 0) {
 		query.heads = e.heads;
