@@ -22,7 +22,9 @@ hold_queue() {
 }
 
 release_queue() {
-	[ -z "${holder:-}" ] || kill "$holder"
+	[ -z "${holder:-}" ] && return
+	kill "$holder"
+	wait "$holder" || :
 	holder=
 }
 

@@ -40,15 +40,13 @@ const char *catalog_describe(struct catalog *c);
 
 /* ---- Chunks ------------------------------------------------------------ */
 
-/* A chunk_lookup; arg is the catalog.  Ignores bad chunks. */
-int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
+/* A chunk_lookup; arg is the catalog. */
+int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
+			struct chunk *rows, size_t max, struct dsv_err *err);
+/* 1: *out is its row; 0: there is none, or the chunk is bad. */
+int catalog_chunk_lookup(struct catalog *c,
+			 const unsigned char hash[HASH_BYTES],
 			 struct chunk *out, struct dsv_err *err);
-/*
- * Look-ups in between cost one read transaction, not one each.  Short: it
- * blocks commits, those of this catalog's as well.
- */
-int catalog_lookup_begin(void *arg, struct dsv_err *err);
-void catalog_lookup_end(void *arg);
 
 /*
  * Make new durable segments known, in small transactions, before the state

@@ -18,42 +18,51 @@ enum {
 	COMMIT_AT_MOST = 500	/* go with the state, without a stage */
 };
 
-int catalog_chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
-			 struct chunk *out, struct dsv_err *err)
+static bool get_row(struct query *q, struct chunk *out)
+{
+	const char *name = query_get_text(q, 1);
+
+	if (!query_get_hash(q, 0, out->hash))
+		return false;
+	strncpy(out->segment, name ? name : "", SEGMENT_NAME_SIZE - 1);
+	out->segment[SEGMENT_NAME_SIZE - 1] = '\0';
+	out->offset = query_get_int(q, 2);
+	out->length = (uint32_t)query_get_int(q, 3);
+	out->stored_length = (uint32_t)query_get_int(q, 4);
+	out->encoding = (uint8_t)query_get_int(q, 5);
+	out->crc32c = (uint32_t)query_get_int(q, 6);
+	return true;
+}
+
+int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
+			struct chunk *rows, size_t max, struct dsv_err *err)
 {
 	struct catalog *c = arg;
 	struct query q = db_query(catalog_db(c),
-		"SELECT s.name, c.offset, c.length, c.stored, c.encoding,"
-		" c.crc FROM chunk c JOIN segment s ON s.id = c.segment"
-		" WHERE c.hash = :hash AND c.status <> 2");
-	const char *name;
+		"SELECT n.hash, s.name, n.offset, n.length, n.stored,"
+		" n.encoding, n.crc FROM chunk c"
+		" JOIN segment s ON s.id = c.segment"
+		" JOIN chunk n ON n.segment = c.segment"
+		"  AND n.offset >= c.offset AND n.status <> 2"
+		" WHERE c.hash = :hash AND c.status <> 2"
+		" ORDER BY n.offset, n.hash <> :hash LIMIT :max");
+	size_t count = 0;
 	int ret;
 
 	query_hash(&q, ":hash", hash);
-	ret = query_step(&q, err);
-	if (ret <= 0)
-		return ret;
-	name = query_get_text(&q, 0);
-	memcpy(out->hash, hash, HASH_BYTES);
-	strncpy(out->segment, name ? name : "", SEGMENT_NAME_SIZE - 1);
-	out->segment[SEGMENT_NAME_SIZE - 1] = '\0';
-	out->offset = query_get_int(&q, 1);
-	out->length = (uint32_t)query_get_int(&q, 2);
-	out->stored_length = (uint32_t)query_get_int(&q, 3);
-	out->encoding = (uint8_t)query_get_int(&q, 4);
-	out->crc32c = (uint32_t)query_get_int(&q, 5);
-	query_end(&q);
-	return 1;
+	query_int(&q, ":max", (int64_t)max);
+	while ((ret = query_step(&q, err)) > 0) {
+		if (get_row(&q, &rows[count]))
+			count++;
+	}
+	return ret < 0 ? ret : (int)count;
 }
 
-int catalog_lookup_begin(void *arg, struct dsv_err *err)
+int catalog_chunk_lookup(struct catalog *c,
+			 const unsigned char hash[HASH_BYTES],
+			 struct chunk *out, struct dsv_err *err)
 {
-	return catalog_read_begin(arg, err);
-}
-
-void catalog_lookup_end(void *arg)
-{
-	catalog_read_end(arg);
+	return catalog_chunks_from(c, hash, out, 1, err);
 }
 
 /*

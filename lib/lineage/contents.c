@@ -55,10 +55,8 @@ int contents_take(struct contents *c, const struct tree *tree,
 	size_t i;
 	int ret = 0;
 
-	ingest_many(c->ingest, true);
 	for (i = 0; ret == 0 && i < tree->count; i++)
 		ret = store_file(c, &tree->files[i], err);
-	ingest_many(c->ingest, false);
 	if (ret == 0)
 		ret = manifest_encode(&c->manifest, &text, err);
 	if (ret == 0)

@@ -227,9 +227,7 @@ static void part_options(struct dsv *d, struct catalog_options *catalog,
 		.file_mode = d->file_mode,
 		.dir_mode = d->dir_mode,
 		.remember = true,
-		.lookup = catalog_chunk_lookup,
-		.lookup_begin = catalog_lookup_begin,
-		.lookup_end = catalog_lookup_end,
+		.lookup = catalog_chunks_from,
 		.progress = report_progress,
 		.progress_arg = d,
 		.interrupted = d->options.interrupted,
@@ -320,9 +318,10 @@ int dsv_open(const struct dsv_options *options, struct dsv **out,
 /* ---- Rebuild --------------------------------------------------------- */
 
 static int lookup_rebuilt(void *arg, const unsigned char hash[HASH_BYTES],
-			  struct chunk *out, struct dsv_err *err)
+			  struct chunk *rows, size_t max, struct dsv_err *err)
 {
-	return catalog_chunk_lookup(((struct check *)arg)->c, hash, out, err);
+	return catalog_chunks_from(((struct check *)arg)->c, hash, rows, max,
+				   err);
 }
 
 int dsv_rebuild(const struct dsv_options *options,

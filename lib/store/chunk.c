@@ -125,7 +125,7 @@ static int read_anywhere(struct store *s, struct chunk *row,
 			return ret;
 		/* Freed under our hands, and stored again elsewhere? */
 		memset(&now, 0, sizeof(now));
-		if (store_lookup(s, row->hash, &now, NULL) <= 0 ||
+		if (store_lookup_now(s, row->hash, &now, NULL) <= 0 ||
 		    chunk_is_same(row, &now) || now.length != row->length)
 			return ret;
 		*row = now;

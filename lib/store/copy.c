@@ -206,7 +206,7 @@ static int recheck(const struct copying *c, struct dsv_err *err)
 		if (c->r->items[i].op != RECIPE_RANGE)
 			continue;
 		memset(&now, 0, sizeof(now));
-		ret = store_lookup(c->s, c->r->items[i].chunk, &now, err);
+		ret = store_lookup_now(c->s, c->r->items[i].chunk, &now, err);
 		if (ret < 0)
 			return ret;
 		if (ret == 0 || !chunk_is_same(&now, &c->rows[i]))

@@ -12,15 +12,10 @@ int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err)
 		return dsv_fail_nomem(err);
 	in->s = s;
 	store_remember_open(s);
+	store_lookup_anew(s);
 	pthread_mutex_init(&in->lock, NULL);
 	*out = in;
 	return 0;
-}
-
-void ingest_many(struct ingest *in, bool many)
-{
-	in->many = many;
-	store_part_lookups(in->s);
 }
 
 void ingest_close(struct ingest *in, bool keep)

@@ -38,7 +38,6 @@ struct ingest {
 	size_t writer_capacity;
 	size_t open_count;	/* writers whose fd is open */
 	size_t recipe_capacity;
-	bool many;		/* small files share look-ups */
 	bool cannot_clone;	/* it was tried */
 	bool broken;		/* a claimed chunk may not be written */
 	bool finished;

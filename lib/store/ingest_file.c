@@ -137,8 +137,6 @@ static int take_new(struct taking *t, struct source *src,
 
 	t->size_bytes = src->st.st_size;
 	t->parallel = t->size_bytes >= FORMAT_SMALL_BYTES;
-	if (t->parallel)
-		store_part_lookups(t->in->s);
 	t->sparse = t->parallel &&
 		(int64_t)src->st.st_blocks * 512 < t->size_bytes;
 	posix_fadvise(t->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -171,8 +169,6 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 	ret = source_settle(&src, in->s->statcache, err);
 	if (ret < 0)
 		return ret;
-	if (in->many)
-		store_share_lookups(in->s);
 	ret = take_known(&t, &src.st, hash, err);
 	if (ret == 0)
 		ret = take_new(&t, &src, hash, err);

@@ -26,6 +26,18 @@ struct open_segment {
 	uint64_t last_use;
 };
 
+#define ROWS_AHEAD 128
+
+/* Rows of a segment by offset, from one that was looked up. */
+struct rows_ahead {
+	struct chunk rows[ROWS_AHEAD];
+	size_t count;
+	size_t next;		/* after the one that was asked for last */
+	size_t want;		/* how many were read at most */
+	size_t hits, hits_before;	/* since then, and the time before */
+	int64_t since_ns;
+};
+
 struct store {
 	char *dir;
 	mode_t file_mode;
@@ -33,10 +45,7 @@ struct store {
 	bool fsync;
 	int threads;
 	chunk_lookup *lookup;
-	int (*lookup_begin)(void *arg, struct dsv_err *err);
-	void (*lookup_end)(void *arg);
 	void *lookup_arg;
-	int64_t shared_since_ns;	/* look-ups share a read; 0: not */
 	bool remember;			/* and it was not opened yet */
 	struct statcache *statcache;
 	struct statcache *own_statcache;	/* the same, or NULL */
@@ -44,7 +53,8 @@ struct store {
 	void *progress_arg;
 	const volatile int *interrupted;
 
-	pthread_mutex_t lookup_lock;
+	pthread_mutex_t lookup_lock;	/* of calls of it, and of ahead */
+	struct rows_ahead ahead;
 
 	pthread_mutex_t lock;		/* of what follows */
 	struct open_segment open[OPEN_SEGMENTS];
@@ -68,17 +78,21 @@ void store_count(struct store *s, int64_t bytes);
 /* From the thread that has the store. */
 void store_tell(struct store *s);
 
-/* chunk_lookup, by one thread at a time. */
-int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
-		 struct chunk *out, struct dsv_err *err);
+/* ---- lookup.c ---------------------------------------------------------- */
 
 /*
- * From here on look-ups share a read, or go on to do so unless it has become
- * too long: to be called between them, and never before bytes are moved for
- * long.  Both from the thread that has the store, while no other looks up.
+ * 1: *out is the row of the chunk, as it was within the last second, which is
+ * no promise that the bytes are still there; 0: there was none.
  */
-void store_share_lookups(struct store *s);
-void store_part_lookups(struct store *s);
+int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
+		 struct chunk *out, struct dsv_err *err);
+/* As it is now. */
+int store_lookup_now(struct store *s, const unsigned char hash[HASH_BYTES],
+		     struct chunk *out, struct dsv_err *err);
+/* The next look-up sees what is now. */
+void store_lookup_anew(struct store *s);
+
+/* ---- store.c, again ---------------------------------------------------- */
 
 /* CHUNK_LIMIT_BYTES; NULL when out of memory. */
 void *store_buffer_get(struct store *s);

@@ -9,8 +9,6 @@
 #include "../base/fs.h"
 
 #define THREADS_BY_DEFAULT 8
-/* Some 500 look-ups; and a commit has to wait no longer. */
-#define SHARED_NS ((int64_t)10 * 1000000)
 #define THREADS_AT_MOST 32	/* each has a segment of OPEN_SEGMENTS */
 
 int store_open(const struct store_options *options, struct store **out,
@@ -35,8 +33,6 @@ int store_open(const struct store_options *options, struct store **out,
 	if (s->threads > THREADS_AT_MOST)
 		s->threads = THREADS_AT_MOST;
 	s->lookup = options->lookup;
-	s->lookup_begin = options->lookup_begin;
-	s->lookup_end = options->lookup_end;
 	s->lookup_arg = options->lookup_arg;
 	s->statcache = options->statcache;
 	s->remember = options->remember && !options->statcache;
@@ -96,37 +92,6 @@ void store_tell(struct store *s)
 	done = s->done_bytes;
 	pthread_mutex_unlock(&s->lock);
 	s->progress(s->progress_arg, done);
-}
-
-int store_lookup(struct store *s, const unsigned char hash[HASH_BYTES],
-		 struct chunk *out, struct dsv_err *err)
-{
-	int ret;
-
-	pthread_mutex_lock(&s->lookup_lock);
-	ret = s->lookup(s->lookup_arg, hash, out, err);
-	pthread_mutex_unlock(&s->lookup_lock);
-	return ret;
-}
-
-void store_part_lookups(struct store *s)
-{
-	if (s->shared_since_ns)
-		s->lookup_end(s->lookup_arg);
-	s->shared_since_ns = 0;
-}
-
-void store_share_lookups(struct store *s)
-{
-	int64_t now = now_ns();
-	int64_t age_ns = now - s->shared_since_ns;
-
-	/* The clock may jump back. */
-	if (s->shared_since_ns && age_ns >= 0 && age_ns < SHARED_NS)
-		return;
-	store_part_lookups(s);
-	if (s->lookup_begin && s->lookup_begin(s->lookup_arg, NULL) == 0)
-		s->shared_since_ns = now;
 }
 
 void store_remember_open(struct store *s)

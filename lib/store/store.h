@@ -40,11 +40,13 @@ struct chunk {
 };
 
 /*
- * 1: *out is the chunk (its status is not "bad"); 0: there is none; < 0 with
- * err set.  Never called by two threads at once.
+ * How many of max rows there are: first that of the chunk, then those that
+ * follow it in its segment (none of status "bad").  0: there is no such
+ * chunk, and rows is as it was; < 0 with err set.  Never called by two threads
+ * at once.
  */
 typedef int chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
-			 struct chunk *out, struct dsv_err *err);
+			 struct chunk *rows, size_t max, struct dsv_err *err);
 
 struct store_options {
 	const char *dir;	/* the .dsv directory; copied */
@@ -53,12 +55,6 @@ struct store_options {
 	bool fsync;		/* core.fsync */
 	int threads;		/* <= 0: the processors, at most 8 */
 	chunk_lookup *lookup;
-	/*
-	 * NULL; or what is looked up between the two is one read, which may
-	 * keep others from writing.  A begin that fails is left out.
-	 */
-	int (*lookup_begin)(void *arg, struct dsv_err *err);
-	void (*lookup_end)(void *arg);
 	void *lookup_arg;
 	/*
 	 * Files that look as they did are not read again: remembered in
@@ -104,11 +100,6 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 		unsigned char recipe[HASH_BYTES], int64_t *size_bytes,
 		struct dsv_err *err);
 
-/*
- * Many files follow, one at once after the other: their look-ups share reads
- * of some milliseconds, until it is called with false.
- */
-void ingest_many(struct ingest *in, bool many);
 /* Take in bytes as one chunk (a manifest, a recipe). */
 int ingest_bytes(struct ingest *in, const void *data, size_t len,
 		 unsigned char hash[HASH_BYTES], struct dsv_err *err);

@@ -32,11 +32,12 @@ static struct chunk *find(const unsigned char hash[HASH_BYTES])
 }
 
 static int lookup(void *arg, const unsigned char hash[HASH_BYTES],
-		  struct chunk *out, struct dsv_err *err)
+		  struct chunk *rows, size_t max, struct dsv_err *err)
 {
 	const struct chunk *c;
 
 	(void)arg;
+	(void)max;
 	(void)err;
 	lookup_count++;
 	if (on_lookup)
@@ -44,7 +45,7 @@ static int lookup(void *arg, const unsigned char hash[HASH_BYTES],
 	c = find(hash);
 	if (!c)
 		return 0;
-	*out = *c;
+	*rows = *c;
 	return 1;
 }
 
