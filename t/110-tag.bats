@@ -544,6 +544,25 @@ w=null'
 	assert "$output" 10_3
 }
 
+@test "the nodes of the job are known, also when the catalog is made anew" {
+	repo
+	put f
+	SLURM_JOB_ID=7 SLURM_JOB_NODELIST='n[1-2]' tag f
+	dsv show "$id" --format '%(job.id) %(job.nodes)'
+	assert "$output" "7 n[1-2]"
+	dsv fsck --rebuild
+	dsv show "$id" --format '%(job.id) %(job.nodes)'
+	assert "$output" "7 n[1-2]"
+	put g 100
+	for rank in 0 1; do
+		SLURM_JOB_ID=8 SLURM_JOB_NODELIST=n3 RANK=$rank WORLD_SIZE=2 \
+		    "$program" tag --collective --replicated g >out.$rank 3>&- &
+	done
+	wait
+	dsv show "$(cat out.1)" --format '%(job.nodes)'
+	assert "$output" n3
+}
+
 @test "-b wins over DSV_BRANCH, that over the job, that over HEAD" {
 	repo
 	put f

@@ -93,7 +93,7 @@ struct catalog_state {
 	const unsigned char *expected_head;
 	bool new_branch;
 	/* The job that makes it; NULL: none. */
-	const char *job_id, *cluster;
+	const char *job_id, *cluster, *nodes;
 	/* The content: of another state (fork) or a manifest of an ingest. */
 	unsigned char manifest[HASH_BYTES];
 	/* Captured on one node only: pending, no manifest yet; or NULL. */

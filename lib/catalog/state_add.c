@@ -129,11 +129,12 @@ static int add_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 		return ret < 0 ? ret : 0;
 	q = db_query(&c->writer,
 		     "INSERT INTO job (job_id, cluster, state, active, branch,"
-		     " author, attempt) VALUES (:job_id, :cluster, 'RUNNING',"
-		     " 1, :branch, :author, 1)");
+		     " nodes, author, attempt) VALUES (:job_id, :cluster,"
+		     " 'RUNNING', 1, :branch, :nodes, :author, 1)");
 	query_text(&q, ":job_id", s->job_id);
 	query_text(&q, ":cluster", s->cluster);
 	query_text(&q, ":branch", s->branch);
+	query_text(&q, ":nodes", s->nodes);
 	query_text(&q, ":author", s->author);
 	ret = query_run(&q, err);
 	a->job = sqlite3_last_insert_rowid(c->writer.handle);

@@ -57,7 +57,7 @@ static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 	const struct place *p = &g->d->place;
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
-			 " s:o, s:o, s:o}",
+			 " s:o, s:o, s:o, s:o}",
 			 "message", clean_json(o->message),
 			 "name", clean_json(o->name),
 			 "params", strings_json(&o->params),
@@ -70,7 +70,8 @@ static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 			 "author", clean_json(p->author),
 			 "host", clean_json(p->host),
 			 "job", clean_json(p->job_id),
-			 "cluster", clean_json(p->cluster));
+			 "cluster", clean_json(p->cluster),
+			 "nodes", clean_json(p->nodes));
 }
 
 json_t *collective_segments(const struct ingest_result *result)

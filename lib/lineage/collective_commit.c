@@ -114,6 +114,7 @@ static int try_commit(struct gathering *x, const struct dsv_tag_options *o,
 	l.record.host = text_of(lead, "host");
 	l.record.job_id = text_of(lead, "job");
 	l.record.cluster = text_of(lead, "cluster");
+	l.nodes = text_of(lead, "nodes");
 	/* Only now, with the branch's head known: see group.h. */
 	ret = group_tried(x->g, id, err);
 	if (ret == 0)

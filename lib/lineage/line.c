@@ -106,6 +106,7 @@ int line_stamp(struct dsv *d, struct line *l, struct dsv_err *err)
 	r->host = d->place.host;
 	r->job_id = d->place.job_id;
 	r->cluster = d->place.cluster;
+	l->nodes = d->place.nodes;
 	r->created_ns = now_ns();
 	if (!random_bytes(r->nonce, sizeof(r->nonce)))
 		return dsv_fail_errno(err, "get random bytes");
@@ -229,6 +230,7 @@ int line_encode(struct line *l, struct catalog_state *s, struct line_text *out,
 	s->created_ns = r->created_ns;
 	s->job_id = r->job_id;
 	s->cluster = r->cluster;
+	s->nodes = l->nodes;
 	s->expected_head = l->has_head ? l->head : NULL;
 	*out = text;
 	return 0;

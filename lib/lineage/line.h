@@ -14,6 +14,7 @@ struct line {
 	bool has_head;
 	unsigned char head[HASH_BYTES];		/* of the branch, now */
 	struct record record;			/* owns what is made here */
+	const char *nodes;			/* of the job; or NULL */
 };
 
 void line_release(struct line *l);
