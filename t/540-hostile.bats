@@ -73,7 +73,8 @@ refused() {
 	local name
 
 	for name in dotdot absolute dotdot-inside dot empty-path double-slash \
-	    repository repository-inside empty-link long-path; do
+	    repository repository-inside empty-link long-path \
+	    long-component; do
 		refused "$name" "manifest: impossible path"
 	done
 }

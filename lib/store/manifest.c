@@ -76,7 +76,7 @@ int manifest_add_part(struct manifest *m, int64_t rank,
 
 /* ---- What must hold ---------------------------------------------------- */
 
-/* The limit keeps what a manifest claims within what open(2) can do. */
+/* The limits keep what a manifest claims within what open(2) can do. */
 static bool path_is_valid(const char *path)
 {
 	const char *p = path;
@@ -86,7 +86,8 @@ static bool path_is_valid(const char *path)
 		return false;
 	for (;; p += len + 1) {
 		len = strcspn(p, "/");
-		if (len == 0 || (len == 1 && p[0] == '.') ||
+		if (len == 0 || len > MANIFEST_NAME_LIMIT_BYTES ||
+		    (len == 1 && p[0] == '.') ||
 		    (len == 2 && p[0] == '.' && p[1] == '.') ||
 		    (len == 4 && !memcmp(p, ".dsv", 4)))
 			return false;

@@ -26,6 +26,7 @@
 
 #define MANIFEST_LIMIT_BYTES (1u << 30)
 #define MANIFEST_PATH_LIMIT_BYTES 4096	/* also of a link's target */
+#define MANIFEST_NAME_LIMIT_BYTES 255	/* of a component: NAME_MAX */
 
 struct manifest_entry {
 	enum dsv_entry_type type;
