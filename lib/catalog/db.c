@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -126,6 +127,30 @@ int db_exec(struct db *db, const char *sql, struct dsv_err *err)
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, err);
 }
 
+/* SQLite would wait for a FIFO, and go through a link. */
+static int check_files(const char *path, struct dsv_err *err)
+{
+	static const char *const suffixes[] = { "", "-journal", "-wal" };
+	struct stat st;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < sizeof(suffixes) / sizeof(suffixes[0]);
+	     i++) {
+		char *file = str_format("%s%s", path, suffixes[i]);
+
+		if (!file)
+			ret = dsv_fail_nomem(err);
+		else if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) &&
+			 !S_ISDIR(st.st_mode))
+			ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file"
+				       " ('dsv fsck --rebuild' makes it anew)",
+				       file);
+		free(file);
+	}
+	return ret;
+}
+
 int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	    struct dsv_err *err)
 {
@@ -136,6 +161,9 @@ int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	memset(db, 0, sizeof(*db));
 	db->path = path;
 	db->wait_ms = wait_ms;
+	ret = check_files(path, err);
+	if (ret < 0)
+		return ret;
 	rc = sqlite3_open_v2(path, &db->handle,
 			     flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {

@@ -28,23 +28,27 @@ static int sync_file(const char *path, struct dsv_err *err)
  */
 static int move_aside(const char *path, bool hot, struct dsv_err *err)
 {
-	int64_t now = now_ns();
-	char *aside = str_format("%s.damaged-%lld", path, (long long)now);
-	char *journal = str_format("%s-journal", path);
-	char *journal_aside = str_format("%s.damaged-%lld-journal", path,
-					 (long long)now);
-	int ret = 0;
+	static const char *const suffixes[] = { "-journal", "-wal" };
+	char *aside = str_format("%s.damaged-%lld", path, (long long)now_ns());
+	size_t i;
+	int ret = aside ? 0 : dsv_fail_nomem(err);
 
-	if (!aside || !journal || !journal_aside)
-		ret = dsv_fail_nomem(err);
-	else if ((hot && rename(journal, journal_aside) < 0 &&
-		  errno != ENOENT) ||
-		 (link(path, aside) < 0 && errno != ENOENT &&
-		  rename(path, aside) < 0))
+	for (i = 0; ret == 0 && hot && i < sizeof(suffixes) /
+	     sizeof(suffixes[0]); i++) {
+		char *from = str_format("%s%s", path, suffixes[i]);
+		char *to = str_format("%s%s", aside, suffixes[i]);
+
+		if (!from || !to)
+			ret = dsv_fail_nomem(err);
+		else if (rename(from, to) < 0 && errno != ENOENT)
+			ret = dsv_fail_errno(err, "move '%s' aside", from);
+		free(from);
+		free(to);
+	}
+	if (ret == 0 && link(path, aside) < 0 && errno != ENOENT &&
+	    rename(path, aside) < 0)
 		ret = dsv_fail_errno(err, "move '%s' aside", path);
 	free(aside);
-	free(journal);
-	free(journal_aside);
 	return ret;
 }
 
