@@ -206,6 +206,13 @@ int fs_replace_soon(const char *tmp_dir, const char *path, const void *data,
 	return replace(tmp_dir, path, data, len, mode, false, err);
 }
 
+bool fs_is_dir(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int fs_sync_dir(const char *dir, struct dsv_err *err)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

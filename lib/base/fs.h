@@ -54,6 +54,8 @@ int fs_replace_from(const char *tmp_dir, const char *path, const void *data,
 int fs_replace_soon(const char *tmp_dir, const char *path, const void *data,
 		    size_t len, mode_t mode, struct dsv_err *err);
 
+/* Not a link to one. */
+bool fs_is_dir(const char *path);
 int fs_sync_dir(const char *dir, struct dsv_err *err);
 /* The directory that holds path. */
 int fs_sync_parent(const char *path, struct dsv_err *err);

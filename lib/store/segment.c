@@ -39,6 +39,8 @@ static int open_segment(struct store *s, const char *name, int *fd,
 	if (*fd < 0 && errno == ENOENT)
 		ret = dsv_fail(err, DSV_ECORRUPT, "segment '%s' is missing",
 			       path);
+	else if (*fd < 0 && errno == ELOOP)
+		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
 	else if (*fd < 0)
 		ret = dsv_fail_errno(err, "open '%s'", path);
 	else if (fstat(*fd, &st) < 0)
@@ -315,6 +317,22 @@ static int punch(int fd, const char *path, const struct segment_range *r,
 	return 0;
 }
 
+/*
+ * Through a link in the place of its directory the segments of others would
+ * be freed; holes are punched into a file only, and a FIFO is waited for.
+ */
+static bool is_there(const char *path, bool whole)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = strndup(path, (size_t)(slash - path));
+	struct stat st;
+	bool there = dir && fs_is_dir(dir) &&
+		(whole || (lstat(path, &st) == 0 && S_ISREG(st.st_mode)));
+
+	free(dir);
+	return there;
+}
+
 int segment_free(struct store *s, const char *name,
 		 const struct segment_range *ranges, size_t count,
 		 int64_t *freed_bytes, struct dsv_err *err)
@@ -329,6 +347,11 @@ int segment_free(struct store *s, const char *name,
 	path = segment_path(s, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);
+	if (!is_there(path, count == 0)) {
+		ret = dsv_fail(err, DSV_ENOTFOUND, "segment '%s' is missing",
+			       path);
+		goto out;
+	}
 	if (count == 0) {
 		ret = free_whole(s, path, name, freed_bytes, err);
 		goto out;
