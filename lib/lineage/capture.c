@@ -392,6 +392,17 @@ static bool was_booted(const char *boot)
 	return booted;
 }
 
+/* What is stored, and removed, is only what choose_dir() has named. */
+static bool is_named(const char *dir, const unsigned char id[HASH_BYTES])
+{
+	const char *name = fs_basename(dir);
+	char hex[HASH_HEX_SIZE];
+
+	hash_to_hex(id, hex);
+	name += strncmp(name, "dsv-", 4) ? 0 : 4;
+	return strlen(name) == 32 && !strncmp(name, hex, 32);
+}
+
 /* What an entry says. */
 static int fill_capture(struct dsv *d, const json_t *json, const char *host,
 			const unsigned char id[HASH_BYTES],
@@ -429,7 +440,7 @@ int capture_read(struct dsv *d, const char *host,
 	if (ret == 0) {
 		json = json_loads(str_text(&text), 0, NULL);
 		dir = json_string_value(json_object_get(json, "dir"));
-		if (dir && dir[0] == '/') {
+		if (dir && dir[0] == '/' && is_named(dir, id)) {
 			ret = fill_capture(d, json, host, id, out, err);
 		} else {
 			ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is malformed",
@@ -469,7 +480,8 @@ int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 bool capture_is_here(const struct capture *c)
 {
 	char *root = str_format("%s/files", c->dir);
-	bool here = root && !c->stale && access(root, R_OK | X_OK) == 0;
+	bool here = root && !c->stale && fs_is_dir(c->dir) &&
+		fs_is_dir(root) && access(root, R_OK | X_OK) == 0;
 
 	free(root);
 	return here;

@@ -83,7 +83,7 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 	int64_t seq, mtime_ns;
 	int ret;
 
-	if (lstat(dir, &st) < 0)
+	if (!fs_is_dir(dir) || lstat(dir, &st) < 0)
 		return;
 	mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000;
 	ret = catalog_find_id(d->catalog, name, &seq, NULL);

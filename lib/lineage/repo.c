@@ -257,6 +257,30 @@ static int open_parts(struct dsv *d, struct dsv_err *err)
 	return store_open(&store, &d->store, err);
 }
 
+static const char *const dirs[] = {
+	"states", "segments", "heads", "intake", "queue", "jobs", "tmp",
+};
+
+/* What is written, freed and swept through a link would be that of others. */
+static int check_dirs(struct dsv *d, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		char *path = repo_path(d, "%s", dirs[i]);
+		struct stat st;
+
+		if (!path)
+			ret = dsv_fail_nomem(err);
+		else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+			ret = dsv_fail(err, DSV_ECORRUPT, "'%s/' is a link",
+				       path);
+		free(path);
+	}
+	return ret;
+}
+
 int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		  struct dsv_err *err)
 {
@@ -282,6 +306,8 @@ int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		ret = check_owner(d, err);
 	if (ret == 0)
 		ret = format_file_read(d->path, d->uuid, &shared, err);
+	if (ret == 0)
+		ret = check_dirs(d, err);
 	if (ret == 0) {
 		config_release(&d->config);
 		ret = config_read(&d->config, d->path, err);
@@ -383,9 +409,6 @@ int repo_writable(struct dsv *d, struct dsv_err *err)
 /* The directories of a new repository, the format file and the catalog. */
 static int fill_repo(const char *path, bool shared, struct dsv_err *err)
 {
-	static const char *const dirs[] = {
-		"states", "segments", "heads", "intake", "queue", "jobs", "tmp",
-	};
 	mode_t mode = shared ? 02770 : 0;
 	struct catalog_options catalog = {
 		.dir = path,
