@@ -165,7 +165,10 @@ static int drop_recipe(struct catalog *c, const unsigned char hash[HASH_BYTES],
 	return refs > 0 ? 0 : note_unswept(c, unswept, id, since_ns, err);
 }
 
-/* One state less has the manifest. */
+/*
+ * One state less, which is marked already, has the manifest.  A count that is
+ * too low must not cost the others their bytes.
+ */
 static int drop_manifest(struct catalog *c, struct batch *b, int64_t id,
 			 struct dsv_err *err)
 {
@@ -178,8 +181,10 @@ static int drop_manifest(struct catalog *c, struct batch *b, int64_t id,
 	const struct known_manifest *known;
 	int64_t refs = 0;
 	struct query q = db_query(&c->writer,
-		"UPDATE manifest SET refs = refs - 1 WHERE id = :id"
-		" AND refs > 0 RETURNING refs");
+		"UPDATE manifest SET refs = iif(refs > 1, refs - 1,"
+		" EXISTS (SELECT 1 FROM state WHERE manifest = :id"
+		"  AND pruned IS NULL)) WHERE id = :id AND refs > 0"
+		" RETURNING refs");
 	size_t i;
 	int ret;
 
