@@ -8,6 +8,7 @@
 static struct dsv_fsck_options options;
 static const char *data;
 static bool rebuild;
+static size_t lost;	/* records, says the rebuild */
 
 static const struct opt opts[] = {
 	{ .name = "data", .value = "PERCENT",
@@ -105,8 +106,13 @@ static int make_anew(struct dsv_err *err)
 
 	cli_options(&o);
 	ret = dsv_rebuild(&o, &report, err);
-	for (i = 0; ret == 0 && !cli.json && i < report.count; i++)
-		print_problem(&report.items[i]);
+	for (i = 0; ret == 0 && i < report.count; i++) {
+		const struct dsv_problem *p = &report.items[i];
+
+		lost += !p->repaired && !strcmp(p->kind, "record");
+		if (!cli.json)
+			print_problem(p);
+	}
 	dsv_fsck_report_free(&report);
 	return ret;
 }
@@ -119,6 +125,9 @@ static int check(struct dsv *d, struct dsv_err *err)
 	size_t i;
 
 	ret = dsv_fsck(d, &options, &report, err);
+	if (ret == 0 && lost > 0)
+		ret = dsv_fail(err, DSV_ECORRUPT, "%zu record%s lost", lost,
+			       lost == 1 ? " is" : "s are");
 	if (ret < 0 && ret != DSV_ECORRUPT)
 		return ret;
 	ui_progress_clear();

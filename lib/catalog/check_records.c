@@ -101,7 +101,8 @@ static int check_parents(struct check *k, const struct state *s,
 static int agrees(struct check *k, const struct state *s,
 		  const struct str *text, bool *agree, struct dsv_err *err)
 {
-	json_t *record = json_loadb(text->data, text->len, 0, NULL);
+	json_t *record = json_loadb(text->data, text->len,
+				    JSON_REJECT_DUPLICATES, NULL);
 	const char *kind = json_string_value(json_object_get(record, "kind"));
 	const char *content = json_string_value(json_object_get(record,
 								"content"));
@@ -282,10 +283,15 @@ int check_records(struct check *k, struct dsv_err *err)
 
 /* ---- Journal --------------------------------------------------------- */
 
-/* The numbers of the lines that were read. */
+struct seen_line {
+	int64_t seq;
+	char sum[16];		/* of its hash: enough to compare */
+};
+
+/* The lines that were read. */
 struct seen {
 	size_t count;
-	int64_t *seqs;
+	struct seen_line *lines;
 	int64_t torn;	/* number of the first line that is, 0: none */
 };
 
@@ -304,10 +310,22 @@ static int check_line(struct seen *seen, const char *line, size_t len,
 			seen->torn = number;
 		return 0;
 	}
-	ret = list_grow((void **)&seen->seqs, seen->count, sizeof(seq), err);
-	if (ret == 0)
-		seen->seqs[seen->count++] = seq;
+	ret = list_grow((void **)&seen->lines, seen->count,
+			sizeof(*seen->lines), err);
+	if (ret == 0) {
+		struct seen_line *l = &seen->lines[seen->count++];
+
+		l->seq = seq;
+		memcpy(l->sum, json - HASH_HEX_SIZE, sizeof(l->sum));
+	}
 	return ret;
+}
+
+static int compare_seen(const void *a, const void *b)
+{
+	const struct seen_line *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
 /* Transactions from first to last have no line. */
@@ -340,19 +358,54 @@ static int check_gaps(struct check *k, struct seen *seen, int64_t last,
 	size_t i;
 	int ret = 0;
 
-	if (seen->count > 0)
-		qsort(seen->seqs, seen->count, sizeof(*seen->seqs),
-		      compare_ids);
 	for (i = 0; ret == 0 && i <= seen->count; i++) {
-		int64_t seq = i < seen->count ? seen->seqs[i] : last + 1;
+		int64_t seq = i < seen->count ? seen->lines[i].seq : last + 1;
 
 		if (seq > last + 1)
-			break;
-		if (seq > next) {
+			seq = last + 1;
+		if (seq > next)
 			ret = note_gap(k, seen, next, seq - 1, err);
-		}
 		if (seq >= next)
 			next = seq + 1;
+	}
+	return ret;
+}
+
+static int note_line(struct check *k, int64_t seq, const char *what,
+		     struct dsv_err *err)
+{
+	char object[48];
+
+	snprintf(object, sizeof(object), "transaction %lld", (long long)seq);
+	return check_problem(k, "journal", object, false, err, "%s", what);
+}
+
+/*
+ * Lines that are none of ours: a line is written after its commit, and when it
+ * is written again it is the same.
+ */
+static int check_forged(struct check *k, const struct seen *seen,
+			struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT value FROM meta WHERE key = 'seq'"
+		" AND typeof(value) = 'integer'");
+	int64_t last = INT64_MAX;	/* impossible: told elsewhere */
+	size_t i;
+	int ret = query_one_int(&q, &last, err);
+
+	ret = ret < 0 ? ret : 0;
+	for (i = 0; ret == 0 && i < seen->count; i++) {
+		const struct seen_line *l = &seen->lines[i];
+
+		/* It is enough to name one of many. */
+		if (l->seq < 1 || l->seq > last)
+			return note_line(k, l->seq, "no transaction has had"
+					 " that number", err);
+		if (i > 0 && l->seq == l[-1].seq &&
+		    memcmp(l->sum, l[-1].sum, sizeof(l->sum)) != 0)
+			ret = note_line(k, l->seq, "it has two lines that"
+					" differ", err);
 	}
 	return ret;
 }
@@ -418,11 +471,16 @@ int check_journal(struct check *k, struct dsv_err *err)
 		else
 			ret = check_tail(k, file, err);
 	}
+	if (ret == 0 && seen.count > 0)
+		qsort(seen.lines, seen.count, sizeof(*seen.lines),
+		      compare_seen);
 	if (ret == 0)
 		ret = check_gaps(k, &seen, last, err);
+	if (ret == 0)
+		ret = check_forged(k, &seen, err);
 	if (file)
 		fclose(file);
-	free(seen.seqs);
+	free(seen.lines);
 	free(line);
 	free(path);
 	return ret;

@@ -14,7 +14,11 @@
 #include "journal.h"
 #include "rebuild.h"
 
-#define SEQ_LIMIT (INT64_C(1) << 52)	/* of transactions of ours */
+/*
+ * So many lines in a row are not lost: a number beyond is forged, and what
+ * is committed after it would soon have numbers that cannot be.
+ */
+#define GAP_LIMIT (INT64_C(1) << 30)
 
 struct line {
 	int64_t seq;
@@ -82,7 +86,7 @@ static int read_lines(struct check *k, struct journal *j, struct dsv_err *err)
 
 		line[text] = '\0';
 		if (text > 0 && journal_parse(line, text, &seq, &json) &&
-		    seq > 0 && seq < SEQ_LIMIT) {
+		    seq > 0) {
 			note_forgotten(j, json);
 			ret = list_grow((void **)&j->lines, j->count,
 					sizeof(*j->lines), err);
@@ -252,6 +256,9 @@ static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 	int ret;
 
 	ret = seq_of(k, text_of(op, "head"), &head, err);
+	if (ret == 0 && head < 0 && *text_of(op, "head"))
+		ret = dsv_fail(err, DSV_ECORRUPT, "branch '%s' is moved to what"
+			       " is no state", text_of(op, "name"));
 	if (ret == 0)
 		ret = catalog_branch_id(k->c, text_of(op, "name"), true, &id,
 					err);
@@ -392,6 +399,23 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 	return 0;
 }
 
+static int do_line(struct check *k, struct journal *j, const char *json,
+		   struct dsv_err *err)
+{
+	json_t *entry = json_loads(json, 0, NULL);
+	char object[48];
+	int ret;
+
+	snprintf(object, sizeof(object), "transaction %lld",
+		 (long long)k->c->seq);
+	k->c->time_ns = int_of(entry, "time");
+	ret = entry ? do_ops(k, j, json_object_get(entry, "ops"), err) :
+		check_problem(k, "journal", object, false, err,
+			      "its line is no JSON");
+	json_decref(entry);
+	return ret;
+}
+
 static int do_lines(struct check *k, struct journal *j, struct dsv_err *err)
 {
 	char *line = NULL;
@@ -399,11 +423,14 @@ static int do_lines(struct check *k, struct journal *j, struct dsv_err *err)
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < j->count; i++) {
+		int64_t before = i > 0 ? j->lines[i - 1].seq : 0;
 		const char *json;
-		json_t *entry;
 		ssize_t len;
 
-		if (i > 0 && j->lines[i].seq == j->lines[i - 1].seq)
+		/* The check afterwards tells of those that are left. */
+		if (j->lines[i].seq - before > GAP_LIMIT)
+			break;
+		if (j->lines[i].seq == before)
 			continue;
 		if (fseeko(j->file, j->lines[i].offset, SEEK_SET) < 0 ||
 		    (len = getline(&line, &size, j->file)) <= 0)
@@ -412,10 +439,7 @@ static int do_lines(struct check *k, struct journal *j, struct dsv_err *err)
 			line[--len] = '\0';
 		if (!journal_parse(line, (size_t)len, &k->c->seq, &json))
 			continue;
-		entry = json_loads(json, 0, NULL);
-		k->c->time_ns = int_of(entry, "time");
-		ret = do_ops(k, j, json_object_get(entry, "ops"), err);
-		json_decref(entry);
+		ret = do_line(k, j, json, err);
 		if (ret == 0)
 			ret = check_interrupted(k, err);
 	}

@@ -130,14 +130,14 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 		ret = stub_row(k, op, forgotten, id, branch, err);
 	if (ret < 0)
 		return ret;
+	/* The branch stays where there is a state. */
+	if (!forgotten)
+		return check_problem(k, "record", text_of(op, "id"), false,
+				     err, "the state's record is missing or"
+				     " changed");
 	q = db_query(&k->c->writer, "UPDATE branch SET head = :seq"
 		     " WHERE id = :branch");
 	query_int(&q, ":seq", k->c->seq);
 	query_int(&q, ":branch", branch);
-	ret = query_run(&q, err);
-	if (ret == 0 && !forgotten)
-		ret = check_problem(k, "record", text_of(op, "id"), false, err,
-				    "the state's record is missing or"
-				    " changed");
-	return ret;
+	return query_run(&q, err);
 }

@@ -32,7 +32,8 @@ static int read_record(struct check *k, const char *hex, json_t **out,
 	if (ret == 0 && text.len > 0 && hash_bytes(text.data, text.len, hash))
 		hash_to_hex(hash, is);
 	if (ret == 0 && !strcmp(is, hex))
-		*out = json_loadb(text.data, text.len, 0, NULL);
+		*out = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES,
+				  NULL);
 	if (json_integer_value(json_object_get(*out, "dsv")) != 1) {
 		json_decref(*out);
 		*out = NULL;
@@ -59,6 +60,19 @@ int rebuild_manifest_row(struct catalog *c,
 	query_hash(&q, ":hash", hash);
 	ret = query_one_int(&q, id, err);
 	return ret < 0 ? ret : 0;
+}
+
+static bool is_kind(const char *kind)
+{
+	static const char *const kinds[] = {
+		"tag", "fork", "reshape", "import",
+	};
+	size_t i;
+
+	for (i = 0; kind && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kind, kinds[i]))
+			return true;
+	return false;
 }
 
 static char *changes_of(const json_t *record)
@@ -168,7 +182,7 @@ int rebuild_add(struct check *k, const char *hex,
 	job = json_object_get(record, "job");
 	s.job_id = text_of(job, "id");
 	s.cluster = text_of(job, "cluster");
-	if (s.kind && s.author && s.host)
+	if (is_kind(s.kind) && s.author && s.host)
 		ret = add_rows(k, record, &s, err);
 	else
 		ret = DSV_ECORRUPT;
@@ -345,6 +359,9 @@ static int add_orphan(struct check *k, struct orphan *o, bool force,
 	if (ret > 0) {
 		ret = write_line(k, o->hex, branch, err);
 		ret = ret < 0 ? ret : 1;
+	} else if (ret == 0) {
+		/* It is not believed: no line has the number. */
+		k->c->seq--;
 	}
 	free(branch);
 	return ret;
