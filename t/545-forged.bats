@@ -391,7 +391,7 @@ fake() {
 @test "what is no file in the place of the catalog is moved aside" {
 	local made file
 
-	for made in mkfifo 'ln -s /dev/zero' "ln -s $canary/files/f"; do
+	for made in mkfifo "ln -s $canary/files/f"; do
 		for file in catalog.db catalog.db-journal catalog.db-wal; do
 			fake "$made" ".dsv/$file"
 			for command in log 'tag good' fsck; do
