@@ -221,17 +221,19 @@ states() {
 }
 
 @test "who commits may die at any call: another finishes it, once" {
-	local k=1 code=137 had=0
+	local k=1 n=0 code=137 had=0
 
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
 	export ASAN_OPTIONS=detect_leaks=0
 	repo
 	shards 3
-	while [ "$code" = 137 ]; do
-		shards 3 "$k"
+	# 3: on a slow machine it comes too late, and the others have left.
+	while [[ $code =~ ^(137|3)$ ]]; do
+		n=$((n + 1))
+		shards 3 "$n"
 		for i in 0 1; do
-			rank $i 3 --group "g$k" --group-timeout 2s "r$i/ckpt"
+			rank $i 3 --group "g$n" --group-timeout 2s "r$i/ckpt"
 		done
 		while [ "$(ls .dsv/intake/tag-*/[01] 2>/dev/null | wc -l)" -lt 2 ]
 		do
@@ -240,7 +242,7 @@ states() {
 		code=0
 		RANK=2 WORLD_SIZE=3 strace -f -o /dev/null -e trace=$calls \
 			-e "inject=$calls:signal=KILL:when=$k" "$program" tag \
-			--collective --group "g$k" --group-timeout 2s r2/ckpt \
+			--collective --group "g$n" --group-timeout 2s r2/ckpt \
 			>out.2 2>&1 || code=$?
 		wait
 		assert "$(cat exit.0)" "$(cat exit.1)"
@@ -256,7 +258,7 @@ states() {
 		*) false ;;
 		esac
 		rm -rf .dsv/intake/*
-		k=$((k + 5))
+		[ "$code" = 3 ] || k=$((k + 5))
 	done
 	assert "$code" 0
 	[ "$had" -gt 2 ]
