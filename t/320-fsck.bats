@@ -392,3 +392,15 @@ file() {
 	cp copy .dsv/catalog.db
 	dsv fsck
 }
+
+@test "an index that is right is not replaced by a row that is wrong" {
+	sql "UPDATE chunk SET crc = crc + 1 WHERE hash IN
+		(SELECT hash FROM chunk ORDER BY length DESC LIMIT 1)"
+	dsv -13 fsck
+	[[ $output == *"it does not say what the catalog says"* ]]
+	dsv -13 fsck --repair
+	[[ $output == *"the bytes are not what the catalog says: --rebuild"* ]]
+	dsv fsck --rebuild
+	dsv fsck --data
+	dsv cat "$two:big"
+}

@@ -77,6 +77,25 @@ int check_content(struct check *k, struct dsv_err *err);
 int check_records(struct check *k, struct dsv_err *err);
 int check_journal(struct check *k, struct dsv_err *err);
 
+/* ---- Segments -------------------------------------------------------- */
+
+struct check_segment {
+	int64_t id;
+	char name[SEGMENT_NAME_SIZE];
+	bool staged;
+	size_t count;
+	struct chunk *chunks;	/* by offset, not the bad ones */
+};
+
+/* The file of a segment, suffix "" or ".idx", the caller's to free(). */
+char *check_path(struct check *k, const char *name, const char *suffix);
+/* Fills count and chunks. */
+int check_load_chunks(struct check *k, struct check_segment *g,
+		      struct dsv_err *err);
+/* Its .idx against its rows. */
+int check_index(struct check *k, struct check_segment *g,
+		struct dsv_err *err);
+
 /* Move a file aside, to quarantine/: nothing is deleted. */
 int check_quarantine(struct check *k, const char *path, struct dsv_err *err);
 

@@ -22,23 +22,9 @@
 
 enum { BATCH = 512 };
 
-struct segment {
-	int64_t id;
-	char name[SEGMENT_NAME_SIZE];
-	bool staged;
-	size_t count;
-	struct chunk *chunks;	/* by offset, not the bad ones */
-};
-
-static char *path_of(struct check *k, const char *name, const char *suffix)
-{
-	return str_format("%s/segments/%.2s/%s%s", k->c->dir, name, name,
-			  suffix);
-}
-
 /* 1: the next segment after id. */
-static int next_segment(struct check *k, int64_t after, struct segment *out,
-			struct dsv_err *err)
+static int next_segment(struct check *k, int64_t after,
+			struct check_segment *out, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(k->c),
 		"SELECT id, name, staged IS NOT NULL FROM segment"
@@ -56,130 +42,8 @@ static int next_segment(struct check *k, int64_t after, struct segment *out,
 	return 1;
 }
 
-static int load_chunks(struct check *k, struct segment *g, struct dsv_err *err)
-{
-	struct query q = db_query(catalog_db(k->c),
-		"SELECT hash, offset, length, stored, crc, encoding FROM chunk"
-		" WHERE segment = :segment AND status <> 2 ORDER BY offset");
-	int ret;
-
-	g->count = 0;
-	query_int(&q, ":segment", g->id);
-	while ((ret = query_step(&q, err)) > 0) {
-		struct chunk *chunk;
-
-		ret = list_grow((void **)&g->chunks, g->count,
-				sizeof(*g->chunks), err);
-		if (ret < 0) {
-			query_end(&q);
-			break;
-		}
-		chunk = &g->chunks[g->count++];
-		memset(chunk, 0, sizeof(*chunk));
-		query_get_hash(&q, 0, chunk->hash);
-		memcpy(chunk->segment, g->name, sizeof(g->name));
-		chunk->offset = query_get_int(&q, 1);
-		chunk->length = (uint32_t)query_get_int(&q, 2);
-		chunk->stored_length = (uint32_t)query_get_int(&q, 3);
-		chunk->crc32c = (uint32_t)query_get_int(&q, 4);
-		chunk->encoding = (uint8_t)query_get_int(&q, 5);
-	}
-	return ret;
-}
-
-/* NULL: the index says what the rows say. */
-static const char *compare_index(const struct segment *g,
-				 const struct segment_index *index)
-{
-	size_t i, at = 0;
-
-	for (i = 0; i < g->count; i++) {
-		const struct chunk *row = &g->chunks[i];
-		const struct chunk *entry;
-
-		while (at < index->count &&
-		       index->chunks[at].offset < row->offset)
-			at++;
-		if (at == index->count)
-			return "it lacks chunks";
-		entry = &index->chunks[at];
-		if (entry->offset != row->offset ||
-		    memcmp(entry->hash, row->hash, HASH_BYTES) != 0 ||
-		    entry->stored_length != row->stored_length ||
-		    entry->crc32c != row->crc32c)
-			return "it does not say what the catalog says";
-	}
-	return NULL;
-}
-
-/* What is wrong with the index, or NULL. */
-static int index_defect(struct check *k, struct segment *g,
-			const char **defect, struct dsv_err *err)
-{
-	struct segment_index index = { .count = 0 };
-	int ret;
-
-	*defect = NULL;
-	ret = load_chunks(k, g, err);
-	if (ret < 0 || g->count == 0)
-		return ret;
-	ret = segment_index_read(k->s, g->name, &index, NULL);
-	if (ret == DSV_ENOTFOUND)
-		*defect = "it is missing";
-	else if (ret == DSV_ECORRUPT)
-		*defect = "it is damaged";
-	else if (ret < 0)
-		return dsv_fail(err, (enum dsv_code)ret, "read the index of"
-				" segment '%s'", g->name);
-	else
-		*defect = compare_index(g, &index);
-	segment_index_release(&index);
-	return 0;
-}
-
-static int repair_index(struct check *k, struct segment *g,
-			struct dsv_err *err)
-{
-	char *path = path_of(k, g->name, ".idx");
-	int ret = path ? 0 : dsv_fail_nomem(err);
-
-	if (ret == 0 && access(path, F_OK) == 0)
-		ret = check_quarantine(k, path, err);
-	if (ret == 0)
-		ret = catalog_write_index(k->c, k->s, g->name, err);
-	free(path);
-	return ret;
-}
-
-static int check_index(struct check *k, struct segment *g,
-		       struct dsv_err *err)
-{
-	const char *defect;
-	bool locked = false;
-	int ret;
-
-	ret = index_defect(k, g, &defect, err);
-	if (ret < 0 || !defect)
-		return ret;
-	/* Somebody may have been freeing: look again when nobody is. */
-	if (access(k->c->path, W_OK) == 0) {
-		ret = catalog_begin(k->c, err);
-		if (ret < 0)
-			return ret;
-		locked = true;
-		ret = index_defect(k, g, &defect, err);
-	}
-	if (ret == 0 && defect && k->repair && locked)
-		ret = repair_index(k, g, err);
-	if (ret == 0 && defect)
-		ret = check_problem(k, "index", g->name, k->repair && locked,
-				    err, "the index of the segment: %s",
-				    defect);
-	return locked ? catalog_end(k->c, ret, err) : ret;
-}
-
 /* A row that is still there makes a missing file a defect. */
-static int is_still_there(struct check *k, const struct segment *g,
+static int is_still_there(struct check *k, const struct check_segment *g,
 			  struct dsv_err *err)
 {
 	int64_t n;
@@ -191,7 +55,7 @@ static int is_still_there(struct check *k, const struct segment *g,
 }
 
 /* Nothing new is to rely on what lies beyond size_bytes. */
-static int mark_bad_from(struct check *k, const struct segment *g,
+static int mark_bad_from(struct check *k, const struct check_segment *g,
 			 int64_t size_bytes, struct dsv_err *err)
 {
 	struct query q;
@@ -208,7 +72,7 @@ static int mark_bad_from(struct check *k, const struct segment *g,
 	return catalog_end(k->c, ret, err);
 }
 
-static int add_bad_from(struct check *k, const struct segment *g,
+static int add_bad_from(struct check *k, const struct check_segment *g,
 			int64_t size_bytes, struct dsv_err *err)
 {
 	size_t problem = k->count - 1;
@@ -240,14 +104,14 @@ static int check_mode(struct check *k, const char *path, const char *object,
 			     "others", (unsigned)st.st_mode & 07777);
 }
 
-static int check_file(struct check *k, struct segment *g, const char *path,
-		      struct dsv_err *err)
+static int check_file(struct check *k, struct check_segment *g,
+		      const char *path, struct dsv_err *err)
 {
 	int64_t end = 0;
 	struct stat st;
 	int ret;
 
-	ret = load_chunks(k, g, err);
+	ret = check_load_chunks(k, g, err);
 	if (ret < 0 || g->count == 0)
 		return ret;
 	end = g->chunks[g->count - 1].offset +
@@ -275,10 +139,10 @@ static int check_file(struct check *k, struct segment *g, const char *path,
 	return check_mode(k, path, g->name, k->shared ? 0002 : 0222, err);
 }
 
-static int check_segment(struct check *k, struct segment *g,
+static int check_segment(struct check *k, struct check_segment *g,
 			 struct dsv_err *err)
 {
-	char *path = path_of(k, g->name, "");
+	char *path = check_path(k, g->name, "");
 	size_t problems = k->count;
 	int ret;
 
@@ -318,7 +182,7 @@ static int check_orphan(void *arg, const char *name, struct dsv_err *err)
 
 int check_segments(struct check *k, struct dsv_err *err)
 {
-	struct segment g = { .id = 0 };
+	struct check_segment g = { .id = 0 };
 	int ret;
 
 	while ((ret = next_segment(k, g.id, &g, err)) > 0) {
@@ -456,13 +320,13 @@ static bool is_sampled(const struct check *k)
 	return noise < k->data_percent / 100 * 4294967296.0;
 }
 
-static int check_segment_data(struct check *k, struct segment *g,
+static int check_segment_data(struct check *k, struct check_segment *g,
 			      struct verify *list, struct dsv_err *err)
 {
 	size_t i, n = 0;
 	int ret;
 
-	ret = load_chunks(k, g, err);
+	ret = check_load_chunks(k, g, err);
 	for (i = 0; ret == 0 && i <= g->count; i++) {
 		if (n == BATCH || (i == g->count && n > 0)) {
 			ret = verify_batch(k, list, n, err);
@@ -480,7 +344,7 @@ static int check_segment_data(struct check *k, struct segment *g,
 
 int check_data(struct check *k, struct dsv_err *err)
 {
-	struct segment g = { .id = 0 };
+	struct check_segment g = { .id = 0 };
 	struct verify *list;
 	int ret;
 
