@@ -449,6 +449,37 @@ fake() {
 	done
 }
 
+@test "nothing is written through a link in the place of a directory in it" {
+	local dir index byte
+
+	for dir in segments states queue quarantine; do
+		genuine
+		dsv config queue.auto false
+		index=$(find .dsv/segments -name '*.idx' | head -n 1)
+		echo x >>"$index"
+		case $dir in
+		queue) ln -s "$canary" ".dsv/queue/$(uname -n)" ;;
+		quarantine) ln -s "$canary" .dsv/quarantine ;;
+		*)
+			for byte in {0..255}; do
+				ln -sn "$canary" \
+					".dsv/$dir/$(printf %02x "$byte")" ||
+					:
+			done 2>/dev/null
+			;;
+		esac
+		put good 1000 three
+		case $dir in
+		queue) dsv -13 tag --async good ;;
+		quarantine) dsv -13 fsck --repair ;;
+		segments) dsv -13 tag good ;;
+		states) dsv tag good ;;	# committed: a warning
+		esac
+		[[ $stderr == *"/.dsv/$dir"*"/' is a link"* ]]
+		untouched
+	done
+}
+
 @test "through a link in the place of segments/ab nothing is freed" {
 	genuine
 	mv "$(dirname "$(find .dsv/segments -name '*.idx' | head -n 1)")" dir

@@ -299,6 +299,22 @@ int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err)
 	return ret;
 }
 
+int fs_no_link(const char *path, struct dsv_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return dsv_fail(err, DSV_ECORRUPT, "'%s/' is a link", path);
+	return 0;
+}
+
+int fs_make_own_dirs(const char *path, mode_t mode, struct dsv_err *err)
+{
+	int ret = fs_no_link(path, err);
+
+	return ret < 0 ? ret : fs_make_dirs(path, mode, err);
+}
+
 static int remove_at(int dirfd, const char *name)
 {
 	struct dirent *entry;

@@ -65,6 +65,10 @@ int fs_sync_parent(const char *path, struct dsv_err *err);
  * for fs_replace().
  */
 int fs_make_dirs(const char *path, mode_t mode, struct dsv_err *err);
+/* DSV_ECORRUPT: what is written through this link would be elsewhere. */
+int fs_no_link(const char *path, struct dsv_err *err);
+/* A directory of a repository: fs_make_dirs() and fs_no_link(). */
+int fs_make_own_dirs(const char *path, mode_t mode, struct dsv_err *err);
 /* Remove a file or a directory with all that is in it; absent is fine. */
 int fs_remove_tree(const char *path, struct dsv_err *err);
 

@@ -35,6 +35,11 @@ int catalog_create(const struct catalog_options *options, struct dsv_err *err);
 int catalog_open(const struct catalog_options *options, struct catalog **out,
 		 struct dsv_err *err);
 void catalog_close(struct catalog *c);
+/*
+ * Why a record or a line of the journal that was committed could not be
+ * written, and waits for the next writer; NULL: all are, as far as is known.
+ */
+const char *catalog_unpublished(const struct catalog *c);
 /* The database and its journal mode, for people; static. */
 const char *catalog_describe(struct catalog *c);
 

@@ -148,7 +148,7 @@ int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
 	if (!dir || !to)
 		ret = dsv_fail_nomem(err);
 	if (ret == 0)
-		ret = fs_make_dirs(dir, k->c->options.dir_mode, err);
+		ret = fs_make_own_dirs(dir, k->c->options.dir_mode, err);
 	if (ret == 0 && rename(path, to) < 0)
 		ret = dsv_fail_errno(err, "move '%s' aside", path);
 	free(dir);

@@ -25,6 +25,7 @@ struct catalog {
 	const unsigned char *record_id;	/* of the state it makes, borrowed */
 	const void *record;
 	size_t record_len;
+	struct dsv_err unpublished;	/* why something is, or DSV_OK */
 };
 
 /* Where to read: in a write transaction what it wrote is seen. */

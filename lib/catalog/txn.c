@@ -56,7 +56,7 @@ void catalog_read_end(struct catalog *c)
 static int make_record_dir(struct catalog *c, const char *dir,
 			   struct dsv_err *err)
 {
-	int ret = fs_make_dirs(dir, c->options.dir_mode, err);
+	int ret = fs_make_own_dirs(dir, c->options.dir_mode, err);
 
 	return ret < 0 ? ret : fs_sync_parent(dir, err);
 }
@@ -85,7 +85,7 @@ static int publish_record(struct catalog *c, const unsigned char *id,
 	tmp = str_format("%s/tmp", c->dir);
 	if (!dir || !path || !tmp)
 		ret = dsv_fail_nomem(err);
-	else if (access(dir, F_OK) != 0)
+	else if (!fs_is_dir(dir))
 		ret = make_record_dir(c, dir, err);
 	if (ret == 0 && access(path, F_OK) == 0)
 		ret = sync_record(dir, err);
@@ -151,8 +151,10 @@ static int publish_outbox(struct catalog *c, struct dsv_err *err)
 {
 	int64_t done = 0;
 	struct query q;
-	int ret = publish_rows(c, &done, NULL, err);
+	int ret;
 
+	c->unpublished.code = DSV_OK;
+	ret = publish_rows(c, &done, &c->unpublished, err);
 	if (ret < 0 || done == 0)
 		return ret;
 	q = db_query(&c->writer, "DELETE FROM outbox WHERE seq <= :seq");
@@ -256,6 +258,11 @@ int catalog_begin(struct catalog *c, struct dsv_err *err)
 	c->time_ns = now_ns();
 	ret = publish_outbox(c, err);
 	return ret < 0 ? catalog_end(c, ret, err) : 0;
+}
+
+const char *catalog_unpublished(const struct catalog *c)
+{
+	return c->unpublished.code == DSV_OK ? NULL : c->unpublished.msg;
 }
 
 int catalog_begin_still(struct catalog *c, struct dsv_err *err)
@@ -373,7 +380,7 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	 */
 	if (ret == 0 && line.len > 0)
 		publish(c, c->seq, c->record_id, c->record, c->record_len,
-			line.data, line.len, NULL);
+			line.data, line.len, &c->unpublished);
 	json_decref(c->ops);
 	c->ops = NULL;
 	c->record_id = NULL;

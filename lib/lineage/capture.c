@@ -239,11 +239,11 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 	queue = repo_path(d, "queue/%s/%.32s", d->place.host, hex);
 	if (tier)
 		local = str_format("%s/dsv-%.32s", tier, hex);
-	ret = host && queue && (!tier || local) ?
-		fs_make_dirs(host, d->dir_mode, err) : dsv_fail_nomem(err);
+	ret = !host || !queue || (tier && !local) ? dsv_fail_nomem(err) :
+		fs_make_own_dirs(host, d->dir_mode, err);
 	if (ret == 0)
-		ret = fs_make_dirs(queue, d->dir_mode ? d->dir_mode : 0700,
-				   err);
+		ret = fs_make_own_dirs(queue, d->dir_mode ? d->dir_mode : 0700,
+				       err);
 	if (ret < 0)
 		goto out;
 	c->shared = true;
@@ -297,7 +297,7 @@ static int write_entry(struct dsv *d, const struct capture *c, bool move,
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	int ret;
 
-	ret = path && dir && text ? fs_make_dirs(dir, d->dir_mode, err) :
+	ret = path && dir && text ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = repo_replace(d, path, text, err);

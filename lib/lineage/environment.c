@@ -69,7 +69,7 @@ static int write_params(struct dsv *d, const struct dsv_state *fork,
 	int ret;
 
 	*path = repo_path(d, "jobs/%.16s/params.json", fork->id);
-	ret = dir && *path && tmp ? fs_make_dirs(dir, d->dir_mode, err) :
+	ret = dir && *path && tmp ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = dsv_params_format(&fork->params, "json", &text, err);

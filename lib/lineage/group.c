@@ -73,7 +73,7 @@ static int count_tags(struct group *g, const char *step, int64_t *count,
 	int fd = -1;
 	int ret;
 
-	ret = path ? fs_make_dirs(dir, g->d->dir_mode, err) :
+	ret = path ? fs_make_own_dirs(dir, g->d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0) {
 		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
@@ -130,7 +130,7 @@ static int enter(struct group *g, const char *name, struct dsv_err *err)
 {
 	free(g->dir);
 	g->dir = intake_dir(g->d, "tag", name);
-	return g->dir ? fs_make_dirs(g->dir, g->d->dir_mode, err) :
+	return g->dir ? fs_make_own_dirs(g->dir, g->d->dir_mode, err) :
 		dsv_fail_nomem(err);
 }
 

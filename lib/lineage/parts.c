@@ -173,7 +173,7 @@ int parts_note(struct dsv *d, const json_t *group,
 	intake = repo_path(d, "intake");
 	dir = repo_path(d, "intake/%s", name);
 	path = dir ? str_format("%s/group", dir) : NULL;
-	ret = intake && path ? fs_make_dirs(dir, d->dir_mode, err) :
+	ret = intake && path ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = fs_replace(path, text, strlen(text), d->file_mode, err);

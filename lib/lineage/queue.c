@@ -133,7 +133,7 @@ static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 	int ret;
 
 	*fd = -1;
-	ret = dir && path ? fs_make_dirs(dir, d->dir_mode, err) :
+	ret = dir && path ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0) {
 		*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,

@@ -269,13 +269,8 @@ static int check_dirs(struct dsv *d, struct dsv_err *err)
 
 	for (i = 0; ret == 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		char *path = repo_path(d, "%s", dirs[i]);
-		struct stat st;
 
-		if (!path)
-			ret = dsv_fail_nomem(err);
-		else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-			ret = dsv_fail(err, DSV_ECORRUPT, "'%s/' is a link",
-				       path);
+		ret = path ? fs_no_link(path, err) : dsv_fail_nomem(err);
 		free(path);
 	}
 	return ret;
@@ -388,8 +383,14 @@ int dsv_rebuild(const struct dsv_options *options,
 
 void dsv_close(struct dsv *d)
 {
+	const char *why = d && d->catalog ? catalog_unpublished(d->catalog) :
+		NULL;
+
 	if (!d)
 		return;
+	if (why)
+		repo_warn(d, "committed, but the next command that writes has"
+			  " to write its record: %s", why);
 	store_close(d->store);
 	catalog_close(d->catalog);
 	config_release(&d->config);

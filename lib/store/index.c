@@ -201,7 +201,7 @@ static int open_temporary(struct store *s, const char *name, char **path,
 	if (*fd < 0 && errno == ENOENT) {
 		dir = str_format("%s/tmp", s->dir);
 		if (dir)
-			fs_make_dirs(dir, s->dir_mode, NULL);
+			fs_make_own_dirs(dir, s->dir_mode, NULL);
 		free(dir);
 		*fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
 			   0666);

@@ -45,10 +45,11 @@ static int make_dir(struct ingest *in, struct dsv_err *err)
 
 	if (!top || !dir)
 		ret = dsv_fail_nomem(err);
-	else
-		ret = fs_make_dirs(dir, s->dir_mode, err);
-	if (ret == 0 && s->fsync)
-		ret = fs_sync_dir(top, err);
+	else if (!fs_is_dir(dir)) {
+		ret = fs_make_own_dirs(dir, s->dir_mode, err);
+		if (ret == 0 && s->fsync)
+			ret = fs_sync_dir(top, err);
+	}
 	free(dir);
 	free(top);
 	return ret;
@@ -57,15 +58,18 @@ static int make_dir(struct ingest *in, struct dsv_err *err)
 static int open_new(struct ingest *in, struct writer *w, struct dsv_err *err)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-	int ret;
+	int ret = in->writer_count == 0 ? make_dir(in, err) : 0;
 
-	w->fd = open(w->path, flags, 0666);
-	if (w->fd < 0 && errno == ENOENT) {
-		ret = make_dir(in, err);
-		if (ret < 0)
-			return ret;
+	if (ret == 0)
 		w->fd = open(w->path, flags, 0666);
+	/* A sweep takes a directory that is empty. */
+	if (ret == 0 && w->fd < 0 && errno == ENOENT) {
+		ret = make_dir(in, err);
+		if (ret == 0)
+			w->fd = open(w->path, flags, 0666);
 	}
+	if (ret < 0)
+		return ret;
 	if (w->fd < 0)
 		return dsv_fail_errno(err, "create '%s'", w->path);
 	return 0;
