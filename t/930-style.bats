@@ -55,7 +55,7 @@ setup() {
 }
 
 @test "libdsv keeps no globals" {
-	[ "${build##*/}" = build ] || skip "a sanitizer adds its own"
+	[ "${objects##*/}" = build ] || skip "a sanitizer adds its own"
 	run ! grep -E ' [bBC] ' <(nm "$objects/libdsv.a")
 }
 
