@@ -36,7 +36,7 @@ clean_environment() {
 	unset NO_COLOR PAGER
 	export LC_ALL=C TZ=UTC DSV_PAGER=cat
 	export HOME=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/home
-	export XDG_CONFIG_HOME=$HOME/.config DSV_CONFIG_SYSTEM=$HOME/system
+	export XDG_CONFIG_HOME=$HOME/.config DSV_CONFIG_SYSTEM=/nonexistent
 	export PATH=$build:$PATH
 	mkdir -p "$HOME"
 }
