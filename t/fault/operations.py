@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The operations that run.py interrupts, and what must hold afterwards."""
 import fcntl
+import contextlib
 import hashlib
 import os
 import random
@@ -245,9 +246,10 @@ class TagAsyncMove(TagAsync):
             if "/segments/" in dirpath:
                 continue
             for name in files:
-                with open(os.path.join(dirpath, name), "rb") as f:
+                # The worker of the tag may still be at it.
+                with contextlib.suppress(FileNotFoundError), \
+                        open(os.path.join(dirpath, name), "rb") as f:
                     have.add(hashlib.sha256(f.read()).hexdigest())
-        # The worker of the tag may still be at it.
         base.dsv(where, "queue", "--run")
         base.dsv(where, "wait", check=False)
         head = self.checked_out(base, where, "HEAD")

@@ -234,7 +234,7 @@ def one(base, op, mode, k, call, stats, more={}):
         check_sweep(base, op, where)
         check_fsck(base, where, stats)
         op.check(base, where, None)
-    except (Broken, subprocess.TimeoutExpired) as e:
+    except (Broken, OSError, subprocess.TimeoutExpired) as e:
         return str(e)
     finally:
         if not base.keep:
