@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The operations that run.py interrupts, and what must hold afterwards."""
-import fcntl
 import contextlib
+import fcntl
 import hashlib
 import os
 import random
