@@ -401,7 +401,8 @@ states() {
 	"$program" prune -q --expire=now HEAD
 	cat <&7 >/dev/null
 	exec 7<&-
-	run -4 wait "$reader"
+	wait "$reader" || status=$?
+	assert "$status" 4
 	[[ $(<error) == "dsv cat: state ${id:0:12} was pruned at "*" (by hand)" ]]
 	dsv fsck --data
 }
