@@ -10,7 +10,7 @@ states=${1:-100000}
 root=$PWD
 build=$root/${DSV_BUILD:-build}
 
-make -s all "$build/t/perf/generate"
+make -s B="$build" all "$build/t/perf/generate"
 work=$(mktemp -d "${TMPDIR:-/dev/shm}/dsv-rebuild-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 "$build/t/perf/generate" "$work/r" "$states"
