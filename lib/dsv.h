@@ -666,7 +666,8 @@ int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *options,
 /*
  * The environment that a command forked from state id gets, as "K=V"
  * strings (DSV_REPO, DSV_STATE, DSV_PARAM_<KEY>, ...).  dir is what
- * DSV_CHECKOUT names, NULL: none.  Writes the file DSV_PARAMS_FILE names.
+ * DSV_CHECKOUT names; NULL: one in the repository, into which the files are
+ * placed.  Writes the file DSV_PARAMS_FILE names.
  */
 int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
 			 char ***out, struct dsv_err *err);

@@ -186,7 +186,20 @@ state() {
 	grep -qx "DSV_PARAM_LR=2" <<<"$output"
 	grep -qx "DSV_PARAM_OPT_NAME=adam" <<<"$output"
 	grep -qx "DSV_ATTEMPT=1" <<<"$output"
-	run ! grep -q "^DSV_CHECKOUT\|^DSV_TICKET" <<<"$output"
+	run ! grep -q "^DSV_TICKET" <<<"$output"
+}
+
+@test "-- COMMAND without --to has its files in the repository" {
+	state
+	dsv fork HEAD -b b -- sh -c 'cmp "$DSV_CHECKOUT/ckpt/w" ckpt/w; pwd
+		echo "$DSV_CHECKOUT"; echo 9 >"$DSV_CHECKOUT/ckpt/w"
+		exec "$0" -q tag "$DSV_CHECKOUT/ckpt"' "$program"
+	dir=${lines[1]}
+	[[ $dir = "$PWD/.dsv/jobs/"* && -e $dir/ckpt/w ]]
+	dsv cat b:ckpt/w
+	assert "$output" 9
+	dsv prune --expire=now --unsafe-allow-remove-all b b~1
+	[ ! -e "$dir" ]
 }
 
 @test "-- COMMAND: DSV_PARAMS_FILE is JSON of the parameters" {

@@ -7,6 +7,7 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
+#include "job.h"
 #include "params.h"
 #include "repo.h"
 #include "rev.h"
@@ -82,6 +83,19 @@ static int write_params(struct dsv *d, const struct dsv_state *fork,
 	return ret;
 }
 
+/* The files of the fork, in the repository, as those of a job are. */
+static int place_files(struct dsv *d, const struct dsv_state *fork,
+		       char **dir, struct dsv_err *err)
+{
+	struct job_placement p = { .parts = 0 };
+	int ret = catalog_find_id(d->catalog, fork->id, &p.seq, err);
+
+	if (ret < 0)
+		return ret;
+	p.dir = *dir = job_files_dir(d, fork->id, fork->id);
+	return *dir ? job_place_files(d, &p, err) : dsv_fail_nomem(err);
+}
+
 int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
 			 char ***out, struct dsv_err *err)
 {
@@ -94,8 +108,9 @@ int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
 	ret = dsv_state_get(d, id, &fork, err);
 	if (ret == 0)
 		ret = write_params(d, fork, &params_file, err);
-	if (ret == 0 && dir)
-		ret = fs_absolute(dir, &real, err);
+	if (ret == 0)
+		ret = dir ? fs_absolute(dir, &real, err) :
+			place_files(d, fork, &real, err);
 	if (ret < 0)
 		goto out;
 	put(&env, "DSV_REPO", d->path);
@@ -103,8 +118,7 @@ int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
 	put(&env, "DSV_STATE", fork->id);
 	if (fork->parent_count > 0)
 		put(&env, "DSV_PARENT", fork->parents[0]);
-	if (real)
-		put(&env, "DSV_CHECKOUT", real);
+	put(&env, "DSV_CHECKOUT", real);
 	put(&env, "DSV_PARAMS_FILE", params_file);
 	put(&env, "DSV_ATTEMPT", "1");
 	put_params(&env, &fork->params);

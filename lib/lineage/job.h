@@ -31,6 +31,9 @@ struct job_placement {
 int job_place_files(struct dsv *d, const struct job_placement *p,
 		    struct dsv_err *err);
 
+/* Where a fork's files of state id go in the repository; the caller frees. */
+char *job_files_dir(struct dsv *d, const char *fork, const char *id);
+
 /*
  * Remove what was placed in the repository for forks whose branch has been
  * pruned, best effort; never that of a waiting or running job.  A fork of

@@ -75,6 +75,11 @@ static void sweep_states(struct dsv *d, const char *dir)
 		closedir(entries);
 }
 
+char *job_files_dir(struct dsv *d, const char *fork, const char *id)
+{
+	return repo_path(d, "jobs/%.16s/files-%.12s", fork, id);
+}
+
 static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 		       const struct jobs *jobs, int64_t young_ns)
 {

@@ -218,7 +218,7 @@ static char *placement_dir(struct dsv *d, const json_t *request,
 	return mine ?
 		repo_path(d, "jobs/%.16s/files-%.12s.%s", fork->id, id,
 			  d->place.host) :
-		repo_path(d, "jobs/%.16s/files-%.12s", fork->id, id);
+		job_files_dir(d, fork->id, id);
 }
 
 static bool wants_mine(const json_t *request)
