@@ -176,6 +176,30 @@ forgotten() {
 	done
 }
 
+# What sacct of 22.05 with slurmdbd prints of the tasks of an array.  The first
+# that starts is no submission, though the others come after it.
+@test "each task of an array from accounting, when Slurm forgot the job" {
+	local end=2026-01-31T14:00:00
+
+	script 'touch "began-$SLURM_ARRAY_TASK_ID"; exec sleep 60'
+	submit --dsv-fork=HEAD --array=1-3 job
+	cluster_until 30 test -e began-1 -a -e began-2 -a -e began-3
+	forgotten <<-END
+	#!/bin/sh
+	case "\$*" in
+	*-c*) exit 1 ;;
+	*"-j ${job}_1 "*) echo "FAILED|3:0|$end" ;;
+	*"-j ${job}_2 "*) echo "FAILED|0:11|$end" ;;
+	*"-j ${job}_3 "*) echo "CANCELLED by 999|0:0|$end" ;;
+	esac
+	END
+	PATH=$PWD/fake:$PATH user job list --json
+	json "sorted([x['id'], x['state'], x['exit'], x['signal']] for x in j)"
+	cluster_as scancel "$job"
+	assert "$result" "[['${job}_1', 'FAILED', 3, None], \
+['${job}_2', 'FAILED', 0, 11], ['${job}_3', 'CANCELLED', None, None]]"
+}
+
 @test "from the log of completed jobs, when there is no accounting" {
 	running
 	kill -KILL "$(step_daemon)"

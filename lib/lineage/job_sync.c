@@ -65,11 +65,16 @@ static const struct slurm_job *find(const struct slurm_jobs *jobs,
 	return NULL;
 }
 
-/* The submission of an array that has at least one task by now. */
+/*
+ * The submission of an array that has at least one task by now.  The tasks
+ * share its ticket, but have started.
+ */
 static bool has_tasks(const struct records *all, const struct catalog_job *job)
 {
 	size_t i;
 
+	if (job->started_ns)
+		return false;
 	for (i = 0; i < all->count && job->task < 0 && job->ticket; i++) {
 		const struct catalog_job *other = &all->items[i];
 
