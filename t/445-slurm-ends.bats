@@ -200,6 +200,33 @@ forgotten() {
 ['${job}_2', 'FAILED', 0, 11], ['${job}_3', 'CANCELLED', None, None]]"
 }
 
+# Each cluster counts its jobs from one.
+@test "another cluster's job of the same number is not asked about here" {
+	local name
+
+	for name in other dsvtest; do
+		running
+		kill -KILL "$(step_daemon)"
+		cluster_as mkdir -p fake
+		cluster_as sh -c 'cat >fake/scontrol; chmod +x fake/*' <<-END
+		#!/bin/sh
+		[ "\$*" = "show config" ] || exit 1
+		printf 'Configuration data\nClusterName             = $name\n'
+		END
+		cluster_as sh -c 'printf "#!/bin/sh\nexit 0\n" >fake/squeue
+			printf "#!/bin/sh\necho \"FAILED|7:0|Unknown\"\n" >fake/sacct
+			chmod +x fake/*'
+		PATH=$PWD/fake:$PATH user job sync
+		PATH=$PWD/fake:$PATH user job list --json
+		json "[x['state'] for x in j if x['id'] == '$job'][0]"
+		cluster_as scancel "$job"
+		case $name in
+		other) assert "$result" RUNNING ;;
+		*) assert "$result" FAILED ;;
+		esac
+	done
+}
+
 @test "from the log of completed jobs, when there is no accounting" {
 	running
 	kill -KILL "$(step_daemon)"

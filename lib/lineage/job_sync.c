@@ -236,9 +236,33 @@ static char *authors(const struct catalog_job *jobs, size_t count)
 	return str_take(&list);
 }
 
-/* 1: Slurm has answered. */
-static int sync_records(struct dsv *d, const struct records *all,
-			int64_t *closed, struct dsv_err *err)
+/*
+ * Clusters count their jobs alike: what this one says of job 8 is not about
+ * another's.  The records of others go to the end, where none is looked at.
+ */
+static void keep_own(struct records *all)
+{
+	char *here = slurm_cluster();
+	size_t own = 0;
+	size_t i;
+
+	for (i = 0; here && i < all->count; i++) {
+		struct catalog_job job = all->items[i];
+
+		if (job.cluster && strcmp(job.cluster, here) != 0)
+			continue;
+		memmove(&all->items[own + 1], &all->items[own],
+			(i - own) * sizeof(job));
+		all->items[own++] = job;
+	}
+	if (here)
+		all->count = own;
+	free(here);
+}
+
+/* 1: Slurm has answered.  On return all has the records of its cluster. */
+static int sync_records(struct dsv *d, struct records *all, int64_t *closed,
+			struct dsv_err *err)
 {
 	struct slurm_jobs slurm = { 0, NULL };
 	char *users = authors(all->items, all->count);
@@ -246,6 +270,8 @@ static int sync_records(struct dsv *d, const struct records *all,
 	int ret;
 
 	ret = users ? slurm_queue(users, &slurm, err) : dsv_fail_nomem(err);
+	if (ret > 0)
+		keep_own(all);
 	for (i = 0; ret > 0 && i < all->count; i++) {
 		const struct catalog_job *job = &all->items[i];
 
@@ -264,12 +290,14 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 {
 	struct records all = { 0, NULL };
 	int64_t closed = 0, lost;
+	size_t count;
 	int ret;
 
 	ret = catalog_jobs(d->catalog, false, &all.items, &all.count, err);
+	count = all.count;
 	if (ret == 0 && all.count > 0)
 		ret = sync_records(d, &all, &closed, err);
-	catalog_jobs_free(all.items, all.count);
+	catalog_jobs_free(all.items, count);
 	if (ret >= 0)
 		ret = queue_find_lost(d, &lost, err);
 	if (ret < 0)

@@ -84,6 +84,26 @@ int slurm_queue(const char *users, struct slurm_jobs *out,
 	return ret < 0 ? ret : 1;
 }
 
+char *slurm_cluster(void)
+{
+	char scontrol[] = "scontrol", show[] = "show", config[] = "config";
+	char *argv[] = { scontrol, show, config, NULL };
+	static const char key[] = "\nClusterName ";
+	struct str text = STR_INIT;
+	const char *p;
+	char *name = NULL;
+	int status = -1;
+
+	if (proc_output(argv, SLURM_TIMEOUT_MS, &text, &status, NULL) == 0 &&
+	    status == 0 && (p = strstr(str_text(&text), key))) {
+		p += strlen(key);
+		p += strspn(p, " =");
+		name = strndup(p, strcspn(p, " \n"));
+	}
+	str_release(&text);
+	return name;
+}
+
 /* The value of NAME= in a line of "scontrol -o show job"; NULL: none. */
 static char *scontrol_field(const char *line, const char *name)
 {

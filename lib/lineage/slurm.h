@@ -24,6 +24,12 @@ int slurm_queue(const char *users, struct slurm_jobs *out,
 		struct dsv_err *err);
 void slurm_jobs_release(struct slurm_jobs *jobs);
 
+/*
+ * The cluster that the other functions ask; the caller's to free().  NULL:
+ * Slurm did not say.
+ */
+char *slurm_cluster(void);
+
 struct slurm_outcome {
 	char *state;		/* NULL: not known; the caller's to free() */
 	int exit_code;		/* -1: not known */
