@@ -406,6 +406,16 @@ bool fs_is_network(const char *path)
 	return false;
 }
 
+int64_t fs_links(const char *path)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS,
+		  &stx) < 0)
+		return -1;
+	return stx.stx_nlink;
+}
+
 int64_t now_ns(void)
 {
 	struct timespec ts;

@@ -83,6 +83,11 @@ const char *fs_basename(const char *path);
  * BeeGFS, CIFS, FUSE, ...); by the magic number of statfs(2).
  */
 bool fs_is_network(const char *path);
+/*
+ * Ask the server, whatever is remembered of a file: the number of its links,
+ * -1: errno says why not.  Its size and times are then new as well.
+ */
+int64_t fs_links(const char *path);
 
 int64_t now_ns(void);
 

@@ -234,19 +234,23 @@ static bool is_dead(const struct owner *o, const struct owner *self)
 }
 
 /*
- * 1: path is ours; 0: it is somebody's.  What link() returns does not tell:
- * over NFS the answer may be lost and the retry says EEXIST.
+ * 1: path is ours; 0: it is somebody's.  An error of link() does not tell:
+ * over NFS the answer may be lost and the retry says EEXIST.  Success does,
+ * whatever is remembered of the number of links.
  */
 static int take(const char *own, const char *path, struct dsv_err *err)
 {
-	struct stat st;
 	int error = link(own, path) < 0 ? errno : 0;
+	int64_t links;
 
-	if (stat(own, &st) < 0)
-		return dsv_fail_errno(err, "stat '%s'", own);
-	if (st.st_nlink == 2)
+	if (error == 0)
 		return 1;
-	if (error == 0 || error == EEXIST)
+	links = fs_links(own);
+	if (links < 0)
+		return dsv_fail_errno(err, "stat '%s'", own);
+	if (links == 2)
+		return 1;
+	if (error == EEXIST)
 		return 0;
 	errno = error;
 	return dsv_fail_errno(err, "link '%s'", path);

@@ -19,6 +19,8 @@ struct catalog {
 	bool writing;		/* inside of a write transaction */
 	bool rebuilding;	/* what content lacks is no obstacle */
 	struct guard *guard;	/* held while writing; NULL: none is needed */
+	bool has_turn;		/* see turn.h */
+	uint32_t turn;
 	int64_t seq;		/* of the transaction */
 	int64_t time_ns;	/* of the transaction */
 	json_t *ops;		/* for the journal */

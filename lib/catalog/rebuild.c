@@ -9,6 +9,7 @@
 
 #include "../base/fs.h"
 #include "internal.h"
+#include "turn.h"
 
 static int sync_file(const char *path, struct dsv_err *err)
 {
@@ -158,6 +159,8 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	ret = make_new(options, k, temp, h.old ? h.old->seq : 0, err);
 	if (ret == 0)
 		ret = move_aside(path, !h.old, err);
+	if (ret == 0)
+		ret = turn_forget(options->dir, err);
 	if (ret == 0 && rename(temp, path) < 0)
 		ret = dsv_fail_errno(err, "rename '%s'", temp);
 	if (ret == 0)

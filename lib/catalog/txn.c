@@ -16,6 +16,11 @@
 
 #include "../base/fs.h"
 #include "journal.h"
+#include "turn.h"
+
+#define UNSURE_NS INT64_C(5000000000)	/* longer than sizes are remembered */
+
+enum { STALE_PAUSE_US = 50000 };
 
 struct db *catalog_db(struct catalog *c)
 {
@@ -171,24 +176,65 @@ static int open_writer(struct catalog *c, struct dsv_err *err)
 	return db_open(&c->writer, c->path, true, c->options.lock_wait_ms, err);
 }
 
+/*
+ * A host sees for certain what another has written once it opens the file
+ * after that one has closed it.  So with a guard the database is open only
+ * while the guard is held.
+ */
 static void unlock(struct catalog *c)
 {
+	if (c->guard) {
+		turn_end(c);
+		db_close(&c->writer);
+	}
 	guard_release(c->guard);
 	c->guard = NULL;
 }
 
-static int lock(struct catalog *c, struct dsv_err *err)
+/* 1: locked; 0: what is seen here is not the newest, see turn.h. */
+static int lock_once(struct catalog *c, bool insist, struct dsv_err *err)
 {
-	int ret = open_writer(c, err);
+	int ret = 0;
 
-	if (ret == 0 && c->options.guard)
+	if (c->options.guard) {
+		db_close(&c->writer);
 		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &c->guard,
 				    err);
+		fs_links(c->path);
+	}
+	if (ret == 0)
+		ret = open_writer(c, err);
 	if (ret == 0)
 		ret = db_exec(&c->writer, "BEGIN IMMEDIATE", err);
-	if (ret < 0)
+	if (ret == 0)
+		ret = c->guard ? turn_take(c, insist, err) : 1;
+	if (ret <= 0)
 		unlock(c);
 	return ret;
+}
+
+static int lock(struct catalog *c, struct dsv_err *err)
+{
+	int64_t start_ns = 0, waited_ns = 0;
+	bool insist;
+	int ret;
+
+	for (;;) {
+		insist = waited_ns >= UNSURE_NS;
+		ret = lock_once(c, insist, err);
+		if (ret != 0)
+			return ret < 0 ? ret : 0;
+		if (start_ns == 0)
+			start_ns = now_ns();
+		waited_ns = now_ns() - start_ns;
+		if (insist && waited_ns / 1000000 >= c->options.lock_wait_ms)
+			return dsv_fail(err, DSV_ELOCKED, "another host has"
+					" changed '%s', and this one still"
+					" sees what was before (waited %" PRId64
+					" ms): its file system remembers too"
+					" much", c->path, waited_ns / 1000000);
+		usleep(STALE_PAUSE_US);
+	}
 }
 
 /* The schema that we know, and the number of the next transaction. */
@@ -363,6 +409,7 @@ static int commit_again(struct catalog *c, const struct str *line)
 int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 {
 	struct str line = STR_INIT;
+	bool unsure = false;
 
 	if (ret == 0 && c->ops)
 		ret = catalog_write_outbox(c, &line, err);
@@ -370,9 +417,11 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 		ret = db_exec(&c->writer, "COMMIT", err);
 		if (ret < 0 && commit_again(c, &line) == 0)
 			ret = 0;
+		unsure = ret < 0;
 	}
 	if (ret != 0)
 		db_exec(&c->writer, "ROLLBACK", NULL);
+	c->has_turn = c->has_turn && !unsure;
 	c->writing = false;
 	/*
 	 * It is committed: should this fail, the outbox has it, and the next

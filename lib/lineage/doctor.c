@@ -165,9 +165,7 @@ static bool can_lock(const struct probe *p)
 static bool can_link(const struct probe *p)
 {
 	char *name = str_format("%s-link", p->a);
-	struct stat st;
-	bool ok = name && link(p->a, name) == 0 &&
-		stat(p->a, &st) == 0 && st.st_nlink == 2;
+	bool ok = name && link(p->a, name) == 0 && fs_links(p->a) == 2;
 
 	if (name)
 		unlink(name);

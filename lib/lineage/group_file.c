@@ -66,13 +66,17 @@ int group_file_make(struct group *g, const char *name, const json_t *json,
 	char *tmp;
 	int ret;
 
-	/* Two hosts may store the same capture; what is left goes with dir. */
+	/*
+	 * Two hosts may store the same capture.  Not in dir, which the others
+	 * list: a network file system would show them a file that is still
+	 * empty, and remember its size when it has its name.
+	 */
 	if (!random_bytes(nonce, sizeof(nonce))) {
 		ret = dsv_fail_errno(err, "get random bytes");
 		goto out;
 	}
 	hex_encode(nonce, sizeof(nonce), hex);
-	tmp = str_format("%s/.%s.%s", g->dir, name, hex);
+	tmp = repo_path(g->d, "tmp/group.%s.%s", name, hex);
 	ret = path && text && tmp ? make_file(g, tmp, path, text, err) :
 		dsv_fail_nomem(err);
 	free(tmp);

@@ -3,7 +3,7 @@
 """Many dsv at once on one repository, and a prune that frees beside them.
 
 usage: soak.py [--seconds N] [--writers N] [--ranks N] [--guard] [--kill]
-               [--dir DIR]
+               [--dir DIR [--other DIR]]
 
 Each writer tags, forks, finds and checks out, again and again, on a branch of
 its own with bytes that others have, too; N ranks tag together; a prune with
@@ -11,6 +11,8 @@ its own with bytes that others have, too; N ranks tag together; a prune with
 killed, 30 times a second at most.  At the end each state that was told is there
 once, live or pruned, what lives has the right bytes, and fsck --data is clean.
 DIR is $TMPDIR, or /tmp: a disk, since many states may not fit into memory.
+With --other, which shows what DIR does, by a second mount of a network file
+system, every other process goes there: two hosts, as it were.
 """
 import argparse
 import collections
@@ -48,8 +50,9 @@ class Killed(Exception):
 
 
 class Soak:
-    def __init__(self, base, where, args):
+    def __init__(self, base, where, other, args):
         self.base, self.where, self.args = base, where, args
+        self.places = [where, other] if other else [where]
         self.lock = threading.Lock()
         self.trees = {}
         self.waits = []
@@ -59,15 +62,19 @@ class Soak:
         self.errors = []
         self.end = time.monotonic() + args.seconds
 
-    def start(self, *argv, **env):
+    def place(self, n):
+        """What writer or rank n sees the repository by."""
+        return self.places[n % len(self.places)]
+
+    def start(self, n, *argv, **env):
         return subprocess.Popen(
-            [self.base.program, *argv], cwd=self.where + "/work", text=True,
+            [self.base.program, *argv], cwd=self.place(n) + "/work", text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, env={**self.base.env, **env})
 
-    def run(self, *argv, may=(0,)):
+    def run(self, *argv, may=(0,), n=0):
         start = time.monotonic()
-        r = self.start(*argv, SOAK_MAY_KILL="1")
+        r = self.start(n, *argv, SOAK_MAY_KILL="1")
         r.stdout, r.stderr = r.communicate(timeout=180)
         if r.returncode == -9 and self.args.kill:
             raise Killed()
@@ -90,27 +97,28 @@ class Soak:
             self.errors.append(str(e))
 
     def write_once(self, n, rng):
-        files = f"{self.where}/work/w{n}/data"
+        files = f"{self.place(n)}/work/w{n}/data"
         # One of a few: condemned, freed and stored again all the time.
         write(files + "/big", data(rng.randrange(6), 1100000))
         write(files + "/own", rng.randbytes(2000))
-        id = self.run("tag", "-b", f"w{n}", f"w{n}/data").stdout.strip()
+        id = self.run("tag", "-b", f"w{n}", f"w{n}/data", n=n).stdout.strip()
         with self.lock:
             self.trees[id] = {"data/" + p: h for p, h in tree(files).items()}
         what = rng.randrange(4)
         if what == 0:
-            r = self.run("fork", id, "-b", f"f-{id[:16]}", may=(0, 4, 14))
+            r = self.run("fork", id, "-b", f"f-{id[:16]}", may=(0, 4, 14),
+                         n=n)
             if r.returncode == 0:
                 with self.lock:
                     self.trees[r.stdout.split()[1]] = self.trees[id]
         elif what == 1:
-            self.run("find", "-n", "5")
+            self.run("find", "-n", "5", n=n)
         elif what == 2:
-            self.check_out(id, (0, 4))
+            self.check_out(id, (0, 4), n + 1)
 
-    def check_out(self, id, may):
-        out = tempfile.mkdtemp(dir=self.where)
-        r = self.run("checkout", id, out, may=may)
+    def check_out(self, id, may, n=0):
+        out = tempfile.mkdtemp(dir=self.place(n))
+        r = self.run("checkout", id, out, may=may, n=n)
         got = tree(out)
         shutil.rmtree(out)
         want = self.trees[id]
@@ -125,14 +133,14 @@ class Soak:
         ranks, group = self.args.ranks, f"g{self.groups}"
         want = {}
         for i in range(ranks):
-            files = f"{self.where}/work/c/r{i}"
+            files = f"{self.place(i)}/work/c/r{i}"
             write(files + "/shard", rng.randbytes(3000))
             write(files + "/same", data(rng.randrange(6), 1100000)
                   if i == 0 else b"same")
             want.update({f"r{i}/" + p: h for p, h in tree(files).items()})
         start = time.monotonic()
         processes = [
-            self.start("tag", "--collective", "--group", group,
+            self.start(i, "tag", "--collective", "--group", group,
                        "--group-timeout", "5m", "-b", "collective",
                        f"c/r{i}", RANK=str(i), WORLD_SIZE=str(ranks))
             for i in range(ranks)]
@@ -153,6 +161,8 @@ class Soak:
 
     def check_end(self):
         self.args.kill = False
+        if self.args.other:
+            time.sleep(3)  # a reader may see what was a second ago
 
         repeated = self.run("find", "--pruned", "--format", "%(id)"
                             ).stdout.split()
@@ -211,13 +221,16 @@ def main():
     p.add_argument("--kill", action="store_true")
     p.add_argument("--guard", action="store_true")
     p.add_argument("--dir", default=tempfile.gettempdir())
+    p.add_argument("--other")
     args = p.parse_args()
     top = tempfile.mkdtemp(prefix="dsv-soak-", dir=args.dir)
     try:
         base = Base(top, None, ["core.guardLock=true"] if args.guard else [],
                     False)
         base.env["DSV_LOCK_WAIT"] = "60s"
-        Soak(base, top + "/base", args).go()
+        other = args.other and \
+            os.path.join(args.other, os.path.basename(top), "base")
+        Soak(base, top + "/base", other, args).go()
     except Broken as e:
         print(re.sub(r"\s+", " ", str(e)))
         return 1

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/str.h"
+#include "internal.h"
+
+enum {
+	COUNTER_AT = 24,	/* the file format of SQLite, 1.3.6 */
+	KEPT = 256		/* changes that a host may be behind */
+};
+
+static char *path_of(struct catalog *c, uint32_t n, const char *suffix)
+{
+	return str_format("%s/turns/%u%s", c->dir, (unsigned int)n, suffix);
+}
+
+/* 1: made; 0: somebody has. */
+static int make(struct catalog *c, uint32_t n, const char *suffix,
+		struct dsv_err *err)
+{
+	char *path = path_of(c, n, suffix);
+	int ret = 1;
+	int fd;
+
+	if (!path)
+		return dsv_fail_nomem(err);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		close(fd);
+	else if (errno == EEXIST)
+		ret = 0;
+	else
+		ret = dsv_fail_errno(err, "create '%s'", path);
+	free(path);
+	return ret;
+}
+
+static void take_away(struct catalog *c, uint32_t n, const char *suffix)
+{
+	char *path = path_of(c, n, suffix);
+
+	if (path)
+		unlink(path);
+	free(path);
+}
+
+/*
+ * By SQLite's own descriptor: to close another one would drop its locks.
+ * -1: it cannot be read.
+ */
+static int64_t read_counter(struct catalog *c)
+{
+	sqlite3_file *file = NULL;
+	unsigned char b[4];
+
+	if (sqlite3_file_control(c->writer.handle, "main",
+				 SQLITE_FCNTL_FILE_POINTER, &file) !=
+	    SQLITE_OK || !file || !file->pMethods ||
+	    file->pMethods->xRead(file, b, sizeof(b), COUNTER_AT) != SQLITE_OK)
+		return -1;
+	return (int64_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
+}
+
+/* Over NFS a name that was not there may be remembered as such. */
+static bool is_done(struct catalog *c, uint32_t n)
+{
+	char *dir = str_format("%s/turns", c->dir);
+	char *path = path_of(c, n, ".done");
+	DIR *d = dir ? opendir(dir) : NULL;
+	bool done = true;
+
+	if (d) {
+		readdir(d);
+		closedir(d);
+	}
+	if (d && path)
+		done = access(path, F_OK) == 0;
+	free(path);
+	free(dir);
+	return done;
+}
+
+static int make_dir(struct catalog *c, struct dsv_err *err)
+{
+	char *dir = str_format("%s/turns", c->dir);
+	int ret = 0;
+
+	if (!dir)
+		return dsv_fail_nomem(err);
+	if (access(dir, F_OK) < 0)
+		ret = fs_make_own_dirs(dir, c->options.dir_mode, err);
+	free(dir);
+	return ret;
+}
+
+int turn_take(struct catalog *c, bool insist, struct dsv_err *err)
+{
+	int64_t counter = read_counter(c);
+	uint32_t n = (uint32_t)(counter + 1);
+	int ret;
+
+	/* A guard that was asked for on a local file system: all see all. */
+	if (!fs_is_network(c->dir))
+		return 1;
+	ret = make_dir(c, err);
+	if (ret == 0 && counter < 0)
+		ret = dsv_fail(err, DSV_ESYS, "read '%s'", c->path);
+	if (ret == 0)
+		ret = make(c, n, "", err);
+	/* Whoever came before was killed in between. */
+	if (ret == 0 && insist && !is_done(c, n))
+		ret = 1;
+	if (ret > 0) {
+		c->has_turn = true;
+		c->turn = n;
+	}
+	return ret;
+}
+
+void turn_end(struct catalog *c)
+{
+	int64_t counter = c->has_turn ? read_counter(c) : -1;
+	uint32_t n;
+
+	/* When it cannot be known, the next one waits, and takes it over. */
+	if (counter >= 0 && (uint32_t)(counter + 1) == c->turn)
+		take_away(c, c->turn, "");
+	/* A commit that was made a second time has counted twice. */
+	for (n = c->turn; n <= counter; n++) {
+		if (n > c->turn)
+			make(c, n, "", NULL);
+		make(c, n, ".done", NULL);
+		take_away(c, n - KEPT, "");
+		take_away(c, n - KEPT, ".done");
+	}
+	c->has_turn = false;
+}
+
+int turn_forget(const char *dir, struct dsv_err *err)
+{
+	char *path = str_format("%s/turns", dir);
+	struct dirent *e;
+	int ret = 0;
+	DIR *d;
+
+	if (!path)
+		return dsv_fail_nomem(err);
+	d = opendir(path);
+	while (ret == 0 && d && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.' &&
+		    unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
+			ret = dsv_fail_errno(err, "remove '%s/%s'", path,
+					     e->d_name);
+	}
+	if (d)
+		closedir(d);
+	free(path);
+	return ret;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether this host sees what another has committed last.  Bytes and sizes
+ * of files may be remembered, and a transaction on an old catalog would undo
+ * the newer ones; that a name is there already, the server says.  So each
+ * change of the catalog makes one: DIR/turns/<n> before, <n>.done after it,
+ * where n is SQLite's change counter.  Under the guard only.
+ */
+#ifndef DSV_CATALOG_TURN_H
+#define DSV_CATALOG_TURN_H
+
+#include <stdint.h>
+
+#include "../dsv.h"
+
+struct catalog;
+
+/*
+ * In a write transaction: 1: ours is the next change; 0: what we see is old,
+ * or whoever came to make it has not ended.  insist: take it from the latter.
+ */
+int turn_take(struct catalog *c, bool insist, struct dsv_err *err);
+/* Before the guard goes: the change was made, or it was not. */
+void turn_end(struct catalog *c);
+/* There is another catalog, which counts anew. */
+int turn_forget(const char *dir, struct dsv_err *err);
+
+#endif

@@ -1,0 +1,95 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# A network file system, as it were: one directory that two FUSE mounts show,
+# each with a cache of its own, and no lock that both know.
+bats_require_minimum_version 1.5.0
+
+load helper
+
+mount_two() {
+	mkdir -p back a b
+	for m in a b; do
+		if ! timeout 10 bindfs back "$m"; then
+			[[ ,${DSV_TEST_REQUIRE:-}, != *,bindfs,* ]]
+			skip "no bindfs can be mounted here"
+		fi
+		mounted+=("$PWD/$m")
+	done
+}
+
+setup() {
+	clean_environment
+	mounted=()
+	mkdir -p "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+}
+
+teardown() {
+	cd /
+	for m in "${mounted[@]}"; do
+		umount "$m" || umount -l "$m"
+	done
+}
+
+@test "writers on two mounts lose nothing, and wait for no cache" {
+	local i
+
+	mount_two
+	repo a
+	dsv doctor --json
+	json '[i["value"] for i in j if i["name"] == "guard lock"][0]'
+	assert "$result" used
+	json '[i["advice"] for i in j if i["name"] == "guard lock"][0]'
+	assert "$result" None
+	cd ..
+	for i in {1..5}; do
+		put "a/fa$i" 5000
+		put "b/fb$i" 5000
+		(cd a && exec "$program" -q tag -b "a$i" "fa$i") &
+		(cd b && exec "$program" -q tag -b "b$i" "fb$i") &
+	done
+	wait
+	sleep 1.5
+	cd a
+	dsv find --count
+	assert "$output" 10
+	dsv fsck --data
+}
+
+@test "ranks on two mounts make one state" {
+	local r m
+
+	mount_two
+	repo a
+	cd ..
+	for r in 0 1 2 3; do
+		m=a
+		[ $((r % 2)) = 0 ] || m=b
+		put "$m/r$r/f" 5000 "$r"
+		(cd "$m" && exec timeout 30 "$program" tag --collective \
+			--group g --rank "$r" --ranks 4 "r$r") >"out.$r" &
+	done
+	wait
+	assert "$(cat out.? | sort -u | wc -l)" 1
+	[[ $(cat out.0) =~ ^[0-9a-f]{64}$ ]]
+	cd a
+	dsv fsck --data
+}
+
+@test "a host that sees an old catalog does not write to it" {
+	mount_two
+	repo a
+	put f
+	tag f
+	# The change that comes next has been made, elsewhere.
+	n=$(od -An -tu4 --endian=big -j24 -N4 .dsv/catalog.db)
+	touch ".dsv/turns/$((n + 1))" ".dsv/turns/$((n + 1)).done"
+	put f 200
+	dsv -11 --lock-wait 1s tag f
+	[[ $stderr == *"still sees what was before"* ]]
+	rm ".dsv/turns/$((n + 1)).done"
+	# Its maker was killed.
+	dsv --lock-wait 1s tag f
+	dsv fsck --data
+}
