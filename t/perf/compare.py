@@ -56,9 +56,14 @@ def touch_memory():
         free = next(int(line.split()[1]) << 10 for line in f
                     if line.startswith("MemFree"))
     size = free - (1 << 30)
-    if size > 0:
-        mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-                  | mmap.MAP_POPULATE).close()
+    # In a child: what a process starts inherits its peak of memory.
+    pid = os.fork()
+    if pid == 0:
+        if size > 0:
+            mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+                      | mmap.MAP_POPULATE)
+        os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def stored(repo):
