@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "../../lib/base/fs.h"
 #include "../../lib/catalog/internal.h"
 
 static struct catalog *c;
@@ -732,6 +733,6 @@ int main(void)
 	test_walks();
 	test_log_options();
 	finish();
-	rmdir(dir);
+	must(fs_remove_tree(dir, NULL) == 0);
 	return tap_done();
 }
