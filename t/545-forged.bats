@@ -436,7 +436,7 @@ fake() {
 @test "a directory of the repository is no link" {
 	local dir
 
-	for dir in states segments heads intake queue jobs tmp; do
+	for dir in states segments heads intake queue jobs tmp turns; do
 		fake "ln -s $canary" ".dsv/$dir"
 		touch -h -d '9 days ago' "$canary"/* "$canary/files/f"
 		for command in log 'tag good' 'prune --expire=now --keep-last 1' \

@@ -259,6 +259,7 @@ static int open_parts(struct dsv *d, struct dsv_err *err)
 
 static const char *const dirs[] = {
 	"states", "segments", "heads", "intake", "queue", "jobs", "tmp",
+	"turns",
 };
 
 /* What is written, freed and swept through a link would be that of others. */
