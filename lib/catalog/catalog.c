@@ -84,17 +84,13 @@ static int prepare(struct catalog *c,
 {
 	struct guard *guard = NULL;
 	struct db db;
-	int ret = 0;
+	int ret;
 
 	if (access(c->path, W_OK) < 0)
 		return dsv_fail_errno(err, "write '%s'", c->path);
-	/* The guard first: see lock() in txn.c. */
-	if (c->options.guard)
-		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &guard,
-				    err);
+	ret = catalog_guard(c, &guard, err);
 	if (ret < 0)
 		return ret;
-	fs_links(c->path);
 	ret = db_open(&db, c->path, true, c->options.lock_wait_ms, err);
 	if (ret == 0) {
 		ret = fn(&db, err);

@@ -32,6 +32,12 @@ struct catalog {
 
 /* Where to read: in a write transaction what it wrote is seen. */
 struct db *catalog_db(struct catalog *c);
+/*
+ * Take the guard lock, if one is needed, before the catalog is opened for
+ * writing; *guard is NULL else, and stays for the caller to release.
+ */
+int catalog_guard(struct catalog *c, struct guard **guard,
+		  struct dsv_err *err);
 
 /*
  * A read that needs several statements to agree.  Short: it blocks commits.

@@ -181,6 +181,20 @@ static int open_writer(struct catalog *c, struct dsv_err *err)
  * after that one has closed it.  So with a guard the database is open only
  * while the guard is held.
  */
+int catalog_guard(struct catalog *c, struct guard **guard,
+		  struct dsv_err *err)
+{
+	int ret;
+
+	if (!c->options.guard)
+		return 0;
+	ret = guard_acquire(c->dir, c->options.lock_wait_ms, guard, err);
+	/* For the size: what is remembered of it may be old. */
+	if (ret == 0)
+		fs_links(c->path);
+	return ret;
+}
+
 static void unlock(struct catalog *c)
 {
 	if (c->guard) {
@@ -194,14 +208,8 @@ static void unlock(struct catalog *c)
 /* 1: locked; 0: what is seen here is not the newest, see turn.h. */
 static int lock_once(struct catalog *c, bool insist, struct dsv_err *err)
 {
-	int ret = 0;
+	int ret = catalog_guard(c, &c->guard, err);
 
-	if (c->options.guard) {
-		db_close(&c->writer);
-		ret = guard_acquire(c->dir, c->options.lock_wait_ms, &c->guard,
-				    err);
-		fs_links(c->path);
-	}
 	if (ret == 0)
 		ret = open_writer(c, err);
 	if (ret == 0)
