@@ -238,7 +238,8 @@ static char *authors(const struct catalog_job *jobs, size_t count)
 
 /*
  * Clusters count their jobs alike: what this one says of job 8 is not about
- * another's.  The records of others go to the end, where none is looked at.
+ * another's.  The records of others go to the end, where none is looked at; the
+ * order of ours stays.
  */
 static void keep_own(struct records *all)
 {
@@ -251,8 +252,7 @@ static void keep_own(struct records *all)
 
 		if (job.cluster && strcmp(job.cluster, here) != 0)
 			continue;
-		memmove(&all->items[own + 1], &all->items[own],
-			(i - own) * sizeof(job));
+		all->items[i] = all->items[own];
 		all->items[own++] = job;
 	}
 	if (here)
