@@ -134,11 +134,11 @@ prompted() {
 
 	mkfifo keys
 	exec {keys}<>keys
-	cluster_as timeout 60 script -qc \
+	cluster_as env PS1='$ ' timeout 60 script -qc \
 		'salloc --dsv-fork=HEAD --dsv-set=lr=7 -w n3' /dev/null \
 		<keys >terminal 3>&- {keys}>&- &
 	pid=$!
-	cluster_until 30 prompted
+	cluster_until 30 prompted || cat terminal
 	echo 'echo "$SLURMD_NODENAME $(cat "$DSV_CHECKOUT/ckpt/w") $DSV_PARAM_LR";' \
 		exit >&"$keys"
 	wait "$pid"

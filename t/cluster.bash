@@ -60,6 +60,8 @@ cluster_user() {
 	export CLUSTER_USER CLUSTER_HOME
 }
 
+# The environment is what a login gives: what a CI service leaves out of its own,
+# such as SHELL, is there.
 cluster_as() {
 	local run=()
 
@@ -69,7 +71,7 @@ cluster_as() {
 	fi
 	"${run[@]}" env -u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_RUNTIME_DIR \
 		HOME="$CLUSTER_HOME" USER="$CLUSTER_USER" \
-		LOGNAME="$CLUSTER_USER" "$@"
+		LOGNAME="$CLUSTER_USER" SHELL=/bin/sh "$@"
 }
 
 # A run of free ports, drawn at random so that two starts rarely collide.
