@@ -157,7 +157,6 @@ cluster_spawn() {
 				fd=${fd##*/}
 				[ "$fd" -le 2 ] || eval "exec $fd>&-"
 			done
-			export CLUSTER_DAEMON_OF=$CLUSTER_DIR
 			ulimit -c 0 && cd "$CLUSTER_DIR" || exit
 			exec setsid "$@"
 		) </dev/null >>"$CLUSTER_DIR/log/$name.out" 2>&1 &
@@ -361,15 +360,14 @@ cluster_assert_healthy() {
 }
 
 # The slurmstepds of this cluster, or of its node $1, and what runs below them.
-# They are known by a variable that only this cluster's daemons have.
+# They are known by the log that they write: their titles overwrite the
+# environment and do not tell the node.
 cluster_job_pids() {
-	local dir pids=() new
+	local dir comm pids=() new
 
 	for dir in /proc/[0-9]*; do
-		[ "$(cat "$dir/comm")" = slurmstepd ] || continue
-		[ -z "${1:-}" ] ||
-			grep -qzxF "SLURMD_NODENAME=$1" "$dir/environ" || continue
-		grep -qzxF "CLUSTER_DAEMON_OF=$CLUSTER_DIR" "$dir/environ" &&
+		read -r comm <"$dir/comm" && [ "$comm" = slurmstepd ] || continue
+		[ -z "$(find "$dir/fd" -lname "$CLUSTER_DIR/log/${1:-*}")" ] ||
 			pids+=("${dir#/proc/}")
 	done 2>/dev/null
 	new=("${pids[@]}")
