@@ -18,8 +18,7 @@ export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 
-show='/^not ok|^ok .*# skip|^#/ { print; fflush() }
-	/^[^ ].* \.\.\.$/ { print; fflush() }'
+show='/^not ok|^ok .*# skip|^#|^[^ ].* \.\.\.( [0-9]+ s)?$/ { print; fflush() }'
 
 run_units() {
 	local unit
@@ -30,22 +29,33 @@ run_units() {
 	done
 }
 
-# A file that does not even start has failed as well.
+# A file that does not even start has failed as well.  What it said is told in
+# one piece when it has ended.
 run_bats() {
 	local file=$1 start=$SECONDS tap status=0
 
-	echo "$file ..."
 	tap=$(mktemp)
 	bats --tap "$file" >"$tap" 2>&1 || status=$?
-	cat "$tap"
 	if [ "$status" != 0 ] && ! grep -q '^not ok' "$tap"; then
-		echo "not ok - $file ended with status $status"
+		echo "not ok - $file ended with status $status" >>"$tap"
 	fi
+	{
+		flock 9
+		echo "$file ... $((SECONDS - start)) s"
+		cat "$tap"
+	} 9>>"$out"
 	rm -f "$tap"
-	echo "# $((SECONDS - start)) s"
 }
 
-bats=("$@") units=()
+run_lane() {
+	local file
+
+	for file in "$@"; do
+		run_bats "$file"
+	done
+}
+
+bats=("$@") units=() jobs=() rest=()
 if [ $# = 0 ]; then
 	for file in t/*.bats; do
 		[ -n "${DSV_BUILD:-}" ] && [[ $file == t/4* ]] && continue
@@ -55,10 +65,20 @@ if [ $# = 0 ]; then
 		units+=("$build/${source%.c}")
 	done
 fi
-run_units "${units[@]}" | tee -a "$out" | awk "$show"
+# Jobs mostly wait: one cluster at a time, beside all else.
 for file in "${bats[@]}"; do
-	run_bats "$file"
-done | tee -a "$out" | awk "$show"
+	case $file in
+	*t/4*|*t/360*) jobs+=("$file") ;;
+	*) rest+=("$file") ;;
+	esac
+done
+run_units "${units[@]}" | tee -a "$out" | awk "$show"
+# Not by "&", which Ctrl-C would not end.
+export -f run_bats run_lane
+export out
+printf '%s\n' "${jobs[*]}" "${rest[*]}" |
+	xargs -L 1 -P 2 bash -c 'run_lane "$@"' - |
+	tee -a "$out" | awk "$show"
 
 count() { grep -cE "$1" "$out"; }
 skipped=$(count '^ok .*# skip')
