@@ -92,6 +92,22 @@ segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 	dsv -13 fsck --data
 }
 
+@test "prune writes a large segment anew whose holes cannot be punched" {
+	need_strace
+	repo
+	put big 160000000
+	tag big
+	truncate -s 70000000 big
+	tag big
+	run -0 strace -f -o /dev/null -e trace=fallocate \
+		-e inject=fallocate:error=EOPNOTSUPP \
+		"$program" prune --expire=now HEAD~1
+	[ "$(du -sm .dsv/segments | cut -f1)" -lt 75 ]
+	dsv fsck --data
+	dsv checkout HEAD out
+	cmp big out/big
+}
+
 @test "tags and repacks at once lose nothing" {
 	repo
 	(

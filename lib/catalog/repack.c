@@ -14,7 +14,6 @@
 
 enum {
 	SMALL_BYTES = 1 << 20,		/* of what is needed in a segment */
-	DEAD_LIMIT_BYTES = 64 << 20,	/* more is not moved for a few holes */
 	SEGMENTS_AT_ONCE = 1024,	/* moved by a transaction */
 	CHUNKS_AT_ONCE = 8192,		/* some 100 ms */
 	BYTES_AT_ONCE = 256 << 20,
@@ -82,15 +81,15 @@ static int load_settled(struct repacking *r, struct dsv_err *err)
 }
 
 /*
- * A block for what does not fill one: less is no gain.  Holes that were
- * punched are given back already.
+ * Of a segment that is more dead than alive, so that less is written than is
+ * given back.  A block for what does not fill one: less is no gain.  Holes that
+ * were punched are given back already.
  */
 static int64_t dead_bytes(struct repacking *r, const struct candidate *item)
 {
 	int64_t allocated = 0, mtime_ns;
 
-	if (item->bytes > DEAD_LIMIT_BYTES ||
-	    segment_stat(r->s, item->name, &allocated, &mtime_ns, NULL) < 0)
+	if (segment_stat(r->s, item->name, &allocated, &mtime_ns, NULL) < 0)
 		return 0;
 	return allocated > 2 * item->bytes + 65536 ?
 		allocated - item->bytes : 0;
