@@ -215,7 +215,7 @@ load helper
 }
 
 @test "somebody else's repository is refused until the user trusts it" {
-	[ "$(id -u)" = 0 ] || skip "needs root"
+	[ "$(id -u)" = 0 ] || without root "needs root"
 	repo r
 	chown nobody .dsv
 	dsv -14 log

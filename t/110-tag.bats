@@ -695,15 +695,13 @@ shards() {
 }
 
 @test "files that are unchanged are looked up many in one read of the catalog" {
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
+	need_strace
 	repo
 	mkdir small
 	for i in {1..400}; do echo "$i" >"small/$i"; done
 	tag small
 	sleep 0.1
 	tag small
-	export ASAN_OPTIONS=detect_leaks=0
 	strace -f -o trace -e trace=openat -- dsv tag -q small
 	[ "$(grep -c 'catalog\.db-journal"' trace)" -lt 200 ]
 }

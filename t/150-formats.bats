@@ -12,13 +12,9 @@ setup() {
 	[ -x "$dump" ] || make -C "$BATS_TEST_DIRNAME/.." "$dump"
 }
 
-# Skip, or fail where the suite was told that it must not.
 need() {
-	"$python" -c "import $2" 2>/dev/null && return
-	case " ${DSV_TEST_REQUIRE-} " in
-	*[\ ,]"$1"[\ ,]*) echo "python3-$1 is missing" >&2; return 1 ;;
-	esac
-	skip "python3-$1 is missing"
+	"$python" -c "import $2" 2>/dev/null ||
+		without "$1" "python3-$1 is missing"
 }
 
 # Make the files and compare those that match the patterns.

@@ -306,7 +306,7 @@ EOF
 }
 
 @test "another owner's repository exits 14 until it is trusted" {
-	[ "$EUID" = 0 ] || skip "needs root"
+	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	put f
 	tag f
@@ -331,7 +331,7 @@ EOF
 }
 
 @test "a repository cannot say of itself that it is safe" {
-	[ "$EUID" = 0 ] || skip "needs root"
+	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	printf '[safe]\nrepository = *\n' >.dsv/config
 	chown -R 65534 .dsv
@@ -374,12 +374,12 @@ reading() {
 }
 
 @test "on a read-only file system all that reads works" {
-	[ "$EUID" = 0 ] || skip "needs root"
+	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	put f
 	tag f -a acc=1
 	tag f
-	mount --bind . . && mounts+=("$PWD") || skip "cannot mount"
+	mount --bind . . && mounts+=("$PWD") || without root "cannot mount"
 	mount -o remount,ro,bind "$PWD"
 	cd "$PWD"
 	reading
@@ -390,10 +390,10 @@ reading() {
 }
 
 @test "a full disk: exit 15, nothing half-committed; with space it works" {
-	[ "$EUID" = 0 ] || skip "needs root"
+	[ "$EUID" = 0 ] || without root "needs root"
 	mkdir small
 	mount -t tmpfs -o size=12M tmpfs small && mounts+=("$PWD/small") ||
-	    skip "cannot mount"
+	    without root "cannot mount"
 	put f 1000
 	head -c 20M /dev/urandom >large
 	"$program" -q init small
@@ -414,10 +414,10 @@ reading() {
 }
 
 @test "a disk that is full to the last byte: 15, and prune frees" {
-	[ "$EUID" = 0 ] || skip "needs root"
+	[ "$EUID" = 0 ] || without root "needs root"
 	mkdir small
 	mount -t tmpfs -o size=12M tmpfs small && mounts+=("$PWD/small") ||
-	    skip "cannot mount"
+	    without root "cannot mount"
 	head -c 6M /dev/urandom >a
 	put f
 	"$program" -q init small
@@ -438,13 +438,13 @@ reading() {
 }
 
 @test "a checkout onto a full disk: exit 15, no half file" {
-	[ "$EUID" = 0 ] || skip "needs root"
+	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	head -c 6M /dev/urandom >f
 	tag f
 	mkdir small
 	mount -t tmpfs -o size=2M tmpfs small && mounts+=("$PWD/small") ||
-	    skip "cannot mount"
+	    without root "cannot mount"
 	dsv -15 checkout HEAD small
 	assert "$(ls -A small)" ""
 }

@@ -36,7 +36,7 @@ two() {
 }
 
 torch() {
-	/usr/bin/python3 -c 'import torch' 2>/dev/null || skip "no torch"
+	/usr/bin/python3 -c 'import torch' 2>/dev/null || without torch "no torch"
 	/usr/bin/python3 -c "
 import torch
 torch.manual_seed(0)
@@ -165,7 +165,8 @@ attr     note (unset) -> x"
 
 	two "{$big, 'w': ('F32', [2], 'f', [1, 2])}" \
 	    "{$big, 'w': ('F32', [2], 'f', [1, 4])}"
-	ASAN_OPTIONS=detect_leaks=0 strace -f -y -o trace \
+	need_strace
+	strace -f -y -o trace \
 		-e trace=read,pread64,readv,preadv,mmap \
 		"$program" diff --tensors "$a" "$b" >out
 	assert "$(wc -l <out)" 2

@@ -254,7 +254,7 @@ ${s[4]}"
 
 @test "the sample finds the epoch in which a real model broke" {
 	/usr/bin/python3 -c 'import torch, sklearn' 2>/dev/null ||
-		skip "no torch or no sklearn"
+		without torch "no torch or no sklearn"
 	local examples=$BATS_TEST_DIRNAME/../share/examples broken n
 
 	repo

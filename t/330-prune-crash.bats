@@ -11,10 +11,7 @@ setup() {
 	local number
 
 	clean_environment
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
-	# LeakSanitizer does not work under ptrace(2).
-	export ASAN_OPTIONS=detect_leaks=0
+	need_strace
 	mkdir -p "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return
 	repo r

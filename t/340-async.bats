@@ -49,12 +49,11 @@ pending() {
 }
 
 @test "the directories of captures are never open to others, not even at first" {
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
+	need_strace
 	repo
 	put ckpt/a 1000
 	umask 0
-	ASAN_OPTIONS=detect_leaks=0 strace -f -o trace \
+	strace -f -o trace \
 		-e trace=mkdir,mkdirat,chmod,fchmodat \
 		"$program" tag --async -q ckpt
 	grep -qE 'mkdir.*/queue/.*/[0-9a-f]{32}", 0700\) = 0' trace
@@ -259,7 +258,7 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 
 @test "wait and status name the host that alone has a state" {
 	[ "$(id -u)" = 0 ] && unshare --uts true ||
-		skip "another host name is not permitted"
+		without root "another host name is not permitted"
 	repo
 	put ckpt/a 1000
 	dsv config core.localTier "$PWD/tier"

@@ -223,9 +223,7 @@ states() {
 @test "who commits may die at any call: another finishes it, once" {
 	local k=1 n=0 code=137 had=0
 
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
-	export ASAN_OPTIONS=detect_leaks=0
+	need_strace
 	repo
 	shards 3
 	# 3: on a slow machine it comes too late, and the others have left.

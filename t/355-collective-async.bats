@@ -372,9 +372,7 @@ captures() {
 @test "a worker may die at any call: the next carries it on" {
 	local k=1 code=137
 
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace"
-	export ASAN_OPTIONS=detect_leaks=0
+	need_strace
 	repo
 	by_hand
 	while [ "$code" = 137 ]; do

@@ -17,8 +17,7 @@ setup() {
 	need_slurm
 	work_in_cluster
 	if ! cluster_as python3 -c 'import torch, sklearn'; then
-		[[ ,${DSV_TEST_REQUIRE:-}, != *,torch,* ]]
-		skip "PyTorch or scikit-learn is not installed"
+		without torch "PyTorch or scikit-learn is not installed"
 	fi
 	use_dsv
 	cp "$examples"/* .

@@ -43,13 +43,8 @@ fish_is() {
 		"$completions/dsv.fish" "$1" | cut -f1 | sort | paste -sd' ')" "$2"
 }
 
-# Skip without the shell, unless it is asked for.
 need() {
-	command -v "$1" >/dev/null && return
-	case ,${DSV_TEST_REQUIRE:-}, in
-	*,$1,*) echo "$1 is not installed"; return 1 ;;
-	esac
-	skip "$1 is not installed"
+	command -v "$1" >/dev/null || without "$1" "$1 is not installed"
 }
 
 @test "bash: commands and options are those of the program" {

@@ -366,7 +366,8 @@ cluster_job_pids() {
 	local dir comm pids=() new
 
 	for dir in /proc/[0-9]*; do
-		read -r comm <"$dir/comm" && [ "$comm" = slurmstepd ] || continue
+		read -r comm <"$dir/comm" || continue
+		[ "$comm" = slurmstepd ] || continue
 		[ -z "$(find "$dir/fd" -lname "$CLUSTER_DIR/log/${1:-*}")" ] ||
 			pids+=("${dir#/proc/}")
 	done 2>/dev/null

@@ -91,6 +91,23 @@ assert() {
 	return 1
 }
 
+# What a test needs of PART is not here: a skip, or a failure where
+# $DSV_TEST_REQUIRE, a list with commas, names that part.
+without() {
+	local part=$1 why=$2
+
+	[[ ,${DSV_TEST_REQUIRE:-}, == *,"$part",* ]] || skip "$why"
+	echo "$part is required: $why"
+	return 1
+}
+
+# LeakSanitizer does not work under ptrace(2).
+need_strace() {
+	strace -o /dev/null true 2>/dev/null ||
+		without strace "strace is not installed, or may not trace" || return
+	export ASAN_OPTIONS=detect_leaks=0
+}
+
 # Modes mean nothing to root.
 ordinary_user() {
 	[ "$EUID" = 0 ] || return 0

@@ -23,12 +23,7 @@ need_slurm() {
 	local missing
 
 	missing=$(slurm_missing)
-	[ -n "$missing" ] || return 0
-	if [[ ,${DSV_TEST_REQUIRE:-}, == *,slurm,* ]]; then
-		echo "slurm is required, but $missing"
-		return 1
-	fi
-	skip "slurm: $missing"
+	[ -z "$missing" ] || without slurm "$missing"
 }
 
 # For setup_file: the throwaway cluster, with LINE... as of cluster_start.
