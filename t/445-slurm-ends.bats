@@ -227,6 +227,24 @@ forgotten() {
 	done
 }
 
+@test "what the environment wants of squeue and its like changes no answer" {
+	local name
+
+	submit --hold --dsv-fork=HEAD job
+	for name in SQUEUE_PARTITION=urgent SLURM_TIME_FORMAT=%Y; do
+		export "${name?}"
+		user job list --json
+		unset "${name%=*}"
+		json "[x['state'] for x in j]"
+		assert "$result" "['WAITING']"
+	done
+	cluster_as scancel "$job"
+	cluster_wait_job "$job"
+	SLURM_CLUSTERS=other user job list --json
+	json "[x['state'] for x in j]"
+	assert "$result" "['CANCELLED']"
+}
+
 @test "from the log of completed jobs, when there is no accounting" {
 	running
 	kill -KILL "$(step_daemon)"

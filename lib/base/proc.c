@@ -15,8 +15,6 @@
 
 #include "fs.h"
 
-extern char **environ;
-
 static int64_t monotonic_ms(void)
 {
 	struct timespec ts;
@@ -26,7 +24,7 @@ static int64_t monotonic_ms(void)
 }
 
 /* 0, or an errno. */
-static int start(char *const argv[], int out_fd, pid_t *pid)
+static int start(char *const argv[], char *const env[], int out_fd, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int rc;
@@ -42,7 +40,7 @@ static int start(char *const argv[], int out_fd, pid_t *pid)
 		rc = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null",
 						      O_WRONLY, 0);
 	if (rc == 0)
-		rc = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+		rc = posix_spawnp(pid, argv[0], &actions, NULL, argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
 }
@@ -72,8 +70,8 @@ static bool drain(int fd, int64_t deadline_ms, struct str *out)
 	}
 }
 
-int proc_output(char *const argv[], int64_t timeout_ms, struct str *out,
-		int *status, struct dsv_err *err)
+int proc_output(char *const argv[], char *const env[], int64_t timeout_ms,
+		struct str *out, int *status, struct dsv_err *err)
 {
 	int64_t deadline_ms = monotonic_ms() + timeout_ms;
 	bool in_time;
@@ -83,7 +81,7 @@ int proc_output(char *const argv[], int64_t timeout_ms, struct str *out,
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return dsv_fail_errno(err, "run '%s'", argv[0]);
-	rc = start(argv, fds[1], &pid);
+	rc = start(argv, env, fds[1], &pid);
 	close(fds[1]);
 	if (rc != 0) {
 		close(fds[0]);

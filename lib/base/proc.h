@@ -12,13 +12,14 @@
 #include "str.h"
 
 /*
- * Run argv (found on PATH) without a shell, its standard error thrown away;
- * *status as of waitpid(2).  Killed after timeout_ms.
+ * Run argv (found on PATH) without a shell, in the environment env, its
+ * standard error thrown away; *status as of waitpid(2).  Killed after
+ * timeout_ms.
  *
  * DSV_ENOTFOUND: there is no such program.
  */
-int proc_output(char *const argv[], int64_t timeout_ms, struct str *out,
-		int *status, struct dsv_err *err);
+int proc_output(char *const argv[], char *const env[], int64_t timeout_ms,
+		struct str *out, int *status, struct dsv_err *err);
 
 /*
  * When process pid of this host was started, in clock ticks since boot; -1:

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "../base/fs.h"
-#include "../base/proc.h"
 #include "../base/str.h"
 #include "group_file.h"
+#include "slurm.h"
 
 enum { SINFO_TIMEOUT_MS = 10000 };
 
@@ -204,11 +204,9 @@ static bool node_is_down(const char *host)
 	char *argv[] = { sinfo, quiet, node_opt, node, format_opt, format,
 			 NULL };
 	struct str text = STR_INIT;
-	int status = -1;
 	bool down;
 
-	down = node && proc_output(argv, SINFO_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0 &&
+	down = node && slurm_output(argv, SINFO_TIMEOUT_MS, &text) &&
 	       !strncmp(str_text(&text), "down", 4);
 	free(node);
 	str_release(&text);

@@ -10,10 +10,47 @@
 #include <string.h>
 
 #include "../base/proc.h"
-#include "../base/str.h"
 #include "../base/value.h"
 
 enum { SLURM_TIMEOUT_MS = 20000 };
+
+extern char **environ;
+
+/* SLURM_CLUSTERS is -M; others filter, or change how something is written. */
+static bool is_kept(const char *variable)
+{
+	static const char *const dropped[] = {
+		"SLURM_CLUSTERS=", "SLURM_TIME_FORMAT=", "SACCT_", "SCONTROL_",
+		"SINFO_", "SQUEUE_",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+		if (!strncmp(variable, dropped[i], strlen(dropped[i])))
+			return false;
+	}
+	return true;
+}
+
+bool slurm_output(char *const argv[], int64_t timeout_ms, struct str *out)
+{
+	size_t count = 0, kept = 0, i;
+	int status = -1;
+	char **env;
+	bool ok;
+
+	while (environ[count])
+		count++;
+	env = calloc(count + 1, sizeof(*env));
+	for (i = 0; env && i < count; i++) {
+		if (is_kept(environ[i]))
+			env[kept++] = environ[i];
+	}
+	ok = env && proc_output(argv, env, timeout_ms, out, &status,
+				NULL) == 0 && status == 0;
+	free(env);
+	return ok;
+}
 
 void slurm_jobs_release(struct slurm_jobs *jobs)
 {
@@ -62,14 +99,14 @@ int slurm_queue(const char *users, struct slurm_jobs *out,
 	struct slurm_jobs jobs = { 0, NULL };
 	struct str text = STR_INIT;
 	char *line, *save = NULL;
-	int status = -1;
-	int ret;
+	bool answered;
+	int ret = 0;
 
 	if (!user_list)
 		return dsv_fail_nomem(err);
-	ret = proc_output(argv, SLURM_TIMEOUT_MS, &text, &status, NULL);
+	answered = slurm_output(argv, SLURM_TIMEOUT_MS, &text);
 	free(user_list);
-	if (ret < 0 || status != 0) {
+	if (!answered) {
 		str_release(&text);
 		return 0;
 	}
@@ -92,10 +129,9 @@ char *slurm_cluster(void)
 	struct str text = STR_INIT;
 	const char *p;
 	char *name = NULL;
-	int status = -1;
 
-	if (proc_output(argv, SLURM_TIMEOUT_MS, &text, &status, NULL) == 0 &&
-	    status == 0 && (p = strstr(str_text(&text), key))) {
+	if (slurm_output(argv, SLURM_TIMEOUT_MS, &text) &&
+	    (p = strstr(str_text(&text), key))) {
 		p += strlen(key);
 		p += strspn(p, " =");
 		name = strndup(p, strcspn(p, " \n"));
@@ -129,10 +165,8 @@ static void ask_scontrol(const char *id, struct slurm_outcome *out)
 	char *argv[] = { scontrol, one_line, show, job, id_copy, NULL };
 	struct str text = STR_INIT;
 	char *code = NULL, *end = NULL;
-	int status = -1;
 
-	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0) {
+	if (id_copy && slurm_output(argv, SLURM_TIMEOUT_MS, &text)) {
 		out->state = scontrol_field(str_text(&text), "JobState");
 		code = scontrol_field(str_text(&text), "ExitCode");
 		end = scontrol_field(str_text(&text), "EndTime");
@@ -178,10 +212,8 @@ static void ask_sacct(const char *id, bool completions,
 			 id_copy, format_opt, format, NULL };
 	struct str text = STR_INIT;
 	char *rest, *line, *answer = NULL;
-	int status = -1;
 
-	if (id_copy && proc_output(argv, SLURM_TIMEOUT_MS, &text, &status,
-				   NULL) == 0 && status == 0) {
+	if (id_copy && slurm_output(argv, SLURM_TIMEOUT_MS, &text)) {
 		rest = text.data;
 		while ((line = strsep(&rest, "\n"))) {
 			if (*line && (completions || !answer))

@@ -2,7 +2,14 @@
 #ifndef DSV_LINEAGE_SLURM_H
 #define DSV_LINEAGE_SLURM_H
 
+#include "../base/str.h"
 #include "../dsv.h"
+
+/*
+ * What a command of Slurm prints about the cluster of this host, whatever the
+ * user's environment wants of it; false: it gives no answer.
+ */
+bool slurm_output(char *const argv[], int64_t timeout_ms, struct str *out);
 
 /* A line of squeue. */
 struct slurm_job {
