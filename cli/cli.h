@@ -302,30 +302,33 @@ struct sbatch {
 	char **argv;		/* [SBATCH ARGS] SCRIPT [ARGS] */
 };
 
+/* Of sbatch's options what matters for a fork. */
+struct sbatch_options {
+	const char *array, *clusters;	/* NULL: none */
+	bool test_only;
+};
+
 /* What is to be submitted. */
 struct job_script {
 	int options;		/* how many of argv are sbatch's own */
 	int wrap;		/* where --wrap is; -1: there is a script */
 	int wrap_words;		/* 1: --wrap=V, 2: --wrap V */
-	const char *array;	/* of --array, NULL: none */
-	bool test_only;		/* --test-only is among sbatch's own */
+	struct sbatch_options given, lines;	/* on the command line; in
+						   the script */
 	char *text;		/* the script */
 	size_t len;
 	const char *name;
+	char *words;		/* that lines points to */
 };
 
-/* Fills options, wrap, wrap_words, array, test_only. */
+/* Fills options, wrap, wrap_words, given. */
 int script_find(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err);
 /* Fills text (the caller's to free()), len and name. */
 int script_load(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err);
-/* The array that the environment or an #SBATCH line asks for, NULL: none. */
-#define SCRIPT_ARRAY_SIZE 256
-const char *script_array(const struct job_script *script,
-			 char buf[SCRIPT_ARRAY_SIZE]);
-/* An #SBATCH line asks for --test-only. */
-bool script_tests_only(const struct job_script *script);
+/* Fills lines and words (the caller's to free()). */
+int script_read_options(struct job_script *script, struct dsv_err *err);
 /*
  * The script in a wrapper that starts the job first: in a directory of its own
  * below $TMPDIR, whose path goes to path, until script_unwrap().

@@ -87,6 +87,9 @@ void json_job(struct dsv_json *j, const char *key, const struct dsv_job *job)
 		json_time(j, "started", job->started_ns);
 		json_time(j, "ended", job->ended_ns);
 		dsv_json_int(j, "attempt", job->attempt);
+		/* Of job list, for those that withdraw it. */
+		if (job->ticket)
+			dsv_json_string(j, "ticket", job->ticket);
 	}
 	dsv_json_end(j);
 }

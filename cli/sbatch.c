@@ -198,7 +198,7 @@ static void make_own(struct dsv *d, const struct sbatch *s,
 			 "--dependency=afterany:%s", s->after);
 		own->words[n++] = own->after;
 	}
-	if (submission->tasks > 0 && !script->array) {
+	if (submission->tasks > 0 && !script->given.array) {
 		snprintf(own->array, sizeof(own->array), "--array=0-%zu",
 			 submission->tasks - 1);
 		own->words[n++] = own->array;
@@ -236,12 +236,38 @@ static int submit_ticket(struct dsv *d, const struct sbatch *s,
 	return ret;
 }
 
+/* A variable of sbatch's, else a value of the script's own lines. */
+static const char *env_or(const char *name, const char *value)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? text : value;
+}
+
+/* Of the command line, else the environment, else the script. */
+static void ask(const struct job_script *script,
+		struct dsv_job_request *request)
+{
+	const struct sbatch_options *given = &script->given;
+	const struct sbatch_options *lines = &script->lines;
+
+	/* A sweep is its own array, whatever the script says. */
+	request->array = given->array;
+	if (!request->array && request->sweep.count == 0)
+		request->array = env_or("SBATCH_ARRAY_INX", lines->array);
+	request->clusters = given->clusters;
+	if (!request->clusters)
+		request->clusters = env_or("SLURM_CLUSTERS",
+			env_or("SBATCH_CLUSTERS", lines->clusters));
+	request->dry_run = given->test_only || lines->test_only;
+}
+
 int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 {
 	struct dsv_job_request request = s->request;
 	struct job_script script = { .text = NULL };
 	struct dsv_submission submission;
-	char to[PATH_MAX], array[SCRIPT_ARRAY_SIZE];
+	char to[PATH_MAX];
 	int ret;
 
 	ret = check_after(s->after, err);
@@ -249,25 +275,22 @@ int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err)
 		ret = script_find(s, &script, err);
 	if (ret == 0)
 		ret = script_load(s, &script, err);
+	if (ret == 0)
+		ret = script_read_options(&script, err);
 	if (ret == 0 && request.to && request.to[0] != '/') {
 		ret = make_absolute(request.to, to, err);
 		request.to = to;
 	}
-	/* A sweep is its own array, whatever the script says. */
-	request.array = script.array;
-	if (!request.array && request.sweep.count == 0)
-		request.array = script_array(&script, array);
-	request.dry_run = script.test_only || script_tests_only(&script);
+	ask(&script, &request);
 	if (ret == 0)
 		ret = dsv_job_prepare(d, &request, &submission, err);
-	if (ret < 0) {
-		free(script.text);
-		return ret;
+	if (ret == 0) {
+		ret = submit_ticket(d, s, &script, &submission, err);
+		if (ret == 0)
+			fork_tell(d, &submission.forks);
+		dsv_submission_release(&submission);
 	}
-	ret = submit_ticket(d, s, &script, &submission, err);
-	if (ret == 0)
-		fork_tell(d, &submission.forks);
-	dsv_submission_release(&submission);
+	free(script.words);
 	free(script.text);
 	return ret;
 }

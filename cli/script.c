@@ -48,23 +48,38 @@ static bool short_takes_word(const char *word)
 	return false;
 }
 
-/* The value of --array, in a word or in the next. */
-static void note_array(const char *word, const char *next, const char **out)
+static bool takes_word(const char *word)
 {
-	if (!strncmp(word, "--array=", 8))
-		*out = word + 8;
-	else if (!strcmp(word, "--array") || !strcmp(word, "-a"))
+	if (word[0] != '-' || word[1] != '-')
+		return word[0] == '-' && short_takes_word(word);
+	return !strchr(word, '=') && long_takes_value(word + 2);
+}
+
+/* The value of an option, in a word or in the next. */
+static void note_value(const char *word, const char *next, const char *name,
+		       const char *short_name, const char **out)
+{
+	size_t len = strlen(name);
+
+	if (!strncmp(word, name, len) && word[len] == '=')
+		*out = word + len + 1;
+	else if (!strcmp(word, name) || !strcmp(word, short_name))
 		*out = next;
-	else if (!strncmp(word, "-a", 2))
+	else if (!strncmp(word, short_name, 2))
 		*out = word + 2;
 }
 
-/* In whole, or as short as getopt_long() takes it. */
-static bool is_test_only(const char *word)
+/* next is what the word takes as its value, or NULL. */
+static void note(const char *word, const char *next, struct sbatch_options *o)
 {
 	size_t len = strlen(word);
 
-	return len > strlen("--t") && !strncmp(word, "--test-only", len);
+	/* In whole, or as short as getopt_long() takes it. */
+	if (len > strlen("--t") && !strncmp(word, "--test-only", len))
+		o->test_only = true;
+	note_value(word, next, "--array", "-a", &o->array);
+	note_value(word, next, "--clusters", "-M", &o->clusters);
+	note_value(word, next, "--cluster", "-M", &o->clusters);
 }
 
 /* As sbatch: the first operand is SCRIPT. */
@@ -74,8 +89,6 @@ int script_find(const struct sbatch *s, struct job_script *script,
 	int i;
 
 	script->wrap = -1;
-	script->array = NULL;
-	script->test_only = false;
 	for (i = 0; i < s->argc; i++) {
 		const char *word = s->argv[i];
 		bool value;
@@ -89,19 +102,14 @@ int script_find(const struct sbatch *s, struct job_script *script,
 			continue;
 		if (word[0] != '-' || !word[1])
 			break;
-		if (word[1] != '-')
-			value = short_takes_word(word);
-		else
-			value = !strchr(word, '=') &&
-				long_takes_value(word + 2);
+		value = takes_word(word);
 		if (!strncmp(word, "--wrap", 6) && (!word[6] || word[6] == '='))
 		{
 			script->wrap = i;
 			script->wrap_words = word[6] ? 1 : 2;
 		}
-		script->test_only |= is_test_only(word);
-		note_array(word, value && i + 1 < s->argc ? s->argv[i + 1] :
-			   NULL, &script->array);
+		note(word, value && i + 1 < s->argc ? s->argv[i + 1] : NULL,
+		     &script->given);
 		i += value;
 	}
 	if (i > s->argc)
@@ -194,62 +202,52 @@ static const char *next_comment(const char *line, size_t *len)
 	return NULL;
 }
 
-/* The environment wins over the script's own lines. */
-const char *script_array(const struct job_script *script,
-			 char buf[SCRIPT_ARRAY_SIZE])
+/*
+ * The next word of a line, as sbatch quotes: with ", ' and \.  It is made in
+ * the line itself.  NULL: no more.
+ */
+static char *take_word(char **line)
 {
-	const char *line = script->text ? script->text : "";
-	const char *found = getenv("SBATCH_ARRAY_INX");
+	char *word = *line + strspn(*line, " \t\r");
+	char *p, *out = word, quote = '\0';
+
+	for (p = word; *p && (quote || !strchr(" \t\r#", *p)); p++) {
+		if (*p == '\\' && quote != '\'' && p[1])
+			*out++ = *++p;
+		else if (quote && *p == quote)
+			quote = '\0';
+		else if (!quote && strchr("\"'", *p))
+			quote = *p;
+		else
+			*out++ = *p;
+	}
+	/* A comment is up to the end. */
+	*line = *p == '#' ? p + strlen(p) : p + (*p != '\0');
+	*out = '\0';
+	return p > word ? word : NULL;
+}
+
+int script_read_options(struct job_script *script, struct dsv_err *err)
+{
+	const char *from = script->text;
+	char *line, *word, *next;
 	size_t len;
 
-	if (found && *found)
-		return found;
-	for (; (line = next_comment(line, &len)); line += len) {
-		if (sscanf(line, "#SBATCH --array%*[ =]%255[^ \t\r\n#]",
-			   buf) == 1 ||
-		    sscanf(line, "#SBATCH -a%*[ ]%255[^ \t\r\n#]", buf) == 1)
-			found = buf;
-	}
-	return found == buf ? buf : NULL;
-}
-
-/* The length of a word, as sbatch quotes: with ", ' and \. */
-static size_t sbatch_word(const char *line, size_t len)
-{
-	char quote = '\0';
-	size_t i;
-
-	for (i = 0; i < len && (quote || !strchr(" \t\r", line[i])); i++) {
-		if (line[i] == '\\' && quote != '\'' && i + 1 < len)
-			i++;
-		else if (quote && line[i] == quote)
-			quote = '\0';
-		else if (!quote && strchr("\"'", line[i]))
-			quote = line[i];
-	}
-	return i;
-}
-
-bool script_tests_only(const struct job_script *script)
-{
-	const char *line = script->text ? script->text : "";
-	size_t len, word;
-
-	for (; (line = next_comment(line, &len)); line += len) {
-		if (strncmp(line, "#SBATCH", 7) != 0)
+	script->words = line = strdup(from);
+	if (!line)
+		return dsv_fail_nomem(err);
+	for (; (from = next_comment(from, &len)); from += len) {
+		if (strncmp(from, "#SBATCH", 7) != 0)
 			continue;
-		for (line += 7, len -= 7; len > 0; line += word, len -= word) {
-			word = strspn(line, " \t\r");
-			line += word;
-			len -= word;
-			word = sbatch_word(line, len);
-			if (*line == '#' || word == 0)
-				break;
-			if (word == 11 && !strncmp(line, "--test-only", word))
-				return true;
+		line = script->words + (from - script->text);
+		line[len] = '\0';
+		line += 7;
+		while ((word = take_word(&line))) {
+			next = takes_word(word) ? take_word(&line) : NULL;
+			note(word, next, &script->lines);
 		}
 	}
-	return false;
+	return 0;
 }
 
 static void print_comments(FILE *out, const struct job_script *script)

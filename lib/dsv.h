@@ -233,7 +233,7 @@ const char *dsv_path(const struct dsv *d);
 struct dsv_job {
 	const char *id;		/* "123", array: "120_3"; NULL: no job */
 	const char *array_task;	/* NULL: no array */
-	const char *cluster;
+	const char *cluster;	/* NULL: not known yet */
 	const char *state;	/* WAITING RUNNING COMPLETED FAILED ... */
 	const char *branch;
 	const char *fork;	/* id of the state it forked, or NULL */
@@ -970,6 +970,8 @@ struct dsv_job_request {
 	const char *to;		/* placement pattern, NULL: in the repository */
 	const char *parts;	/* "mine": to a node its ranks only; "all" */
 	const char *message;
+	const char *clusters;	/* where the job is sent: "a", or "a,b": to one
+				   of these; NULL: where it is submitted */
 	struct dsv_strings scopes;	/* that the fork joins */
 	bool fork_now;		/* make the fork at once */
 	bool dry_run;		/* check only: no ticket, no hold, no fork */

@@ -70,7 +70,8 @@ static bool takes_file(const char *word)
 {
 	static const char *const names[] = {
 		"-o", "-e", "-i", "-D", "--output", "--error", "--input",
-		"--chdir", "--export-file", "--bb", "--bbf",
+		"--chdir", "--export-file", "--bb", "--bbf", "-M",
+		"--cluster", "--clusters",
 	};
 	size_t i;
 
@@ -90,9 +91,19 @@ static bool is_script(const char *word, const char *before)
 	       S_ISREG(st.st_mode);
 }
 
+static const char *clusters_of(const char *word, const char *next)
+{
+	const char *value = value_of(word, next, "--clusters", "-M");
+
+	return value ? value : value_of(word, next, "--cluster", "");
+}
+
 static void note(struct cmdline *c, const char *word, const char *next)
 {
-	const char *value;
+	const char *value = clusters_of(word, next);
+
+	if (value)
+		c->clusters = value;
 
 	if (!strcmp(word, "--test-only"))
 		c->test_only = true;
@@ -105,29 +116,91 @@ static void note(struct cmdline *c, const char *word, const char *next)
 }
 
 /*
- * --test-only among the #SBATCH lines.  What is quoted may be a value, and is
- * not looked into: a test that is not noticed leaves a hold until the next
- * sync, a job that is taken for a test cannot start.
+ * The next word of an #SBATCH line, ended in the line itself; NULL: no more.
+ * Quotes stay, as what is quoted may be a value: a test that is not noticed
+ * leaves a hold until the next sync, a job that is taken for a test cannot
+ * start.
  */
-static bool script_tests_only(const char *path)
+static char *take_word(char **line)
+{
+	char *word = *line + strspn(*line, " \t\r\n");
+	char *p, quote = '\0';
+
+	for (p = word; *p && (quote || !strchr(" \t\r\n#", *p)); p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		else if (quote && *p == quote)
+			quote = '\0';
+		else if (!quote && strchr("\"'", *p))
+			quote = *p;
+	}
+	*line = *p == '#' ? p + strlen(p) : p + (*p != '\0');
+	*p = '\0';
+	return p > word ? word : NULL;
+}
+
+/* --test-only and -M among the #SBATCH lines. */
+static void read_script(struct cmdline *c, const char *path)
 {
 	FILE *f = fopen(path, "re");
-	bool found = false;
+	char *p, *word, *next;
+	const char *value;
 	char line[1024];
-	char *p, *save;
 
-	while (f && !found && fgets(line, sizeof(line), f) &&
+	while (f && fgets(line, sizeof(line), f) &&
 	       (line[0] == '#' || line[0] == '\n')) {
-		if (strncmp(line, "#SBATCH", 7) || strpbrk(line, "\"'\\"))
+		if (strncmp(line, "#SBATCH", 7))
 			continue;
-		p = strtok_r(line + 7, " \t\n", &save);
-		for (; p && *p != '#' && !found;
-		     p = strtok_r(NULL, " \t\n", &save))
-			found = !strcmp(p, "--test-only");
+		p = line + 7;
+		for (word = take_word(&p); word; word = next) {
+			next = take_word(&p);
+			c->test_only |= !strcmp(word, "--test-only");
+			value = clusters_of(word, next);
+			if (value && !strpbrk(value, "\"'\\"))
+				snprintf(c->script_clusters,
+					 sizeof(c->script_clusters), "%s",
+					 value);
+		}
 	}
 	if (f)
 		fclose(f);
-	return found;
+}
+
+/* sbatch takes those of the script last. */
+static void find_clusters(struct cmdline *c)
+{
+	const char *const found[] = {
+		c->clusters, getenv("SLURM_CLUSTERS"),
+		c->is_sbatch ? getenv("SBATCH_CLUSTERS") : NULL,
+		c->script_clusters,
+	};
+	size_t i;
+
+	c->clusters = NULL;
+	for (i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
+		if (!c->clusters && found[i] && *found[i])
+			c->clusters = found[i];
+	}
+}
+
+/* Of srun's options that take a value, in the next word. */
+static bool takes_value(const char *word)
+{
+	static const char *const names[] = {
+		"--account", "--constraint", "--cpus-per-task", "--gpus",
+		"--gres", "--job-name", "--mem", "--nodelist", "--nodes",
+		"--ntasks", "--ntasks-per-node", "--output", "--partition",
+		"--qos", "--time",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(word, names[i]))
+			return true;
+	}
+	if (!strncmp(word, "--dsv-", 6))
+		return !strchr(word, '=');
+	return strlen(word) == 2 && strchr("ACDGJMNceinopqtwx", word[1]);
 }
 
 /* Of srun only what surely comes before the program it runs. */
@@ -138,9 +211,7 @@ static bool srun_tests_only(const char *word, const char *end)
 	for (; word < end; before = word, word += strlen(word) + 1) {
 		if (!strcmp(word, "--test-only"))
 			return true;
-		/* -N 2: as the word before was an option, this is its value */
-		if (*word != '-' && (strlen(before) != 2 ||
-				     !strchr("ACDGJNceinopqtwx", before[1])))
+		if (*word != '-' && !takes_value(before))
 			return false;
 		if (!strcmp(word, "--"))
 			return false;
@@ -184,13 +255,14 @@ void cmdline_read(struct cmdline *c)
 	for (; c->is_sbatch && word < end; before = word, word = next) {
 		next = word + strlen(word) + 1;
 		if (is_script(word, before)) {
-			c->test_only |= script_tests_only(word);
+			read_script(c, word);
 			break;
 		}
 		if (!strcmp(word, "--"))
 			break;
 		note(c, word, next < end ? next : NULL);
 	}
+	find_clusters(c);
 }
 
 void cmdline_release(struct cmdline *c)

@@ -12,6 +12,8 @@ struct cmdline {
 	bool test_only;
 	const char *array;	/* of --array; NULL: none.  Borrows words */
 	size_t rows;		/* of the grid that its --dsv-sweep span */
+	const char *clusters;	/* of -M or the environment; NULL: none */
+	char script_clusters[256];	/* of the #SBATCH lines */
 };
 
 /* Where it cannot be read, it is as if sbatch had been given nothing. */

@@ -89,7 +89,7 @@ int submit_init(struct plugin *p)
 static char **make_argv(struct plugin *p, char *array, bool dry_run)
 {
 	struct options *o = &p->options;
-	char **argv = calloc(o->arg_count + 9, sizeof(*argv));
+	char **argv = calloc(o->arg_count + 11, sizeof(*argv));
 	size_t i, n = 0;
 
 	if (!argv)
@@ -105,6 +105,10 @@ static char **make_argv(struct plugin *p, char *array, bool dry_run)
 		argv[n++] = o->args[i];
 	if (array)
 		argv[n++] = array;
+	if (p->cmdline.clusters) {
+		argv[n++] = (char *)"--clusters";
+		argv[n++] = (char *)p->cmdline.clusters;
+	}
 	argv[n++] = (char *)"--porcelain";
 	if (dry_run)
 		argv[n++] = (char *)"--dry-run";

@@ -116,6 +116,32 @@ EOF
 --dependency=afterany:77 -w n3 my script.sh"
 }
 
+# The cluster that the newest record names.
+sent_to() {
+	local want=$1
+	shift
+
+	dsv fork HEAD --sbatch -- "$@" job
+	dsv job list --json
+	json "j[0]['cluster']"
+	assert "$result" "$want"
+}
+
+@test "the record names the cluster that the job is sent to" {
+	printf '#!/bin/sh\ntrue\n' >job
+	sent_to None
+	sent_to one -M one
+	sent_to one -Mone
+	sent_to one --clusters=one
+	sent_to one --cluster one
+	sent_to None -M one,two
+	SLURM_CLUSTERS=two sent_to one -M one
+	SLURM_CLUSTERS=two SBATCH_CLUSTERS=one sent_to two
+	printf '#!/bin/sh\n#SBATCH -J "-M no" -M "three" # -M x\ntrue\n' >job
+	sent_to three
+	SBATCH_CLUSTERS=one sent_to one
+}
+
 @test "--wrap needs no script" {
 	dsv fork HEAD -b b1 --sbatch -- -N1 --wrap 'echo "<$DSV_BRANCH>"'
 	mapfile -t args <args

@@ -225,6 +225,51 @@ not] [--array=0-1] [--porcelain]'
 	done
 }
 
+@test "a quoted value in a #SBATCH line hides no --test-only" {
+	printf '#!/bin/sh\n%s\n' \
+		'#SBATCH --comment="it'"'"'s # \" x" --test-only' >job
+	sbatch --dsv-fork=HEAD job
+	prepared_with '[--fork=HEAD] [--porcelain] [--dry-run]'
+	rm "$calls"
+	printf '#!/bin/sh\n#SBATCH --comment "--test-only"\n' >job
+	sbatch --dsv-fork=HEAD job
+	prepared_with '[--fork=HEAD] [--porcelain]'
+}
+
+@test "srun --test-only, after values of their own, but not of the program" {
+	run timeout 10 srun --dsv-fork HEAD --nodes 1 --test-only true
+	prepared_with '[--fork=HEAD] [--porcelain] [--dry-run]'
+	rm "$calls"
+	run timeout -s KILL 2 srun --dsv-fork=HEAD --nodes 1 true --test-only
+	prepared_with '[--fork=HEAD] [--porcelain]'
+}
+
+# There is no database of clusters here, without which sbatch submits nothing.
+sent_to() {
+	local want=$1
+	shift
+
+	rm -f "$calls"
+	sbatch -1 --dsv-fork=HEAD "$@" job
+	[[ $stderr == *"database"* ]]
+	prepared_with "[--fork=HEAD] [--clusters] [$want] [--porcelain]"
+}
+
+@test "the cluster that a job is sent to is told to dsv" {
+	touch one
+	sent_to one -M one
+	sent_to one -Mone
+	sent_to one,two --clusters=one,two
+	sent_to one --cluster one
+	SLURM_CLUSTERS=two sent_to one -M one
+	SLURM_CLUSTERS=two SBATCH_CLUSTERS=one sent_to two
+	SBATCH_CLUSTERS=one sent_to one
+	printf '#!/bin/sh\n#SBATCH -J "a b" -M three # -M no\ntrue -M x\n' >job
+	sent_to three
+	sent_to one --clusters one
+	SLURM_CLUSTERS=two sent_to two
+}
+
 @test "a ticket that is there already is passed on" {
 	ticket=0123456789abcdef0123456789abcdef
 	sbatch --dsv-ticket=$ticket --dsv-repo=/r job

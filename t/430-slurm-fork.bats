@@ -398,6 +398,34 @@ true'
 	user prune --expire=now "$first"
 }
 
+@test "a hold of a job that was sent to another cluster is not ended here" {
+	local clusters
+
+	cluster_as sh -c 'echo second >ckpt/w'
+	user tag ckpt
+	for clusters in other dsvtest,other DSVTEST; do
+		user job prepare --fork="$first" --clusters=$clusters
+		user job sync
+		user job list --json
+		json "j[0]['state'], j[0]['cluster']"
+		case $clusters in
+		other)
+			assert "$result" "('WAITING', 'other')"
+			user -14 prune --expire=now "$first"
+			;;
+		*,*)
+			assert "$result" "('WAITING', None)"
+			json "j[0]['ticket']"
+			user job cancel --ticket="$result"
+			user job list --json
+			json "j[0]['state']"
+			assert "$result" CANCELLED
+			;;
+		*) assert "$result" "('CANCELLED', 'DSVTEST')" ;;
+		esac
+	done
+}
+
 @test "how a job ended is recorded, or asked of Slurm" {
 	script 'kill -KILL $$'
 	submit --dsv-fork=HEAD job

@@ -31,17 +31,30 @@ static json_t *strings_json(const struct dsv_strings *strings)
 static char *request_text(const struct dsv_job_request *r, const char *from)
 {
 	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s*, s:s*,"
-				 " s:s}",
+				 " s:s*, s:s}",
 				 "set", strings_json(&r->set),
 				 "sweep", strings_json(&r->sweep),
 				 "unset", strings_json(&r->unset),
 				 "scopes", strings_json(&r->scopes),
 				 "branch", r->branch, "to", r->to,
 				 "parts", r->parts,
-				 "message", r->message, "from", from);
+				 "message", r->message,
+				 "clusters", r->clusters, "from", from);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
+	return text;
+}
+
+char *job_clusters(const struct catalog_job *job)
+{
+	json_t *request = json_loads(job->request ? job->request : "{}", 0,
+				     NULL);
+	const char *clusters = job->cluster ? job->cluster :
+		json_string_value(json_object_get(request, "clusters"));
+	char *text = clusters ? strdup(clusters) : NULL;
+
+	json_decref(request);
 	return text;
 }
 

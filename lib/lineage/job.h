@@ -11,6 +11,12 @@ int job_withdraw(struct dsv *d, const struct catalog_job *job,
 		 const char *state, struct dsv_err *err);
 
 /*
+ * Where it runs or, before it has started, where it was sent: maybe to one of
+ * "a,b".  NULL: not known; the caller's to free().
+ */
+char *job_clusters(const struct catalog_job *job);
+
+/*
  * Before holds are looked at: dsv_job_sync() where there is anything to ask
  * about, best effort (a reader may not write what it learns).
  */

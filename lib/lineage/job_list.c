@@ -60,13 +60,18 @@ static int convert(struct dsv *d, struct catalog_job *from,
 
 	memset(to, 0, sizeof(*to));
 	to->id = from->job_id;
-	to->cluster = from->cluster;
+	to->cluster = job_clusters(from);
+	/* On which of several it will be is not known yet. */
+	if (to->cluster && strchr(to->cluster, ',')) {
+		free((char *)to->cluster);
+		to->cluster = NULL;
+	}
 	to->state = from->state;
 	to->branch = from->branch;
 	to->nodes = from->nodes;
 	to->ticket = from->ticket;
-	from->job_id = from->cluster = from->state = from->branch =
-		from->nodes = from->ticket = NULL;
+	from->job_id = from->state = from->branch = from->nodes =
+		from->ticket = NULL;
 	to->array_task = task ? strdup(task + 1) : NULL;
 	to->exit_code = from->exit_code;
 	to->signal = from->signal;

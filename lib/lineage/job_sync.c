@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "../base/proc.h"
@@ -238,8 +239,8 @@ static char *authors(const struct catalog_job *jobs, size_t count)
 
 /*
  * Clusters count their jobs alike: what this one says of job 8 is not about
- * another's.  The records of others go to the end, where none is looked at; the
- * order of ours stays.
+ * another's.  The records of others, and of jobs that may be on another, go to
+ * the end, where none is looked at; the order of ours stays.
  */
 static void keep_own(struct records *all)
 {
@@ -249,8 +250,11 @@ static void keep_own(struct records *all)
 
 	for (i = 0; here && i < all->count; i++) {
 		struct catalog_job job = all->items[i];
+		char *there = job_clusters(&job);
+		bool ours = !there || !strcasecmp(there, here);
 
-		if (job.cluster && strcmp(job.cluster, here) != 0)
+		free(there);
+		if (!ours)
 			continue;
 		all->items[i] = all->items[own];
 		all->items[own++] = job;
