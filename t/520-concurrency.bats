@@ -87,6 +87,21 @@ is_big() {
 	dsv fsck --data
 }
 
+@test "the guard lock goes though an unlink fails, or its owner's file is gone" {
+	dsv config core.guardLock true
+	DSV_FAULT_ROOT=$PWD DSV_FAULT_MATCH='unlink:*/guard' DSV_FAULT_AT=1 \
+		DSV_FAULT_DO=EIO LD_PRELOAD=$build/fault.so \
+		"$program" -q tag other
+	[ ! -e .dsv/guard ]
+	stopped 'write:*/catalog.db' -- tag -q other
+	[ -e .dsv/guard ]
+	# As by a prune whose clock is ahead.
+	rm .dsv/guard.own.*
+	go_on
+	assert "$status" 0
+	[ ! -e .dsv/guard ]
+}
+
 @test "the guard lock of one that is alive is waited for: 11" {
 	dsv config core.guardLock true
 	stopped 'write:*/catalog.db-journal' -- tag -q other

@@ -27,6 +27,7 @@
 #define OWNER_LIMIT_BYTES 4096
 #define BREAK_DEPTH 4	/* breakers that died while they broke */
 #define CHECK_EVERY 8	/* tries between two looks at the owner */
+#define RELEASE_LIMIT_US 500000
 
 struct owner {
 	char nonce[33];
@@ -256,12 +257,15 @@ static int take(const char *own, const char *path, struct dsv_err *err)
 	return dsv_fail_errno(err, "link '%s'", path);
 }
 
-static int let_go(const char *own, const char *path, struct dsv_err *err)
+/* Remove the lock at path if it is ours, which only the nonce tells. */
+static int let_go(struct guard *g, const char *path, struct dsv_err *err)
 {
-	struct stat a, b;
+	struct owner o;
+	enum seen seen = owner_read(path, &o);
 
-	if (stat(own, &a) == 0 && stat(path, &b) == 0 &&
-	    a.st_ino == b.st_ino && a.st_dev == b.st_dev &&
+	if (seen == SEEN_UNREADABLE)
+		return dsv_fail(err, DSV_ESYS, "read '%s'", path);
+	if (seen == SEEN_OWNER && !strcmp(o.nonce, g->self.nonce) &&
 	    unlink(path) < 0 && errno != ENOENT)
 		return dsv_fail_errno(err, "remove '%s'", path);
 	return 0;
@@ -310,7 +314,7 @@ static int break_lock(struct guard *g, const char *path, const char *nonce,
 			remove_own(g, nonce);
 	}
 	/* Were it left, the next link would seem to have succeeded. */
-	ret2 = let_go(g->own, right, ret == 0 ? err : NULL);
+	ret2 = let_go(g, right, ret == 0 ? err : NULL);
 	if (ret == 0)
 		ret = ret2;
 out:
@@ -457,9 +461,16 @@ out:
 
 void guard_release(struct guard *g)
 {
+	int pause_us;
+
 	if (!g)
 		return;
-	let_go(g->own, g->lock, NULL);
+	/* Whoever cannot see that we end would wait for ever. */
+	for (pause_us = 1000; pause_us < RELEASE_LIMIT_US; pause_us *= 2) {
+		if (let_go(g, g->lock, NULL) == 0)
+			break;
+		usleep((useconds_t)pause_us);
+	}
 	unlink(g->own);
 	guard_free(g);
 }
