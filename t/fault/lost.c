@@ -109,6 +109,7 @@ void lost_change(int fd)
 {
 	struct content *c;
 	struct stat st;
+	char name[32];
 
 	if (!on || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
@@ -130,9 +131,12 @@ void lost_change(int fd)
 	c->size = st.st_size;
 	if (st.st_size == 0)
 		return;
-	if (c->copy < 0)
-		c->copy = (int)raw(openat, shadow_fd, ".", O_TMPFILE | O_RDWR |
-				   O_CLOEXEC, 0600);
+	if (c->copy < 0) {
+		/* FUSE has no O_TMPFILE. */
+		snprintf(name, sizeof(name), "copy%d", (int)(c - contents));
+		c->copy = (int)raw(openat, shadow_fd, name, O_CREAT | O_EXCL |
+				   O_RDWR | O_CLOEXEC, 0600);
+	}
 	if (c->copy < 0)
 		broken("shadow");
 	copy(c->fd, c->copy);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The operations that run.py interrupts, and what must hold afterwards."""
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -40,6 +41,18 @@ def tree(path):
                 out[os.path.relpath(full, path)] = \
                     hashlib.sha256(f.read()).hexdigest()
     return out
+
+
+def remove(path):
+    """FUSE gives what was just open another name there for a moment."""
+    for _ in range(100):
+        try:
+            return shutil.rmtree(path)
+        except OSError as e:
+            if e.errno != errno.ENOTEMPTY:
+                raise
+            time.sleep(0.05)
+    return shutil.rmtree(path)
 
 
 class Base:
@@ -153,7 +166,7 @@ class Operation:
         if r.returncode != 0:
             raise Broken(f"checkout {rev[:12]}: {r.returncode} {r.stderr}")
         got = tree(out)
-        shutil.rmtree(out)
+        remove(out)
         return got
 
     def is_pruned(self, base, where, id):
