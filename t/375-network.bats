@@ -92,3 +92,18 @@ teardown() {
 	dsv --lock-wait 1s tag f
 	dsv fsck --data
 }
+
+@test "a file of the queue that somebody reads is removed nevertheless" {
+	mount_two
+	repo a
+	dsv config queue.auto false
+	put d/f
+	dsv tag --async d
+	exec 7<"$(find .dsv/queue -name f)"
+	"$program" queue --run >out 2>&1 7<&- &
+	sleep 0.3
+	exec 7<&-
+	wait $!
+	assert "$(cat out)" "stored 1 state"
+	assert "$(find .dsv/queue -type f)" "$(find .dsv/queue -name lock)"
+}

@@ -15,6 +15,8 @@
 
 #include "hash.h"
 
+enum { HIDDEN_TRIES = 50, HIDDEN_PAUSE_US = 20000 };
+
 int write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;
@@ -315,12 +317,29 @@ int fs_make_own_dirs(const char *path, mode_t mode, struct dsv_err *err)
 	return ret < 0 ? ret : fs_make_dirs(path, mode, err);
 }
 
-static int remove_at(int dirfd, const char *name)
+static int remove_at(int dirfd, const char *name, int *tries);
+
+static int remove_entries(DIR *dir, int *tries)
 {
 	struct dirent *entry;
-	DIR *dir;
-	int fd;
 	int ret = 0;
+
+	while (ret == 0 && (entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		ret = remove_at(dirfd(dir), entry->d_name, tries);
+	}
+	return ret;
+}
+
+/*
+ * FUSE and NFS give a file that is open when it is removed another name, in
+ * the same directory, until it is closed: which its last user may just do.
+ */
+static int remove_at(int dirfd, const char *name, int *tries)
+{
+	int saved_errno, fd, ret;
+	DIR *dir;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -335,21 +354,28 @@ static int remove_at(int dirfd, const char *name)
 		close(fd);
 		return -1;
 	}
-	while (ret == 0 && (entry = readdir(dir))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		ret = remove_at(fd, entry->d_name);
+	for (;;) {
+		ret = remove_entries(dir, tries);
+		if (ret == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 &&
+		    errno != ENOENT)
+			ret = -1;
+		if (ret == 0 || (errno != ENOTEMPTY && errno != EBUSY) ||
+		    (*tries)-- <= 0)
+			break;
+		usleep(HIDDEN_PAUSE_US);
+		rewinddir(dir);
 	}
+	saved_errno = errno;
 	closedir(dir);
-	if (ret == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 &&
-	    errno != ENOENT)
-		ret = -1;
+	errno = saved_errno;
 	return ret;
 }
 
 int fs_remove_tree(const char *path, struct dsv_err *err)
 {
-	if (remove_at(AT_FDCWD, path) < 0)
+	int tries = HIDDEN_TRIES;
+
+	if (remove_at(AT_FDCWD, path, &tries) < 0)
 		return dsv_fail_errno(err, "remove '%s'", path);
 	return 0;
 }
