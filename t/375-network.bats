@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 load helper
+load stop
 
 mount_two() {
 	mkdir -p back a b
@@ -25,6 +26,7 @@ setup() {
 }
 
 teardown() {
+	end_stopped
 	cd /
 	for m in "${mounted[@]}"; do
 		umount "$m" || umount -l "$m"
@@ -91,6 +93,71 @@ teardown() {
 	# Its maker was killed.
 	dsv --lock-wait 1s tag f
 	dsv fsck --data
+}
+
+@test "a host that sees an old catalog does not take a killed maker's turn" {
+	mount_two
+	repo a
+	put f
+	tag f
+	cp .dsv/catalog.db ../old
+	n=$(od -An -tu4 --endian=big -j24 -N4 .dsv/catalog.db)
+	put f 200
+	tag f
+	# Its maker was killed after the commit; whoever comes next saw that.
+	rm ".dsv/turns/$((n + 1)).done"
+	put f 300
+	tag f
+	[ -e ".dsv/turns/$((n + 1)).done" ]
+	cat ../old >.dsv/catalog.db
+	dsv -11 --lock-wait 1s tag f
+	[[ $stderr == *"(only then: rm -r '$PWD/.dsv/turns')" ]]
+	rm -r .dsv/turns
+	dsv branch x
+}
+
+@test "a host that sees the catalog of before a rebuild does not write to it" {
+	mount_two
+	repo a
+	put f
+	tag f
+	tag f
+	cp .dsv/catalog.db ../old
+	dsv fsck --rebuild
+	tag f
+	cp .dsv/catalog.db ../new
+	cat ../old >.dsv/catalog.db
+	dsv -11 --lock-wait 1s tag f
+	cat ../new >.dsv/catalog.db
+	tag f
+	dsv find --count
+	assert "$output" 4
+	dsv fsck --data
+}
+
+@test "a kill, a power cut and a rebuild lose nothing on FUSE" {
+	may_stop
+	mount_two
+	run -0 python3 "$BATS_TEST_DIRNAME/fault/run.py" --dir "$PWD/a" \
+		--places 2 --op tag --op rebuild --mode kill --mode lose
+	[[ $output == *" 0 not survived"* ]]
+}
+
+@test "names for changes need no more files after 256 of them" {
+	local i
+
+	mount_two
+	repo a
+	put f
+	tag f
+	for ((i = 0; i < 260; i++)); do
+		"$program" -q attr HEAD "n=$i" || return
+	done
+	assert "$(find .dsv/turns -type f | wc -l)" 512
+	stopped 'write:*/catalog.db' -- -q attr HEAD n=1
+	[ "$(find .dsv/turns -type f | wc -l)" -le 511 ]
+	go_on
+	assert "$status" 0
 }
 
 @test "a file of the queue that somebody reads is removed nevertheless" {

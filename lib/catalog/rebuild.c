@@ -136,7 +136,18 @@ static int make_new(const struct catalog_options *options, struct check *k,
 		ret = fill(k, least, err);
 	catalog_close(k->c);
 	k->c = NULL;
-	return ret == 0 ? sync_file(temp, err) : ret;
+	return ret;
+}
+
+static int put_in_place(struct holding *h, const char *temp, const char *path,
+			struct dsv_err *err)
+{
+	if (rename(temp, path) < 0)
+		return dsv_fail_errno(err, "rename '%s'", temp);
+	/* The new one counts on from it. */
+	if (h->old)
+		h->old->has_turn = false;
+	return 0;
 }
 
 int catalog_rebuild(const struct catalog_options *options, struct check *k,
@@ -146,6 +157,7 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	char *temp = str_format("%s/tmp/catalog.db.new-%ld", options->dir,
 				(long)getpid());
 	struct holding h = { NULL, NULL };
+	uint32_t turn = 0;
 	int ret;
 
 	if (!path || !temp) {
@@ -158,13 +170,17 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	unlink(temp);
 	ret = make_new(options, k, temp, h.old ? h.old->seq : 0, err);
 	if (ret == 0)
+		ret = turn_go_on(options->dir, temp, &turn, err);
+	if (ret == 0)
+		ret = sync_file(temp, err);
+	if (ret == 0)
 		ret = move_aside(path, !h.old, err);
 	if (ret == 0)
-		ret = turn_forget(options->dir, err);
-	if (ret == 0 && rename(temp, path) < 0)
-		ret = dsv_fail_errno(err, "rename '%s'", temp);
+		ret = put_in_place(&h, temp, path, err);
 	if (ret == 0)
 		ret = fs_sync_dir(options->dir, err);
+	if (ret == 0)
+		turn_done(options->dir, turn);
 	if (ret < 0)
 		unlink(temp);
 out:

@@ -13,20 +13,21 @@
 #include "internal.h"
 
 enum {
-	COUNTER_AT = 24,	/* the file format of SQLite, 1.3.6 */
+	COUNTER_AT = 24,	/* the file format of SQLite, 1.3 */
+	VALID_FOR_AT = 92,	/* the counter once more */
 	KEPT = 256		/* changes that a host may be behind */
 };
 
-static char *path_of(struct catalog *c, uint32_t n, const char *suffix)
+static char *path_of(const char *dir, uint32_t n, const char *suffix)
 {
-	return str_format("%s/turns/%u%s", c->dir, (unsigned int)n, suffix);
+	return str_format("%s/turns/%u%s", dir, (unsigned int)n, suffix);
 }
 
 /* 1: made; 0: somebody has. */
-static int make(struct catalog *c, uint32_t n, const char *suffix,
+static int make(const char *dir, uint32_t n, const char *suffix,
 		struct dsv_err *err)
 {
-	char *path = path_of(c, n, suffix);
+	char *path = path_of(dir, n, suffix);
 	int ret = 1;
 	int fd;
 
@@ -43,9 +44,9 @@ static int make(struct catalog *c, uint32_t n, const char *suffix,
 	return ret;
 }
 
-static void take_away(struct catalog *c, uint32_t n, const char *suffix)
+static void take_away(const char *dir, uint32_t n, const char *suffix)
 {
-	char *path = path_of(c, n, suffix);
+	char *path = path_of(dir, n, suffix);
 
 	if (path)
 		unlink(path);
@@ -73,7 +74,7 @@ static int64_t read_counter(struct catalog *c)
 static bool is_done(struct catalog *c, uint32_t n)
 {
 	char *dir = str_format("%s/turns", c->dir);
-	char *path = path_of(c, n, ".done");
+	char *path = path_of(c->dir, n, ".done");
 	DIR *d = dir ? opendir(dir) : NULL;
 	bool done = true;
 
@@ -111,16 +112,21 @@ int turn_take(struct catalog *c, bool insist, struct dsv_err *err)
 	if (!fs_is_network(c->dir))
 		return 1;
 	ret = make_dir(c, err);
+	/* First, for a quota of files. */
+	take_away(c->dir, n - KEPT, "");
+	take_away(c->dir, n - KEPT, ".done");
 	if (ret == 0 && counter < 0)
 		ret = dsv_fail(err, DSV_ESYS, "read '%s'", c->path);
 	if (ret == 0)
-		ret = make(c, n, "", err);
+		ret = make(c->dir, n, "", err);
 	/* Whoever came before was killed in between. */
 	if (ret == 0 && insist && !is_done(c, n))
 		ret = 1;
 	if (ret > 0) {
 		c->has_turn = true;
 		c->turn = n;
+		/* We see that change; who made it may have been killed. */
+		make(c->dir, n - 1, ".done", NULL);
 	}
 	return ret;
 }
@@ -132,36 +138,60 @@ void turn_end(struct catalog *c)
 
 	/* When it cannot be known, the next one waits, and takes it over. */
 	if (counter >= 0 && (uint32_t)(counter + 1) == c->turn)
-		take_away(c, c->turn, "");
+		take_away(c->dir, c->turn, "");
 	/* A commit that was made a second time has counted twice. */
 	for (n = c->turn; n <= counter; n++) {
 		if (n > c->turn)
-			make(c, n, "", NULL);
-		make(c, n, ".done", NULL);
-		take_away(c, n - KEPT, "");
-		take_away(c, n - KEPT, ".done");
+			make(c->dir, n, "", NULL);
+		make(c->dir, n, ".done", NULL);
 	}
 	c->has_turn = false;
 }
 
-int turn_forget(const char *dir, struct dsv_err *err)
+/* The last change that has a name; 0: none has. */
+static uint32_t last_turn(const char *dir)
 {
 	char *path = str_format("%s/turns", dir);
+	DIR *d = path ? opendir(path) : NULL;
+	unsigned long n, last = 0;
 	struct dirent *e;
-	int ret = 0;
-	DIR *d;
 
-	if (!path)
-		return dsv_fail_nomem(err);
-	d = opendir(path);
-	while (ret == 0 && d && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.' &&
-		    unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
-			ret = dsv_fail_errno(err, "remove '%s/%s'", path,
-					     e->d_name);
+	while (d && (e = readdir(d)) != NULL) {
+		n = strtoul(e->d_name, NULL, 10);
+		if (n > last && n <= INT32_MAX)
+			last = n;
 	}
 	if (d)
 		closedir(d);
 	free(path);
+	return (uint32_t)last;
+}
+
+int turn_go_on(const char *dir, const char *path, uint32_t *n,
+	       struct dsv_err *err)
+{
+	uint32_t last = last_turn(dir);
+	unsigned char b[4] = {
+		(unsigned char)(last >> 24), (unsigned char)(last >> 16),
+		(unsigned char)(last >> 8), (unsigned char)last
+	};
+	int ret = 0;
+	int fd;
+
+	*n = last;
+	if (last == 0)
+		return 0;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pwrite_all(fd, b, sizeof(b), COUNTER_AT) < 0 ||
+	    pwrite_all(fd, b, sizeof(b), VALID_FOR_AT) < 0)
+		ret = dsv_fail_errno(err, "write '%s'", path);
+	if (fd >= 0)
+		close(fd);
 	return ret;
+}
+
+void turn_done(const char *dir, uint32_t n)
+{
+	if (n > 0)
+		make(dir, n, ".done", NULL);
 }

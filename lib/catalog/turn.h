@@ -22,7 +22,13 @@ struct catalog;
 int turn_take(struct catalog *c, bool insist, struct dsv_err *err);
 /* Before the guard goes: the change was made, or it was not. */
 void turn_end(struct catalog *c);
-/* There is another catalog, which counts anew. */
-int turn_forget(const char *dir, struct dsv_err *err);
+/*
+ * The new catalog at path goes on counting at *n, the last turn: that of who
+ * replaces the catalog, which is done once it has.  So who still sees the old
+ * one, or its names come back after a power cut, does not write to it.
+ */
+int turn_go_on(const char *dir, const char *path, uint32_t *n,
+	       struct dsv_err *err);
+void turn_done(const char *dir, uint32_t n);
 
 #endif

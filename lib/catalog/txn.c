@@ -240,7 +240,9 @@ static int lock(struct catalog *c, struct dsv_err *err)
 					" changed '%s', and this one still"
 					" sees what was before (waited %" PRId64
 					" ms): its file system remembers too"
-					" much", c->path, waited_ns / 1000000);
+					" much, or an older copy was put there"
+					" (only then: rm -r '%s/turns')",
+					c->path, waited_ns / 1000000, c->dir);
 		usleep(STALE_PAUSE_US);
 	}
 }
