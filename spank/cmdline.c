@@ -65,7 +65,7 @@ static const char *value_of(const char *word, const char *next,
 	return word[short_len] ? word + short_len : next;
 }
 
-/* The word after it names a file that is not the script. */
+/* The word after it may be the name of a file, and is not the script. */
 static bool takes_file(const char *word)
 {
 	static const char *const names[] = {
@@ -104,7 +104,6 @@ static void note(struct cmdline *c, const char *word, const char *next)
 
 	if (value)
 		c->clusters = value;
-
 	if (!strcmp(word, "--test-only"))
 		c->test_only = true;
 	value = value_of(word, next, "--array", "-a");

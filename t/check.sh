@@ -73,12 +73,13 @@ for file in "${bats[@]}"; do
 	esac
 done
 run_units "${units[@]}" | tee -a "$out" | awk "$show"
-# Not by "&", which Ctrl-C would not end.
+# Not by "&", which Ctrl-C would not end.  A lane that was killed has not run all.
 export -f run_bats run_lane
 export out
 printf '%s\n' "${jobs[*]}" "${rest[*]}" |
 	xargs -L 1 -P 2 bash -c 'run_lane "$@"' - |
-	tee -a "$out" | awk "$show"
+	tee -a "$out" | awk "$show" ||
+	echo "not ok - a lane of tests was killed" | tee -a "$out"
 
 count() { grep -cE "$1" "$out"; }
 skipped=$(count '^ok .*# skip')
