@@ -168,8 +168,7 @@ file() {
 @test "a stale or damaged index is found, and repaired" {
 	a=$(file "$(segment 0)").idx
 	b=$(file "$(segment 1)").idx
-	chmod u+w "$a" "$b"
-	cp "$b" "$a"
+	cp -fp "$b" "$a"
 	dsv -13 fsck --json
 	found index
 	dsv fsck --repair
@@ -307,14 +306,37 @@ file() {
 }
 
 @test "a mode that lets others write is found, and repaired" {
-	chmod 666 "$(file "$(segment 0)")" .dsv/catalog.db
+	s=$(file "$(segment 0)")
+	chmod 666 "$s" .dsv/catalog.db
 	dsv -13 fsck --json
 	found mode
 	dsv fsck --repair
 	[[ $output == *": somebody may write to it (mode 0666), repaired"* ]]
 	[[ $output == *"catalog.db: others may write to it (mode 0666)"* ]]
 	dsv fsck
-	[ ! -w "$(file "$(segment 0)")" ] || [ "$(id -u)" = 0 ]
+	[ ! -w "$s" ] || [ "$(id -u)" = 0 ]
+	for f in .dsv .dsv/{format,journal,states,segments,heads,tmp} \
+	    "$s.idx" "${s%/*}" ".dsv/states/${one:0:2}"{,"/$one"}; do
+		echo "# $f"
+		mode=$(stat -c %a "$f")
+		chmod o+w "$f"
+		dsv -13 fsck
+		assert "${#lines[@]} $stderr" "2 dsv fsck: 1 problem"
+		[[ $output == "mode "*" may write to it (mode "* ]]
+		dsv fsck --repair
+		assert "$(stat -c %a "$f")" "$mode"
+	done
+}
+
+@test "a group may write to what is in a directory it may write to" {
+	rm -r .dsv
+	umask 002
+	dsv init
+	tag big
+	dsv fsck
+	chmod g-w .dsv
+	dsv -13 fsck
+	[[ $output == *"mode journal: others may write to it (mode 0664)"* ]]
 }
 
 @test "a chunk that is there twice: the one that counts is kept" {

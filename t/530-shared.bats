@@ -83,6 +83,19 @@ wrong_modes() {
 	listing | grep -F -x -f before | diff before -
 }
 
+@test "fsck finds what the group cannot use, and repairs one's own only" {
+	as $alice tag "$home/$alice/s"
+	as $alice fsck
+	chmod g-w .dsv/journal
+	chmod g-s .dsv/states
+	as $bob -13 fsck --repair
+	[[ $output == *"mode journal: its group may not use it (mode 0640)"$'\n'* ]]
+	[[ $output == *"mode states: its group may not use it (mode 0770)"$'\n'* ]]
+	as $alice fsck --repair
+	assert "$(wrong_modes)" ""
+	as $alice fsck
+}
+
 @test "HEAD is each user's own" {
 	as $alice tag "$home/$alice/s"
 	as $bob switch -c bobs

@@ -288,6 +288,10 @@ told() {
 	dsv -13 fsck
 	dsv -13 fsck --rebuild
 	[[ $output == *"record ${two:0:12}: the record of a state that was forgotten"* ]]
+	# No repair takes the record away for good.
+	dsv fsck --repair
+	[ ! -e ".dsv/states/${two:0:2}/$two" ]
+	mv ".dsv/quarantine/$two"-* ".dsv/states/${two:0:2}/$two"
 	sed -i '$d' .dsv/journal
 	dsv -13 fsck --rebuild
 	kept

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -138,11 +139,26 @@ int check_interrupted(struct check *k, struct dsv_err *err)
 	return 0;
 }
 
+char *check_unused_name(const char *prefix)
+{
+	int64_t now = now_ns();
+	char *name = NULL;
+	struct stat st;
+
+	/* The clock may say what it said before. */
+	do {
+		free(name);
+		name = str_format("%s-%lld", prefix, (long long)now++);
+	} while (name && lstat(name, &st) == 0);
+	return name;
+}
+
 int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
 {
 	char *dir = str_format("%s/quarantine", k->c->dir);
-	char *to = str_format("%s/quarantine/%s-%lld", k->c->dir,
-			      fs_basename(path), (long long)now_ns());
+	char *prefix = str_format("%s/quarantine/%s", k->c->dir,
+				  fs_basename(path));
+	char *to = prefix ? check_unused_name(prefix) : NULL;
 	int ret = 0;
 
 	if (!dir || !to)
@@ -152,6 +168,7 @@ int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
 	if (ret == 0 && rename(path, to) < 0)
 		ret = dsv_fail_errno(err, "move '%s' aside", path);
 	free(dir);
+	free(prefix);
 	free(to);
 	return ret;
 }
@@ -375,7 +392,8 @@ int catalog_check(struct check *k, struct dsv_err *err)
 {
 	static int (*const parts[])(struct check *k, struct dsv_err *err) = {
 		check_schema, check_rows, check_records, check_journal,
-		check_segments, check_data, check_content, count_all,
+		check_segments, check_modes, check_data, check_content,
+		count_all,
 	};
 	size_t i;
 	int ret;

@@ -76,6 +76,10 @@ int check_data(struct check *k, struct dsv_err *err);
 int check_content(struct check *k, struct dsv_err *err);
 int check_records(struct check *k, struct dsv_err *err);
 int check_journal(struct check *k, struct dsv_err *err);
+int check_modes(struct check *k, struct dsv_err *err);
+/* Of one file or directory; sealed: nobody is to write to it again. */
+int check_mode(struct check *k, const char *path, const char *object,
+	       bool sealed, struct dsv_err *err);
 
 /* ---- Segments -------------------------------------------------------- */
 
@@ -96,6 +100,8 @@ int check_load_chunks(struct check *k, struct check_segment *g,
 int check_index(struct check *k, struct check_segment *g,
 		struct dsv_err *err);
 
+/* prefix-TIME, of which there is none yet; the caller's to free(). */
+char *check_unused_name(const char *prefix);
 /* Move a file aside, to quarantine/: nothing is deleted. */
 int check_quarantine(struct check *k, const char *path, struct dsv_err *err);
 

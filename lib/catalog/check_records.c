@@ -195,6 +195,8 @@ static int check_record(struct check *k, const struct state *s,
 			ret = note(k, s, path, "record and catalog differ",
 				   err);
 	}
+	if (ret == 0)
+		ret = check_mode(k, path, hex, false, err);
 	str_release(&text);
 	free(path);
 	return ret;
@@ -237,11 +239,14 @@ static int check_name(struct check *k, const char *dir, const char *name,
 		return check_problem(k, "record", name, false, err,
 				     "a record of a state that the catalog"
 				     " does not know");
+	/* A forged line of the journal may have said so. */
 	path = str_format("%s/%s", dir, name);
-	ret = path && k->repair && unlink(path) == 0;
+	ret = !path ? dsv_fail_nomem(err) :
+		k->repair ? check_quarantine(k, path, err) : 0;
 	free(path);
-	return check_problem(k, "record", name, ret > 0, err, "the record of a"
-			     " state that was forgotten");
+	return ret < 0 ? ret : check_problem(k, "record", name, k->repair, err,
+					     "the record of a state that was"
+					     " forgotten");
 }
 
 static int check_dir(struct check *k, int number, struct dsv_err *err)

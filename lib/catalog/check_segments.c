@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "../base/fs.h"
 #include "../base/pool.h"
@@ -88,22 +87,6 @@ static int add_bad_from(struct check *k, const struct check_segment *g,
 	return ret;
 }
 
-static int check_mode(struct check *k, const char *path, const char *object,
-		      mode_t wrong, struct dsv_err *err)
-{
-	bool repaired = false;
-	struct stat st;
-
-	if (lstat(path, &st) < 0 || !(st.st_mode & wrong))
-		return 0;
-	/* Nobody's files are changed by another. */
-	if (k->repair && st.st_uid == geteuid())
-		repaired = chmod(path, st.st_mode & 07777 & ~wrong) == 0;
-	return check_problem(k, "mode", object, repaired, err, "%s may write"
-			     " to it (mode %04o)", wrong & 0200 ? "somebody" :
-			     "others", (unsigned)st.st_mode & 07777);
-}
-
 static int check_file(struct check *k, struct check_segment *g,
 		      const char *path, struct dsv_err *err)
 {
@@ -136,7 +119,7 @@ static int check_file(struct check *k, struct check_segment *g,
 				    k->repair ? HEAL : "");
 		return ret < 0 ? ret : add_bad_from(k, g, size, err);
 	}
-	return check_mode(k, path, g->name, k->shared ? 0002 : 0222, err);
+	return check_mode(k, path, g->name, true, err);
 }
 
 static int check_segment(struct check *k, struct check_segment *g,
@@ -150,8 +133,13 @@ static int check_segment(struct check *k, struct check_segment *g,
 		return dsv_fail_nomem(err);
 	ret = check_file(k, g, path, err);
 	free(path);
-	if (ret == 0 && !g->staged && k->count == problems)
-		ret = check_index(k, g, err);
+	if (ret < 0 || g->staged || k->count > problems)
+		return ret;
+	ret = check_index(k, g, err);
+	path = ret == 0 ? check_path(k, g->name, ".idx") : NULL;
+	if (path)
+		ret = check_mode(k, path, g->name, true, err);
+	free(path);
 	return ret;
 }
 
@@ -195,12 +183,6 @@ int check_segments(struct check *k, struct dsv_err *err)
 	free(g.chunks);
 	if (ret == 0)
 		ret = segment_each(k->s, check_orphan, k, err);
-	if (ret == 0)
-		ret = check_mode(k, k->c->path, "catalog.db",
-				 k->shared ? 0002 : 0022, err);
-	if (ret == 0)
-		ret = check_mode(k, k->c->dir, ".dsv", k->shared ? 0002 : 0022,
-				 err);
 	return ret;
 }
 
