@@ -181,6 +181,70 @@ file() {
 	[ -n "$(ls .dsv/quarantine)" ]
 }
 
+# The index of the segment of "one" says what it said before some was freed.
+stale_index() {
+	s=$(file "$(segment 0)")
+	put part 600000
+	tail -c +600001 big >>part
+	cp -p "$s.idx" old.idx
+	mv part big
+	dsv prune --expire=now "$two"
+	put big 3000000 one
+	{ head -c 1500000 big; put tail 1500000; cat tail; } >new
+	mv new big
+	tag -q big
+	dsv prune --expire=now "$one"
+	run ! cmp -s "$s.idx" old.idx
+	cp -fp old.idx "$s.idx"
+}
+
+@test "an index that names what was freed is found, and repaired" {
+	stale_index
+	dsv -13 fsck --json
+	found index
+	[[ $output == *"it names bytes that were freed"* ]]
+	dsv -13 fsck
+	assert "$stderr" "dsv fsck: 1 problem"
+	dsv fsck --repair
+	run ! cmp -s "$s.idx" old.idx
+	dsv fsck --data
+}
+
+@test "what an index names that was freed is not relied on by a rebuild" {
+	stale_index
+	rm .dsv/catalog.db
+	dsv -13 fsck --rebuild
+	[[ $output == *"it names bytes that were freed"* ]]
+	put big 3000000 one
+	tag -q big
+	dsv checkout -q HEAD out
+	cmp out/big big
+	dsv fsck --repair
+	dsv fsck --data
+}
+
+@test "a bad chunk stays bad when the catalog is made anew" {
+	s=$(file "$(segment 0)")
+	cp -p "$s" right
+	chmod u+w "$s"
+	printf X | dd of="$s" bs=1 seek=5000 conv=notrunc status=none
+	chmod u-w "$s"
+	dsv -13 fsck --data --repair
+	cp -r . ../copy
+	dsv -13 fsck --rebuild --json
+	found chunk "$one"
+	put big 3000000 one
+	tag -q big small
+	dsv checkout -q HEAD out
+	cmp out/big big
+	dsv fsck --data
+	# The segment comes back from a backup.
+	cd ../copy
+	mv -f right "$s"
+	dsv fsck --rebuild
+	dsv fsck --data
+}
+
 @test "a missing record is found" {
 	rm ".dsv/states/${one:0:2}/$one"
 	dsv -13 fsck --json

@@ -107,6 +107,21 @@ compare() {
 	dsv fsck --data
 }
 
+@test "what was moved aside is not overwritten, though the clock stands still" {
+	may_stop
+	at() {
+		run -0 --separate-stderr env LD_PRELOAD="$build/fault.so" \
+			DSV_FAULT_CLOCK="=2000000000" "$program" "$@"
+	}
+	at fsck --rebuild
+	dsv attr HEAD x=1
+	cp .dsv/catalog.db second
+	at fsck --rebuild
+	cmp old .dsv/catalog.db.damaged-2000000000000000000
+	cmp second .dsv/catalog.db.damaged-2000000000000000001
+	assert "$(compgen -G '.dsv/*damaged*' | wc -l)" 2
+}
+
 @test "a missing catalog is made anew" {
 	rm .dsv/catalog.db
 	dsv fsck --rebuild

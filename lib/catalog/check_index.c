@@ -75,21 +75,55 @@ static bool is_same(const struct chunk *entry, const struct chunk *row)
 	       entry->crc32c == row->crc32c;
 }
 
-/* NULL: the index says what the rows say. */
-static const char *compare_index(const struct check_segment *g,
-				 const struct segment_index *index)
+/*
+ * 1: what the entry says is there was freed, so that a rebuild must not find
+ * it.  The bytes are there when another has stored them first.
+ */
+static int is_gone(struct check *k, const struct check_segment *g,
+		   const struct chunk *entry, struct dsv_err *err)
 {
-	size_t i;
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT 1 FROM chunk WHERE hash = :hash UNION ALL"
+		" SELECT 1 FROM freeing WHERE segment = :segment");
+	int64_t n;
+	int ret;
+
+	query_hash(&q, ":hash", entry->hash);
+	query_text(&q, ":segment", g->name);
+	ret = query_one_int(&q, &n, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	return segment_verify(k->s, entry, NULL) == DSV_ECORRUPT;
+}
+
+/* *defect stays NULL: the index says what the rows say. */
+static int compare_index(struct check *k, const struct check_segment *g,
+			 const struct segment_index *index,
+			 const char **defect, struct dsv_err *err)
+{
+	size_t i, row = 0;
+	int ret = 0;
 
 	for (i = 0; i < g->count; i++) {
 		const struct chunk *entry = entry_of(index, &g->chunks[i]);
 
-		if (!entry)
-			return "it lacks chunks";
-		if (!is_same(entry, &g->chunks[i]))
-			return "it does not say what the catalog says";
+		if (!is_same(entry, &g->chunks[i])) {
+			*defect = entry ? "it does not say what the catalog"
+				" says" : "it lacks chunks";
+			return 0;
+		}
 	}
-	return NULL;
+	/* Both are by offset, and each row has its entry. */
+	for (i = 0; ret == 0 && i < index->count; i++) {
+		if (row < g->count &&
+		    g->chunks[row].offset == index->chunks[i].offset)
+			row++;
+		else
+			ret = is_gone(k, g, &index->chunks[i], err);
+	}
+	if (ret > 0)
+		*defect = "it names bytes that were freed";
+	return ret < 0 ? ret : 0;
 }
 
 /* What is wrong with the index, or NULL. */
@@ -104,17 +138,16 @@ static int index_defect(struct check *k, struct check_segment *g,
 	if (ret < 0 || g->count == 0)
 		return ret;
 	ret = segment_index_read(k->s, g->name, &index, NULL);
-	if (ret == DSV_ENOTFOUND)
-		*defect = "it is missing";
-	else if (ret == DSV_ECORRUPT)
-		*defect = "it is damaged";
-	else if (ret < 0)
+	if (ret == 0)
+		ret = compare_index(k, g, &index, defect, err);
+	else if (ret == DSV_ENOTFOUND || ret == DSV_ECORRUPT)
+		*defect = ret == DSV_ENOTFOUND ? "it is missing" :
+			"it is damaged";
+	else
 		return dsv_fail(err, (enum dsv_code)ret, "read the index of"
 				" segment '%s'", g->name);
-	else
-		*defect = compare_index(g, &index);
 	segment_index_release(&index);
-	return 0;
+	return *defect ? 0 : ret;
 }
 
 /*

@@ -30,7 +30,8 @@ static int sync_file(const char *path, struct dsv_err *err)
 static int move_aside(const char *path, bool hot, struct dsv_err *err)
 {
 	static const char *const suffixes[] = { "-journal", "-wal" };
-	char *aside = str_format("%s.damaged-%lld", path, (long long)now_ns());
+	char *prefix = str_format("%s.damaged", path);
+	char *aside = prefix ? check_unused_name(prefix) : NULL;
 	size_t i;
 	int ret = aside ? 0 : dsv_fail_nomem(err);
 
@@ -49,17 +50,19 @@ static int move_aside(const char *path, bool hot, struct dsv_err *err)
 	if (ret == 0 && link(path, aside) < 0 && errno != ENOENT &&
 	    rename(path, aside) < 0)
 		ret = dsv_fail_errno(err, "move '%s' aside", path);
+	free(prefix);
 	free(aside);
 	return ret;
 }
 
-/* Numbers from least on were never used. */
-static int fill(struct check *k, int64_t least, struct dsv_err *err)
+/* Numbers from that of old on, if there is one, were never used. */
+static int fill(struct check *k, struct catalog *old, struct dsv_err *err)
 {
 	static int (*const parts[])(struct check *k, struct dsv_err *err) = {
 		rebuild_segments, rebuild_journal, rebuild_orphans,
 		rebuild_content,
 	};
+	int64_t least = old ? old->seq : 0;
 	struct query q;
 	size_t i;
 	int ret = 0;
@@ -69,6 +72,8 @@ static int fill(struct check *k, int64_t least, struct dsv_err *err)
 		if (ret == 0)
 			ret = check_interrupted(k, err);
 	}
+	if (ret == 0)
+		ret = rebuild_doubtful(k, old, err);
 	if (ret < 0)
 		return ret;
 	q = db_query(&k->c->writer, "UPDATE meta SET value = :seq"
@@ -128,12 +133,12 @@ static void let_go(struct holding *h)
 }
 
 static int make_new(const struct catalog_options *options, struct check *k,
-		    const char *temp, int64_t least, struct dsv_err *err)
+		    const char *temp, struct catalog *old, struct dsv_err *err)
 {
 	int ret = catalog_open_new(options, temp, &k->c, err);
 
 	if (ret == 0)
-		ret = fill(k, least, err);
+		ret = fill(k, old, err);
 	catalog_close(k->c);
 	k->c = NULL;
 	return ret;
@@ -168,7 +173,7 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	if (ret < 0)
 		goto out;
 	unlink(temp);
-	ret = make_new(options, k, temp, h.old ? h.old->seq : 0, err);
+	ret = make_new(options, k, temp, h.old, err);
 	if (ret == 0)
 		ret = turn_go_on(options->dir, temp, &turn, err);
 	if (ret == 0)

@@ -27,6 +27,9 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 int rebuild_segments(struct check *k, struct dsv_err *err);
 int rebuild_journal(struct check *k, struct dsv_err *err);
 int rebuild_content(struct check *k, struct dsv_err *err);
+/* What is wrong is not relied on; old: the catalog before, or NULL. */
+int rebuild_doubtful(struct check *k, struct catalog *old,
+		     struct dsv_err *err);
 int rebuild_job(struct check *k, const json_t *op, struct dsv_err *err);
 /*
  * DSV_ECORRUPT: a name that the operation would make cannot be one.  What it

@@ -267,3 +267,69 @@ int rebuild_content(struct check *k, struct dsv_err *err)
 				       " = max(files, 0), size = max(size, 0)"
 				       " WHERE files < 0 OR size < 0", err);
 }
+
+/* ---- What is not to be relied on -------------------------------------- */
+
+/* Whether a row's bytes are wrong or missing. */
+static int is_wrong(struct check *k, const unsigned char hash[HASH_BYTES],
+		    struct dsv_err *err)
+{
+	struct dsv_err why = { DSV_OK, "" };
+	struct chunk chunk;
+	int ret = catalog_chunk_lookup(k->c, hash, &chunk, err);
+
+	if (ret > 0)
+		ret = segment_verify(k->s, &chunk, &why);
+	if (why.code == DSV_OK)
+		return ret;
+	return ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND ? 1 :
+		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+}
+
+/* Run sql on those chunks that are wrong, of those that list has in from. */
+static int for_wrong(struct check *k, struct catalog *from, const char *list,
+		     const char *sql, struct dsv_err *err)
+{
+	unsigned char hash[HASH_BYTES] = { 0 };
+	int ret;
+
+	for (;;) {
+		struct query q = db_query(catalog_db(from), list);
+
+		query_hash(&q, ":after", hash);
+		ret = query_step(&q, err);
+		/* An old catalog may be damaged. */
+		if (ret <= 0)
+			return from == k->c ? ret : 0;
+		query_get_hash(&q, 0, hash);
+		query_end(&q);
+		ret = is_wrong(k, hash, err);
+		if (ret > 0) {
+			q = db_query(&k->c->writer, sql);
+			query_hash(&q, ":hash", hash);
+			ret = query_run(&q, err);
+		}
+		if (ret == 0)
+			ret = check_interrupted(k, err);
+		if (ret < 0)
+			return ret;
+	}
+}
+
+/*
+ * An index that is old names what was freed, and none says which bytes were
+ * found bad.  So what no state needs, which is not much, is looked at.
+ */
+int rebuild_doubtful(struct check *k, struct catalog *old, struct dsv_err *err)
+{
+	int ret = for_wrong(k, k->c, "SELECT hash FROM chunk WHERE status = 1"
+			    " AND hash > :after ORDER BY hash LIMIT 1",
+			    "DELETE FROM chunk WHERE hash = :hash", err);
+
+	if (ret < 0 || !old)
+		return ret;
+	return for_wrong(k, old, "SELECT hash FROM chunk WHERE status = 2"
+			 " AND hash > :after ORDER BY hash LIMIT 1",
+			 "UPDATE chunk SET status = 2, since = NULL"
+			 " WHERE hash = :hash", err);
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A clock that is wrong: DSV_FAULT_CLOCK seconds are added to what
- * CLOCK_REALTIME says.  Files get their times from the right one.
+ * CLOCK_REALTIME says; with = before them it is they, and stands still.
+ * Files get their times from the right one.
  */
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -14,7 +15,11 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	const char *wrong = getenv("DSV_FAULT_CLOCK");
 	int ret = (int)syscall(SYS_clock_gettime, clock, ts);
 
-	if (ret == 0 && wrong && clock == CLOCK_REALTIME)
-		ts->tv_sec += atol(wrong);
+	if (ret == 0 && wrong && clock == CLOCK_REALTIME) {
+		if (wrong[0] == '=')
+			*ts = (struct timespec){ .tv_sec = atol(wrong + 1) };
+		else
+			ts->tv_sec += atol(wrong);
+	}
 	return ret;
 }
