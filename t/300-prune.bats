@@ -222,6 +222,21 @@ states() {
 	assert "$(live)" "s1 s2 s3"
 }
 
+@test "a mistyped grace removes nothing and names the nearest" {
+	states 2
+	for key in grase headgrac keep-last; do
+		dsv config "prune.$key" 30d
+		dsv -2 prune HEAD
+		[[ $stderr == "dsv prune: there is no prune.$key (in '"*"'); "*"nothing was removed" ]]
+		dsv -2 prune --keep-last 1 --expire=now
+		dsv config --unset "prune.$key"
+	done
+	dsv config prune.grase 30d
+	dsv -2 prune HEAD
+	[[ $stderr == *"; did you mean 'grace'? nothing was removed" ]]
+	assert "$(live)" "s1 s2"
+}
+
 @test "prune REV removes exactly these, and the head steps back" {
 	states 4
 	dsv prune HEAD HEAD~2

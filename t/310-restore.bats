@@ -69,6 +69,13 @@ newest() {
 	dsv fsck --data
 }
 
+@test "what was forgotten cannot be restored, though its bytes are there: 4" {
+	states 2
+	dsv prune --forget "${ids[1]}"
+	dsv -4 restore "${ids[1]}"
+	assert "$stderr" "dsv restore: state ${ids[1]:0:12} was pruned and its record dropped; it cannot be restored"
+}
+
 @test "restored bytes are not freed by a later prune" {
 	states 3
 	dsv prune "${ids[1]}"

@@ -117,7 +117,10 @@ static int restore_heads(struct catalog *c, int64_t seq, json_t *heads,
 	return query_run(&q, err);
 }
 
-static int fail_freed(struct catalog *c, int64_t seq, struct dsv_err *err)
+static const char freed[] = "bytes are freed";
+
+static int fail_gone(struct catalog *c, int64_t seq, const char *what,
+		     struct dsv_err *err)
 {
 	char hex[HASH_HEX_SIZE];
 	int ret = catalog_state_hex(c, seq, hex, err);
@@ -125,7 +128,7 @@ static int fail_freed(struct catalog *c, int64_t seq, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	return dsv_fail(err, DSV_ENOTFOUND, "state %.12s was pruned and its"
-			" bytes are freed; it cannot be restored", hex);
+			" %s; it cannot be restored", hex, what);
 }
 
 static int revive(struct catalog *c, int64_t seq, const struct revival *r,
@@ -140,7 +143,7 @@ static int revive(struct catalog *c, int64_t seq, const struct revival *r,
 	ret = content_use(c, r->manifest, &r->files, &r->known, &manifest,
 			  err);
 	if (ret == CATALOG_MISSING)
-		ret = fail_freed(c, seq, err);
+		ret = fail_gone(c, seq, freed, err);
 	if (ret < 0)
 		goto out;
 	q = db_query(&c->writer,
@@ -166,9 +169,10 @@ out:
 static int pruned_manifest(struct catalog *c, int64_t seq, struct revival *r,
 			   struct dsv_err *err)
 {
-	bool pruned, known;
+	bool pruned, known, forgotten;
 	struct query q = db_query(catalog_db(c),
-		"SELECT s.pruned IS NOT NULL, m.hash FROM state s"
+		"SELECT s.pruned IS NOT NULL, m.hash, s.status = 3"
+		" FROM state s"
 		" LEFT JOIN manifest m ON m.id = s.manifest"
 		" WHERE s.seq = :seq");
 	int ret;
@@ -181,10 +185,12 @@ static int pruned_manifest(struct catalog *c, int64_t seq, struct revival *r,
 		return dsv_fail(err, DSV_ENOTFOUND, "no such state");
 	pruned = query_get_int(&q, 0);
 	known = query_get_hash(&q, 1, r->manifest);
+	forgotten = query_get_int(&q, 2);
 	query_end(&q);
 	if (!pruned)
 		return 0;
-	return known ? 1 : fail_freed(c, seq, err);
+	return known ? 1 : fail_gone(c, seq, forgotten ? "record dropped" :
+				     freed, err);
 }
 
 int catalog_restore(struct catalog *c, struct store *s, int64_t seq,
@@ -198,7 +204,7 @@ int catalog_restore(struct catalog *c, struct store *s, int64_t seq,
 		return ret;
 	ret = read_content(s, &r, err);
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
-		ret = fail_freed(c, seq, err);
+		ret = fail_gone(c, seq, freed, err);
 	if (ret == 0)
 		ret = catalog_begin(c, err);
 	if (ret < 0)
