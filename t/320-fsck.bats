@@ -261,6 +261,20 @@ stale_index() {
 	[[ $output == *"does not have its hash"* ]]
 }
 
+@test "a row that says other than the record is found" {
+	cp .dsv/catalog.db as-it-was
+	for change in "message = 'x'" "author = 'eve'" "host = 'x'" \
+	    'created = created + 1' "kind = 'fork'"; do
+		sql "UPDATE state SET $change WHERE seq = 2"
+		dsv -13 fsck --json
+		found record "$two"
+		[[ $output == *"record and catalog differ"* ]]
+		dsv fsck --rebuild
+		dsv fsck
+		cp as-it-was .dsv/catalog.db
+	done
+}
+
 @test "the last record is repaired, since the outbox has it" {
 	rm ".dsv/states/${two:0:2}/$two"
 	dsv fsck --repair
@@ -288,7 +302,8 @@ stale_index() {
 @test "a lost link from segment to recipe is found, and repaired" {
 	sql "DELETE FROM recipe_segment"
 	dsv -13 fsck --json
-	found link
+	found link "$one" "$two"
+	[[ $output == *"; files: big"* ]]
 	dsv fsck --repair
 	dsv fsck
 	dsv prune --expire=now "$one"
@@ -314,7 +329,9 @@ stale_index() {
 
 @test "a chunk that is needed and condemned is found, and repaired" {
 	sql "UPDATE chunk SET status = 1, since = 1"
-	dsv -13 fsck
+	dsv -13 fsck --json
+	found chunk "$one" "$two"
+	[[ $output == *"it is needed, and condemned; files: big"* ]]
 	dsv fsck --repair
 	dsv fsck --data
 }
@@ -453,6 +470,26 @@ stale_index() {
 	assert "$result" True
 	dsv -2 fsck --data=500%
 	assert "$stderr" "dsv fsck: --data=500% is not a percentage"
+}
+
+@test "--data=50% reads a share, and finds what is in it" {
+	for f in {1..40}; do put "many/$f" 1000 "$f"; done
+	tag many
+	dsv fsck --data --json
+	json 'j["data_bytes"]'
+	all=$result
+	dsv fsck --data=50% --json
+	json "0 < j['data_bytes'] < $all"
+	assert "$result" True
+	for s in .dsv/segments/*/*[0-9a-f]; do
+		[[ $s == *.idx ]] && continue
+		chmod u+w "$s"
+		size=$(stat -c %s "$s")
+		head -c "$size" /dev/urandom | dd of="$s" conv=notrunc status=none
+		chmod u-w "$s"
+	done
+	dsv -13 fsck --data=50%
+	[[ $output == *"has wrong bytes"* ]]
 }
 
 @test "a damaged manifest is found, and its state is not pruned: exit 3" {

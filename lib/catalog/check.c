@@ -31,6 +31,8 @@ void check_release(struct check *k)
 	k->count = k->bad_count = 0;
 }
 
+enum { FILES_NAMED = 5 };
+
 int check_problem(struct check *k, const char *kind, const char *object,
 		  bool repaired, struct dsv_err *err, const char *fmt, ...)
 {
@@ -61,6 +63,39 @@ int check_concerns(struct check *k, size_t problem, int64_t seq,
 	ret = list_grow((void **)&p->states, p->state_count, sizeof(seq), err);
 	if (ret == 0)
 		p->states[p->state_count++] = seq;
+	return ret;
+}
+
+int check_concerns_manifest(struct check *k, size_t problem, int64_t manifest,
+			    const char *file, struct dsv_err *err)
+{
+	struct check_problem *x = &k->problems[problem];
+	struct query q;
+	int ret = 0;
+
+	if (file && x->file_count++ < FILES_NAMED) {
+		char *more = str_format("%s%s%s", x->files ? x->files : "",
+					x->files ? ", " : "", file);
+
+		if (!more)
+			return dsv_fail_nomem(err);
+		free(x->files);
+		x->files = more;
+	}
+	if (x->manifest == manifest)
+		return 0;
+	x->manifest = manifest;
+	q = db_query(catalog_db(k->c),
+		     "SELECT seq FROM state WHERE manifest = :manifest"
+		     " AND pruned IS NULL ORDER BY seq");
+	query_int(&q, ":manifest", manifest);
+	while ((ret = query_step(&q, err)) > 0) {
+		ret = check_concerns(k, problem, query_get_int(&q, 0), err);
+		if (ret < 0) {
+			query_end(&q);
+			break;
+		}
+	}
 	return ret;
 }
 

@@ -57,6 +57,9 @@ int check_problem(struct check *k, const char *kind, const char *object,
 /* A state is concerned. */
 int check_concerns(struct check *k, size_t problem, int64_t seq,
 		   struct dsv_err *err);
+/* The states of a manifest are, once for each problem, and a file of it. */
+int check_concerns_manifest(struct check *k, size_t problem, int64_t manifest,
+			    const char *file, struct dsv_err *err);
 /* problem makes a chunk unreadable. */
 int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 		  size_t problem, struct dsv_err *err);

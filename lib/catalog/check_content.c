@@ -12,8 +12,6 @@
 #include "content.h"
 #include "liveness.h"
 
-enum { FILES_NAMED = 5 };
-
 /* What is known of a recipe, by its row. */
 struct known {
 	int32_t uses;		/* manifests in use that name it */
@@ -54,6 +52,37 @@ static const char link_manifest[] =
 	"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
 	" SELECT segment, :id FROM chunk WHERE hash = :hash";
 
+static int concern_states(struct pass *p, size_t problem, const char *file,
+			  struct dsv_err *err)
+{
+	return check_concerns_manifest(p->k, problem, p->manifest, file, err);
+}
+
+static int add_problem(struct known *r, size_t problem, struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < r->problem_count; i++)
+		if (r->problems[i] == problem)
+			return 0;
+	ret = list_grow((void **)&r->problems, r->problem_count,
+			sizeof(problem), err);
+	if (ret == 0)
+		r->problems[r->problem_count++] = problem;
+	return ret;
+}
+
+/* What was found last concerns who needs the chunk, a recipe or manifest. */
+static int concern_user(struct pass *p, int64_t id, bool manifest,
+			struct dsv_err *err)
+{
+	size_t problem = p->k->count - 1;
+
+	return manifest ? concern_states(p, problem, NULL, err) :
+		add_problem(&p->known[id], problem, err);
+}
+
 /* Does the segment know who needs the chunk?  Else it would be freed. */
 static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
 		      int64_t id, bool manifest, struct dsv_err *err)
@@ -77,6 +106,8 @@ static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
 	hash_to_hex(hash, hex);
 	ret = check_problem(p->k, "link", hex, p->repair, err, "its segment"
 			    " does not know that the chunk is needed");
+	if (ret == 0)
+		ret = concern_user(p, id, manifest, err);
 	if (ret == 0 && p->repair)
 		ret = run_on(p->k, manifest ? link_manifest : link_recipe,
 			     hash, id, err);
@@ -126,6 +157,8 @@ static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 	if (status == CHUNK_CONDEMNED) {
 		ret = check_problem(p->k, "chunk", hex, p->repair, err,
 				    "it is needed, and condemned");
+		if (ret == 0)
+			ret = concern_user(p, id, manifest, err);
 		if (ret == 0 && p->repair)
 			ret = run_on(p->k, "UPDATE chunk SET status = 0,"
 				     " since = NULL WHERE hash = :hash"
@@ -134,21 +167,6 @@ static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 			return ret;
 	}
 	return check_link(p, hash, id, manifest, err);
-}
-
-static int add_problem(struct known *r, size_t problem, struct dsv_err *err)
-{
-	size_t i;
-	int ret;
-
-	for (i = 0; i < r->problem_count; i++)
-		if (r->problems[i] == problem)
-			return 0;
-	ret = list_grow((void **)&r->problems, r->problem_count,
-			sizeof(problem), err);
-	if (ret == 0)
-		r->problems[r->problem_count++] = problem;
-	return ret;
 }
 
 static int recipe_problem(struct pass *p, struct known *r,
@@ -198,40 +216,6 @@ static int check_recipe(struct pass *p, int64_t id,
 					     " there is of a chunk", err);
 	}
 	recipe_release(&recipe);
-	return ret;
-}
-
-/* The states of the manifest, once for each problem. */
-static int concern_states(struct pass *p, size_t problem, const char *file,
-			  struct dsv_err *err)
-{
-	struct check_problem *x = &p->k->problems[problem];
-	struct query q;
-	int ret = 0;
-
-	if (file && x->file_count++ < FILES_NAMED) {
-		char *more = str_format("%s%s%s", x->files ? x->files : "",
-					x->files ? ", " : "", file);
-
-		if (!more)
-			return dsv_fail_nomem(err);
-		free(x->files);
-		x->files = more;
-	}
-	if (x->manifest == p->manifest)
-		return 0;
-	x->manifest = p->manifest;
-	q = db_query(catalog_db(p->k->c),
-		     "SELECT seq FROM state WHERE manifest = :manifest"
-		     " AND pruned IS NULL ORDER BY seq");
-	query_int(&q, ":manifest", p->manifest);
-	while ((ret = query_step(&q, err)) > 0) {
-		ret = check_concerns(p->k, problem, query_get_int(&q, 0), err);
-		if (ret < 0) {
-			query_end(&q);
-			break;
-		}
-	}
 	return ret;
 }
 

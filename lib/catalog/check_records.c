@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records and journal against the catalog.
+ * Records against the catalog.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 
 #include "../base/fs.h"
 #include "check.h"
-#include "journal.h"
 #include "liveness.h"
 #include "schema.h"
 
@@ -24,14 +23,13 @@ struct state {
 	unsigned char id[HASH_BYTES];
 	unsigned char manifest[HASH_BYTES];
 	bool has_manifest;
-	char kind[16];
 };
 
 static int next_state(struct check *k, int64_t after, struct state *out,
 		      struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(k->c),
-		"SELECT s.seq, s.id, m.hash, s.kind FROM state s"
+		"SELECT s.seq, s.id, m.hash FROM state s"
 		" LEFT JOIN manifest m ON m.id = s.manifest"
 		" AND s.capture IS NULL WHERE s.seq > :after"
 		" AND s.status <> 3 ORDER BY s.seq LIMIT 1");
@@ -44,7 +42,6 @@ static int next_state(struct check *k, int64_t after, struct state *out,
 	out->seq = query_get_int(&q, 0);
 	query_get_hash(&q, 1, out->id);
 	out->has_manifest = query_get_hash(&q, 2, out->manifest);
-	snprintf(out->kind, sizeof(out->kind), "%s", query_get_text(&q, 3));
 	query_end(&q);
 	return 1;
 }
@@ -97,24 +94,41 @@ static int check_parents(struct check *k, const struct state *s,
 	return ret;
 }
 
+static const char *text_of(const json_t *record, const char *key)
+{
+	return json_string_value(json_object_get(record, key));
+}
+
 /* Does the record say what the catalog says? */
 static int agrees(struct check *k, const struct state *s,
 		  const struct str *text, bool *agree, struct dsv_err *err)
 {
 	json_t *record = json_loadb(text->data, text->len,
 				    JSON_REJECT_DUPLICATES, NULL);
-	const char *kind = json_string_value(json_object_get(record, "kind"));
-	const char *content = json_string_value(json_object_get(record,
-								"content"));
+	const char *content = text_of(record, "content");
 	char hex[HASH_HEX_SIZE];
+	struct query q = db_query(catalog_db(k->c),
+		"SELECT 1 FROM state WHERE seq = :seq AND kind IS :kind"
+		" AND message IS :message AND author IS :author"
+		" AND host IS :host AND created IS :time");
+	int64_t n;
 	int ret;
 
-	*agree = kind && !strcmp(kind, s->kind);
+	query_int(&q, ":seq", s->seq);
+	query_text(&q, ":kind", text_of(record, "kind"));
+	query_text(&q, ":message", text_of(record, "message"));
+	query_text(&q, ":author", text_of(record, "author"));
+	query_text(&q, ":host", text_of(record, "host"));
+	query_int(&q, ":time",
+		  json_integer_value(json_object_get(record, "time")));
+	ret = query_one_int(&q, &n, err);
+	*agree = ret > 0;
 	hash_to_hex(s->manifest, hex);
 	if (s->has_manifest && (!content || strcmp(content, hex) != 0))
 		*agree = false;
-	ret = check_parents(k, s, json_object_get(record, "parents"), agree,
-			    err);
+	if (ret >= 0)
+		ret = check_parents(k, s, json_object_get(record, "parents"),
+				    agree, err);
 	json_decref(record);
 	return ret;
 }
@@ -283,210 +297,5 @@ int check_records(struct check *k, struct dsv_err *err)
 	}
 	for (i = 0; ret == 0 && i < 256; i++)
 		ret = check_dir(k, i, err);
-	return ret;
-}
-
-/* ---- Journal --------------------------------------------------------- */
-
-struct seen_line {
-	int64_t seq;
-	char sum[16];		/* of its hash: enough to compare */
-};
-
-/* The lines that were read. */
-struct seen {
-	size_t count;
-	struct seen_line *lines;
-	int64_t torn;	/* number of the first line that is, 0: none */
-};
-
-static int check_line(struct seen *seen, const char *line, size_t len,
-		      int64_t number, struct dsv_err *err)
-{
-	const char *json;
-	int64_t seq;
-	int ret;
-
-	if (len == 0)
-		return 0;
-	/* A crash tears a line, and it is written again: no defect. */
-	if (!journal_parse(line, len, &seq, &json)) {
-		if (seen->torn == 0)
-			seen->torn = number;
-		return 0;
-	}
-	ret = list_grow((void **)&seen->lines, seen->count,
-			sizeof(*seen->lines), err);
-	if (ret == 0) {
-		struct seen_line *l = &seen->lines[seen->count++];
-
-		l->seq = seq;
-		memcpy(l->sum, json - HASH_HEX_SIZE, sizeof(l->sum));
-	}
-	return ret;
-}
-
-static int compare_seen(const void *a, const void *b)
-{
-	const struct seen_line *x = a, *y = b;
-
-	return (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-/* Transactions from first to last have no line. */
-static int note_gap(struct check *k, const struct seen *seen, int64_t first,
-		    int64_t last, struct dsv_err *err)
-{
-	char object[64], torn[64] = "";
-
-	if (first == last)
-		snprintf(object, sizeof(object), "transaction %lld",
-			 (long long)first);
-	else
-		snprintf(object, sizeof(object), "transactions %lld to %lld",
-			 (long long)first, (long long)last);
-	if (seen->torn)
-		snprintf(torn, sizeof(torn), "; line %lld is torn or changed",
-			 (long long)seen->torn);
-	return check_problem(k, "journal", object, false, err,
-			     "%s missing in the journal%s", first == last ?
-			     "its line is" : "their lines are", torn);
-}
-
-/*
- * Every transaction has its line; the outbox holds what is not written yet.
- */
-static int check_gaps(struct check *k, struct seen *seen, int64_t last,
-		      struct dsv_err *err)
-{
-	int64_t next = 1;
-	size_t i;
-	int ret = 0;
-
-	for (i = 0; ret == 0 && i <= seen->count; i++) {
-		int64_t seq = i < seen->count ? seen->lines[i].seq : last + 1;
-
-		if (seq > last + 1)
-			seq = last + 1;
-		if (seq > next)
-			ret = note_gap(k, seen, next, seq - 1, err);
-		if (seq >= next)
-			next = seq + 1;
-	}
-	return ret;
-}
-
-static int note_line(struct check *k, int64_t seq, const char *what,
-		     struct dsv_err *err)
-{
-	char object[48];
-
-	snprintf(object, sizeof(object), "transaction %lld", (long long)seq);
-	return check_problem(k, "journal", object, false, err, "%s", what);
-}
-
-/*
- * Lines that are none of ours: a line is written after its commit, and when it
- * is written again it is the same.
- */
-static int check_forged(struct check *k, const struct seen *seen,
-			struct dsv_err *err)
-{
-	struct query q = db_query(catalog_db(k->c),
-		"SELECT value FROM meta WHERE key = 'seq'"
-		" AND typeof(value) = 'integer'");
-	int64_t last = INT64_MAX;	/* impossible: told elsewhere */
-	size_t i;
-	int ret = query_one_int(&q, &last, err);
-
-	ret = ret < 0 ? ret : 0;
-	for (i = 0; ret == 0 && i < seen->count; i++) {
-		const struct seen_line *l = &seen->lines[i];
-
-		/* It is enough to name one of many. */
-		if (l->seq < 1 || l->seq > last)
-			return note_line(k, l->seq, "no transaction has had"
-					 " that number", err);
-		if (i > 0 && l->seq == l[-1].seq &&
-		    memcmp(l->sum, l[-1].sum, sizeof(l->sum)) != 0)
-			ret = note_line(k, l->seq, "it has two lines that"
-					" differ", err);
-	}
-	return ret;
-}
-
-/* What is published at least: transactions before those of the outbox. */
-static int published(struct check *k, int64_t *last, struct dsv_err *err)
-{
-	struct query q = db_query(catalog_db(k->c),
-		"SELECT coalesce((SELECT min(seq) - 1 FROM outbox),"
-		" (SELECT value FROM meta WHERE key = 'seq'))");
-	int ret = query_one_int(&q, last, err);
-
-	return ret < 0 ? ret : 0;
-}
-
-/*
- * A line that is torn is written again while the outbox has it, or somebody
- * is writing it just now.
- */
-static int check_tail(struct check *k, FILE *file, struct dsv_err *err)
-{
-	struct query q = db_query(catalog_db(k->c),
-		"SELECT 1 FROM outbox LIMIT 1");
-	struct stat before, after;
-	int64_t n;
-	int ret;
-
-	ret = query_one_int(&q, &n, err);
-	if (ret != 0)
-		return ret < 0 ? ret : 0;
-	if (fstat(fileno(file), &before) < 0)
-		return dsv_fail_errno(err, "stat the journal");
-	usleep(100000);
-	if (fstat(fileno(file), &after) < 0)
-		return dsv_fail_errno(err, "stat the journal");
-	if (before.st_size != after.st_size)
-		return 0;
-	return check_problem(k, "journal", "last line", false, err,
-			     "the line is torn");
-}
-
-int check_journal(struct check *k, struct dsv_err *err)
-{
-	char *path = str_format("%s/journal", k->c->dir);
-	struct seen seen = { 0, NULL, 0 };
-	int64_t last = 0, number = 0;
-	size_t size = 0;
-	char *line = NULL;
-	FILE *file = NULL;
-	ssize_t len;
-	int ret;
-
-	ret = path ? published(k, &last, err) : dsv_fail_nomem(err);
-	if (ret == 0)
-		ret = journal_open(path, &file, err);
-	if (ret == DSV_ECORRUPT)
-		ret = check_problem(k, "journal", "journal", false, err,
-				    "it is not a file");
-	while (ret == 0 && file && (len = getline(&line, &size, file)) > 0) {
-		if (line[len - 1] == '\n')
-			ret = check_line(&seen, line, (size_t)len - 1,
-					 ++number, err);
-		else
-			ret = check_tail(k, file, err);
-	}
-	if (ret == 0 && seen.count > 0)
-		qsort(seen.lines, seen.count, sizeof(*seen.lines),
-		      compare_seen);
-	if (ret == 0)
-		ret = check_gaps(k, &seen, last, err);
-	if (ret == 0)
-		ret = check_forged(k, &seen, err);
-	if (file)
-		fclose(file);
-	free(seen.lines);
-	free(line);
-	free(path);
 	return ret;
 }

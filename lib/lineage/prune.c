@@ -43,7 +43,8 @@ static int grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err)
 {
 	int ret = check_keys(d, err);
 
-	return ret < 0 ? ret : config_duration(&d->config, "prune.grace", DAY_NS, out_ns, err);
+	return ret < 0 ? ret : config_duration(&d->config, "prune.grace",
+					       DAY_NS, out_ns, err);
 }
 
 /* What will be removed, oldest first: heads step back but once. */
