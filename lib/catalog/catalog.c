@@ -52,6 +52,7 @@ static int check_version(struct db *db, struct dsv_err *err)
 	return version < schema_version;
 }
 
+/* In a transaction, which is then ended. */
 static int migrate(struct db *db, struct dsv_err *err)
 {
 	char pragma[64];
@@ -59,9 +60,6 @@ static int migrate(struct db *db, struct dsv_err *err)
 	struct query q;
 	int ret;
 
-	ret = db_exec(db, "BEGIN IMMEDIATE", err);
-	if (ret < 0)
-		return ret;
 	q = db_query(db, "PRAGMA user_version");
 	ret = query_one_int(&q, &version, err);
 	for (; ret >= 0 && version < schema_version; version++)
@@ -77,10 +75,35 @@ static int migrate(struct db *db, struct dsv_err *err)
 	return ret;
 }
 
-/* What is done to a database before it can be read. */
-static int prepare(struct catalog *c,
-		   int (*fn)(struct db *db, struct dsv_err *err),
-		   struct dsv_err *err)
+/* A new database, which nobody else knows. */
+static int make_tables(struct catalog *c, struct dsv_err *err)
+{
+	int ret = db_open(&c->writer, c->path, true, c->options.lock_wait_ms,
+			  err);
+
+	if (ret == 0)
+		ret = db_exec(&c->writer, "BEGIN IMMEDIATE", err);
+	return ret < 0 ? ret : migrate(&c->writer, err);
+}
+
+static int upgrade(struct catalog *c, struct dsv_err *err)
+{
+	int ret = catalog_lock(c, err);
+
+	if (ret < 0)
+		return ret;
+	ret = migrate(&c->writer, err);
+	/* Whether it was made cannot be known: the next one finds out. */
+	c->has_turn = c->has_turn && ret == 0;
+	catalog_unlock(c);
+	return ret;
+}
+
+/*
+ * A reader may not recover a hot journal that a crash has left: a writer
+ * must, and does so when it takes its lock.
+ */
+static int recover(struct catalog *c, struct dsv_err *err)
 {
 	struct guard *guard = NULL;
 	struct db db;
@@ -93,26 +116,17 @@ static int prepare(struct catalog *c,
 		return ret;
 	ret = db_open(&db, c->path, true, c->options.lock_wait_ms, err);
 	if (ret == 0) {
-		ret = fn(&db, err);
+		ret = db_exec(&db, "BEGIN IMMEDIATE; ROLLBACK", err);
 		db_close(&db);
 	}
 	guard_release(guard);
 	return ret;
 }
 
-/*
- * A reader may not recover a hot journal that a crash has left: a writer
- * must, and does so when it takes its lock.
- */
-static int recover(struct db *db, struct dsv_err *err)
-{
-	return db_exec(db, "BEGIN IMMEDIATE; ROLLBACK", err);
-}
-
 /* Later: a writer was killed while we read. */
 static int recover_again(void *arg)
 {
-	return prepare(arg, recover, NULL);
+	return recover(arg, NULL);
 }
 
 static int open_once(struct catalog *c, struct dsv_err *err)
@@ -122,6 +136,7 @@ static int open_once(struct catalog *c, struct dsv_err *err)
 
 	c->reader.recover = recover_again;
 	c->reader.recover_arg = c;
+	c->reader.guarded = c->options.guard;
 	return ret;
 }
 
@@ -141,7 +156,7 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 	if (rc == SQLITE_READONLY_ROLLBACK || rc == SQLITE_CANTOPEN ||
 	    rc == SQLITE_READONLY_RECOVERY) {
 		db_close(&c->reader);
-		ret = prepare(c, recover, err);
+		ret = recover(c, err);
 		if (ret == 0)
 			ret = open_once(c, err);
 	} else if (rc != SQLITE_ROW) {
@@ -152,7 +167,7 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 	if (ret > 0) {
 		db_close(&c->reader);
 		/* Of an older dsv. */
-		ret = prepare(c, migrate, err);
+		ret = upgrade(c, err);
 		if (ret == 0)
 			ret = open_once(c, err);
 	}
@@ -252,10 +267,7 @@ int catalog_create(const struct catalog_options *options, struct dsv_err *err)
 		return ret;
 	ret = make_file(c, err);
 	if (ret == 0)
-		ret = db_open(&c->writer, c->path, true,
-			      options->lock_wait_ms, err);
-	if (ret == 0)
-		ret = migrate(&c->writer, err);
+		ret = make_tables(c, err);
 	if (ret == 0)
 		catalog_reserve(c);
 	catalog_close(c);
@@ -288,10 +300,7 @@ int catalog_open_new(const struct catalog_options *options, const char *path,
 	c->path = strdup(path);
 	ret = c->path ? make_file(c, err) : dsv_fail_nomem(err);
 	if (ret == 0)
-		ret = db_open(&c->writer, c->path, true,
-			      options->lock_wait_ms, err);
-	if (ret == 0)
-		ret = migrate(&c->writer, err);
+		ret = make_tables(c, err);
 	/* It is fsynced as a whole before it gets its name. */
 	if (ret == 0)
 		ret = db_exec(&c->writer, "PRAGMA synchronous = OFF;"

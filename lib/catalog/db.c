@@ -212,11 +212,23 @@ void db_close(struct db *db)
 
 enum { RECOVER_TRIES = 10 };	/* the next writer may be killed, too */
 
+/*
+ * Where others commit without a lock that we see, what we have read may be
+ * half of that: not any more once we have had the guard, and forget the pages.
+ */
 static bool is_recovered(struct db *db, int rc)
 {
-	return (rc == SQLITE_READONLY_ROLLBACK ||
-		rc == SQLITE_READONLY_RECOVERY) &&
-		db->recover && db->recover(db->recover_arg) == 0;
+	bool torn = (rc & 0xff) == SQLITE_CORRUPT && db->guarded &&
+		sqlite3_get_autocommit(db->handle);
+
+	if (!torn && rc != SQLITE_READONLY_ROLLBACK &&
+	    rc != SQLITE_READONLY_RECOVERY)
+		return false;
+	if (!db->recover || db->recover(db->recover_arg) < 0)
+		return false;
+	if (torn)
+		sqlite3_db_release_memory(db->handle);
+	return true;
 }
 
 static int prepare(struct db *db, const char *sql, unsigned int flags,
@@ -234,7 +246,7 @@ static int prepare(struct db *db, const char *sql, unsigned int flags,
 
 static int step(struct query *q)
 {
-	int tries = RECOVER_TRIES;
+	int tries = sqlite3_stmt_busy(q->stmt) ? 0 : RECOVER_TRIES;
 	int rc = sqlite3_step(q->stmt);
 
 	while (rc != SQLITE_ROW && rc != SQLITE_DONE && tries-- > 0 &&

@@ -26,6 +26,7 @@ struct db {
 	 */
 	int (*recover)(void *arg);
 	void *recover_arg;
+	bool guarded;		/* others may commit while we read */
 	size_t statement_count;
 	struct {
 		const char *sql;

@@ -38,6 +38,12 @@ struct db *catalog_db(struct catalog *c);
  */
 int catalog_guard(struct catalog *c, struct guard **guard,
 		  struct dsv_err *err);
+/*
+ * The guard, a transaction of c->writer that has the lock, and a turn.  The
+ * transaction has ended when the rest is let go.
+ */
+int catalog_lock(struct catalog *c, struct dsv_err *err);
+void catalog_unlock(struct catalog *c);
 
 /*
  * A read that needs several statements to agree.  Short: it blocks commits.

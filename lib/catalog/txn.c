@@ -195,7 +195,7 @@ int catalog_guard(struct catalog *c, struct guard **guard,
 	return ret;
 }
 
-static void unlock(struct catalog *c)
+void catalog_unlock(struct catalog *c)
 {
 	if (c->guard) {
 		turn_end(c);
@@ -217,11 +217,11 @@ static int lock_once(struct catalog *c, bool insist, struct dsv_err *err)
 	if (ret == 0)
 		ret = c->guard ? turn_take(c, insist, err) : 1;
 	if (ret <= 0)
-		unlock(c);
+		catalog_unlock(c);
 	return ret;
 }
 
-static int lock(struct catalog *c, struct dsv_err *err)
+int catalog_lock(struct catalog *c, struct dsv_err *err)
 {
 	int64_t start_ns = 0, waited_ns = 0;
 	bool insist;
@@ -279,7 +279,7 @@ static int lock_current(struct catalog *c, struct dsv_err *err)
 	int ret;
 
 	for (;;) {
-		ret = lock(c, err);
+		ret = catalog_lock(c, err);
 		if (ret < 0)
 			return ret;
 		moved = is_moved(&c->writer);
@@ -287,7 +287,7 @@ static int lock_current(struct catalog *c, struct dsv_err *err)
 		if (ret > 0 && !moved)
 			break;
 		db_exec(&c->writer, "ROLLBACK", NULL);
-		unlock(c);
+		catalog_unlock(c);
 		if (ret > 0 && moved) {
 			least = c->seq;
 			ret = catalog_reopen(c, err);
@@ -299,7 +299,7 @@ static int lock_current(struct catalog *c, struct dsv_err *err)
 		return 0;
 	/* Numbers may be used again, and mean others than the caller's. */
 	db_exec(&c->writer, "ROLLBACK", NULL);
-	unlock(c);
+	catalog_unlock(c);
 	return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew meanwhile: run"
 			" the command again", c->path);
 }
@@ -444,7 +444,7 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	c->ops = NULL;
 	c->record_id = NULL;
 	c->record = NULL;
-	unlock(c);
+	catalog_unlock(c);
 	str_release(&line);
 	return ret;
 }
