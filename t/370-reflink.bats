@@ -5,6 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 load helper
+load stop
 
 # mount_fs TYPE: go to a new file system of that type.
 mount_fs() {
@@ -20,6 +21,7 @@ mount_fs() {
 }
 
 teardown() {
+	end_stopped
 	cd /
 	[ -z "${mounted:-}" ] || umount "$mounted"
 }
@@ -85,6 +87,35 @@ check_fs() {
 
 @test "on XFS states are cloned in and out" {
 	check_fs xfs
+}
+
+@test "a reflink of a state that is freed is right or fails whole" {
+	local call
+
+	may_stop
+	mount_fs xfs
+	repo
+	dsv config prune.headGrace 0s
+	for call in 'open:*/.dsv-tmp-*' 'rename:*/there/big'; do
+		put big 3000000 "$call"
+		tag big
+		cp big right
+		put big 3000000 other
+		dsv tag big
+		stopped "$call" -- checkout --link reflink "$id" there
+		dsv prune --expire=now "$id"
+		go_on
+		echo "# $call: $status $(cat err)"
+		if [ "$status" = 0 ]; then
+			cmp right there/big
+		else
+			assert "$status" 4
+			[[ $(cat err) == "dsv checkout: "*"was pruned at "* ]]
+			[ ! -e there/big ]
+		fi
+		dsv fsck --data
+		rm -rf there
+	done
 }
 
 @test "on btrfs states are cloned in and out" {
