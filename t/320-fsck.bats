@@ -89,6 +89,24 @@ file() {
 	cmp out2/big big
 }
 
+@test "a chunk that was found bad, and is not any more, is taken again" {
+	s=$(file "$(segment 0)")
+	byte=$(dd if="$s" bs=1 skip=5000 count=1 status=none | base64)
+	chmod u+w "$s"
+	printf X | dd of="$s" bs=1 seek=5000 conv=notrunc status=none
+	dsv -13 fsck --data --repair
+	base64 -d <<<"$byte" | dd of="$s" bs=1 seek=5000 conv=notrunc \
+		status=none
+	chmod u-w "$s"
+	dsv -13 fsck
+	[[ $output == *": it is marked as wrong, and its bytes are right"* ]]
+	[[ $output == *"files: big (states ${one:0:12})"* ]]
+	dsv fsck --repair
+	[[ $output == *"and its bytes are right; files: big (states ${one:0:12}"*", repaired"* ]]
+	dsv fsck --data
+	dsv checkout -q "$one" out
+}
+
 @test "a truncated segment is found" {
 	s=$(file "$(segment 1)")
 	chmod u+w "$s"

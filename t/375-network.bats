@@ -27,6 +27,7 @@ setup() {
 
 teardown() {
 	end_stopped
+	wait
 	cd /
 	for m in "${mounted[@]}"; do
 		umount "$m" || umount -l "$m"
@@ -132,6 +133,50 @@ teardown() {
 	tag f
 	dsv find --count
 	assert "$output" 4
+	dsv fsck --data
+}
+
+@test "a migration waits for its turn as every writer does" {
+	local next=$BATS_TEST_DIRNAME/../build/t/dsv-next
+
+	[ -x "$next" ] || skip "build/t/dsv-next is missing: make tests"
+	mount_two
+	repo a
+	put f
+	tag f
+	n=$(od -An -tu4 --endian=big -j24 -N4 .dsv/catalog.db)
+	touch ".dsv/turns/$((n + 1))" ".dsv/turns/$((n + 1)).done"
+	run -11 "$next" --lock-wait 1s log
+	[[ $output == *"still sees what was before"* ]]
+	rm ".dsv/turns/$((n + 1))"*
+	run -0 "$next" log
+	[ -e ".dsv/turns/$((n + 1)).done" ]
+	run -0 "$next" fsck --data
+	dsv -10 log
+	[[ $stderr == *"was made by a newer dsv"* ]]
+}
+
+@test "fsck takes for damage nothing that another host is changing" {
+	local i writers=()
+
+	mount_two
+	repo a
+	for i in 1 2; do
+		mkdir "../b/w$i"
+		(cd "../b/w$i" && for n in {1..40}; do
+			head -c 30000 /dev/urandom >f &&
+				"$program" -q tag -b "x$i" . >/dev/null
+		done) &
+		writers+=($!)
+	done
+	(cd ../b && while kill -0 "${writers[@]}"; do
+		"$program" -q prune --expire=now --keep-last=2
+		sleep 0.2
+	done) >/dev/null 2>&1 &
+	while kill -0 "${writers[@]}" 2>/dev/null; do
+		dsv -q fsck --data --repair
+	done
+	wait
 	dsv fsck --data
 }
 

@@ -52,6 +52,10 @@ int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
 int catalog_chunk_lookup(struct catalog *c,
 			 const unsigned char hash[HASH_BYTES],
 			 struct chunk *out, struct dsv_err *err);
+/* The same of a chunk that was found to be bad. */
+int catalog_chunk_marked(struct catalog *c,
+			 const unsigned char hash[HASH_BYTES],
+			 struct chunk *out, struct dsv_err *err);
 
 /*
  * Make new durable segments known, in small transactions, before the state

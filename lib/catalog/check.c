@@ -13,22 +13,29 @@
 #include "liveness.h"
 #include "prune.h"
 
+static void forget_problems(struct check *k, size_t from)
+{
+	while (k->count > from) {
+		struct check_problem *p = &k->problems[--k->count];
+
+		free(p->kind);
+		free(p->object);
+		free(p->message);
+		free(p->states);
+		free(p->files);
+	}
+}
+
 void check_release(struct check *k)
 {
-	size_t i;
-
-	for (i = 0; i < k->count; i++) {
-		free(k->problems[i].kind);
-		free(k->problems[i].object);
-		free(k->problems[i].message);
-		free(k->problems[i].states);
-		free(k->problems[i].files);
-	}
+	forget_problems(k, 0);
 	free(k->problems);
 	free(k->bad);
+	free(k->suspects);
 	k->problems = NULL;
 	k->bad = NULL;
-	k->count = k->bad_count = 0;
+	k->suspects = NULL;
+	k->bad_count = k->suspect_count = 0;
 }
 
 enum { FILES_NAMED = 5 };
@@ -139,18 +146,12 @@ const struct check_bad *check_find_bad(const struct check *k,
 	return found;
 }
 
-void check_undo(struct check *k, size_t problems)
+/* As it was before a part had found those problems. */
+static void undo(struct check *k, size_t problems)
 {
 	size_t i, n = 0;
 
-	for (i = problems; i < k->count; i++) {
-		free(k->problems[i].kind);
-		free(k->problems[i].object);
-		free(k->problems[i].message);
-		free(k->problems[i].states);
-		free(k->problems[i].files);
-	}
-	k->count = problems;
+	forget_problems(k, problems);
 	/* A pass has sorted them. */
 	for (i = 0; i < k->bad_count; i++)
 		if (k->bad[i].problem < problems)
@@ -330,23 +331,21 @@ static const struct row_check row_checks[] = {
 	  "  WHERE n.segment = a.segment AND n.offset > a.offset)", NULL },
 };
 
-static int check_one(struct check *k, const struct row_check *r, bool repaired,
-		     size_t *found, struct dsv_err *err)
+static int check_one(struct check *k, const struct row_check *r,
+		     struct dsv_err *err)
 {
 	struct query q = db_query_once(catalog_db(k->c), r->sql);
 	int ret;
 
-	*found = 0;
 	while ((ret = query_step(&q, err)) > 0) {
 		const char *object = query_get_text(&q, 0);
 		const char *message = query_get_text(&q, 2);
 
 		ret = check_problem(k, r->kind, object ? object : "",
-				    repaired, err, "%s", message);
+				    false, err, "%s", message);
 		if (ret == 0 && !query_is_null(&q, 1))
 			ret = check_concerns(k, k->count - 1,
 					     query_get_int(&q, 1), err);
-		(*found)++;
 		if (ret < 0) {
 			query_end(&q);
 			break;
@@ -359,29 +358,25 @@ static int repair_one(struct check *k, const struct row_check *r,
 		      size_t first, struct dsv_err *err)
 {
 	size_t i;
-	int ret;
+	int ret = db_exec(&k->c->writer, r->repair, err);
 
-	ret = catalog_begin(k->c, err);
-	if (ret < 0)
-		return ret;
-	ret = db_exec(&k->c->writer, r->repair, err);
-	ret = catalog_end(k->c, ret, err);
 	for (i = first; ret == 0 && i < k->count; i++)
 		k->problems[i].repaired = true;
 	return ret;
 }
 
-int check_rows(struct check *k, struct dsv_err *err)
+static int check_rows(struct check *k, struct dsv_err *err)
 {
-	size_t i, found;
+	size_t i;
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < sizeof(row_checks) / sizeof(row_checks[0]);
 	     i++) {
 		size_t first = k->count;
 
-		ret = check_one(k, &row_checks[i], false, &found, err);
-		if (ret == 0 && found > 0 && k->repair && row_checks[i].repair)
+		ret = check_one(k, &row_checks[i], err);
+		if (ret == 0 && k->count > first && k->repair &&
+		    row_checks[i].repair)
 			ret = repair_one(k, &row_checks[i], first, err);
 		if (ret == 0)
 			ret = check_interrupted(k, err);
@@ -423,23 +418,67 @@ static int count_all(struct check *k, struct dsv_err *err)
 	return 0;
 }
 
+typedef int check_fn(struct check *k, struct dsv_err *err);
+
+/* Nobody commits until then. */
+static int be_alone(struct check *k, struct dsv_err *err)
+{
+	k->alone = true;
+	store_forget(k->s);
+	return access(k->c->path, W_OK) == 0 ? catalog_begin(k->c, err) :
+		catalog_read_begin(k->c, err);
+}
+
+static int be_one_of_many(struct check *k, int ret, struct dsv_err *err)
+{
+	k->alone = k->repair = false;
+	if (k->c->writing)
+		return catalog_end(k->c, ret, err);
+	catalog_read_end(k->c);
+	return ret;
+}
+
+static int check_part(struct check *k, check_fn *part, bool repair,
+		      struct dsv_err *err)
+{
+	struct dsv_err why = { DSV_OK, "" };
+	size_t problems = k->count;
+	int ret = part(k, err);
+	int alone;
+
+	if ((ret == 0 && k->count == problems) || ret == DSV_EINTERRUPTED)
+		return ret;
+	alone = be_alone(k, &why);
+	if (alone < 0) {
+		k->alone = false;
+		/* Too much of it is damaged: as it was seen. */
+		return alone == DSV_ECORRUPT ? ret :
+			dsv_fail(err, why.code, "%s", why.msg);
+	}
+	undo(k, problems);
+	k->repair = repair;
+	ret = part(k, err);
+	return be_one_of_many(k, ret, err);
+}
+
 int catalog_check(struct check *k, struct dsv_err *err)
 {
-	static int (*const parts[])(struct check *k, struct dsv_err *err) = {
+	static check_fn *const parts[] = {
 		check_schema, check_rows, check_records, check_journal,
 		check_segments, check_modes, check_data, check_content,
-		count_all,
 	};
+	bool repair = k->repair;
 	size_t i;
 	int ret;
 
-	ret = check_database(k, err);
+	k->repair = false;
+	ret = check_part(k, check_database, repair, err);
 	/* On a broken tree every other answer would be wrong. */
 	if (ret < 0 || k->count > 0)
 		return ret;
-	if (k->repair)
+	if (repair)
 		ret = finish_others(k, err);
 	for (i = 0; ret == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
-		ret = parts[i](k, err);
-	return ret;
+		ret = check_part(k, parts[i], repair, err);
+	return ret < 0 ? ret : count_all(k, err);
 }

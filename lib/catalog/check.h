@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checking that catalog, records, journal and segments are whole and agree.
- * Nothing takes a lock but to look again at what seems wrong (somebody may
- * have been changing it), and to repair.
+ * Each part looks without a lock first.  What seems wrong may be somebody's
+ * change that was seen half (over a network a whole old page), so the part
+ * looks again in a write transaction: that alone is told, and repaired.
  */
 #ifndef DSV_CATALOG_CHECK_H
 #define DSV_CATALOG_CHECK_H
@@ -30,7 +31,8 @@ struct check_bad {
 struct check {
 	struct catalog *c;
 	struct store *s;
-	bool repair;
+	bool repair;		/* in the second look of a part */
+	bool alone;		/* that is: nobody changes anything */
 	bool shared;
 	double data_percent;
 	const volatile int *interrupted;
@@ -41,6 +43,8 @@ struct check {
 	struct check_problem *problems;
 	size_t bad_count, bad_sorted;
 	struct check_bad *bad;
+	size_t suspect_count;
+	struct chunk *suspects;	/* whose bytes seemed wrong */
 	int64_t states, segments, chunks, data_bytes;
 };
 
@@ -68,12 +72,9 @@ void check_sort_bad(struct check *k);
 /* NULL: it can be read, as far as is known. */
 const struct check_bad *check_find_bad(const struct check *k,
 				       const unsigned char hash[HASH_BYTES]);
-/* Forget the problems from there on. */
-void check_undo(struct check *k, size_t problems);
 int check_interrupted(struct check *k, struct dsv_err *err);
 
 int check_schema(struct check *k, struct dsv_err *err);
-int check_rows(struct check *k, struct dsv_err *err);
 int check_segments(struct check *k, struct dsv_err *err);
 int check_data(struct check *k, struct dsv_err *err);
 int check_content(struct check *k, struct dsv_err *err);
@@ -99,6 +100,9 @@ char *check_path(struct check *k, const char *name, const char *suffix);
 /* Fills count and chunks. */
 int check_load_chunks(struct check *k, struct check_segment *g,
 		      struct dsv_err *err);
+/* 1: a chunk that was marked as bad has the right bytes; it is no more. */
+int check_marked(struct check *k, const unsigned char hash[HASH_BYTES],
+		 struct dsv_err *err);
 /* Its .idx against its rows. */
 int check_index(struct check *k, struct check_segment *g,
 		struct dsv_err *err);

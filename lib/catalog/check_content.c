@@ -24,7 +24,6 @@ struct known {
 
 struct pass {
 	struct check *k;
-	bool repair;
 	bool unreadable;	/* a manifest: recipes cannot be counted */
 	int64_t limit;		/* rows of recipes are below */
 	struct known *known;
@@ -104,14 +103,40 @@ static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
 	hash_to_hex(hash, hex);
-	ret = check_problem(p->k, "link", hex, p->repair, err, "its segment"
+	ret = check_problem(p->k, "link", hex, p->k->repair, err, "its segment"
 			    " does not know that the chunk is needed");
 	if (ret == 0)
 		ret = concern_user(p, id, manifest, err);
-	if (ret == 0 && p->repair)
+	if (ret == 0 && p->k->repair)
 		ret = run_on(p->k, manifest ? link_manifest : link_recipe,
 			     hash, id, err);
 	return ret;
+}
+
+/* 1: a chunk that is not there, or is bad; 0: it is right after all. */
+static int check_useless(struct pass *p, const unsigned char hash[HASH_BYTES],
+			 bool stored, size_t *problem, struct dsv_err *err)
+{
+	const char *defect = "it is needed, and not stored";
+	bool repaired = false;
+	char hex[HASH_HEX_SIZE];
+	int ret = 0;
+
+	if (stored) {
+		ret = check_marked(p->k, hash, err);
+		defect = ret > 0 ? "it is marked as wrong, and its bytes are"
+			" right" : "its bytes are wrong; tag the right ones"
+			" again to heal it";
+		repaired = ret > 0 && p->k->repair;
+	}
+	hash_to_hex(hash, hex);
+	if (ret >= 0)
+		ret = check_problem(p->k, "chunk", hex, repaired, err, "%s",
+				    defect);
+	*problem = p->k->count - 1;
+	if (ret == 0 && !repaired)
+		ret = check_add_bad(p->k, hash, *problem, err);
+	return ret < 0 ? ret : !repaired;
 }
 
 /*
@@ -145,21 +170,18 @@ static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 	}
 	hash_to_hex(hash, hex);
 	if (ret == 0 || status == CHUNK_BAD) {
-		ret = check_problem(p->k, "chunk", hex, false, err, "%s",
-				    ret ? "its bytes are wrong; tag the right"
-				    " ones again to heal it" :
-				    "it is needed, and not stored");
-		*problem = p->k->count - 1;
+		ret = check_useless(p, hash, ret > 0, problem, err);
 		if (ret == 0)
-			ret = check_add_bad(p->k, hash, *problem, err);
-		return ret < 0 ? ret : 1;
+			ret = concern_user(p, id, manifest, err);
+		if (ret != 0)
+			return ret;
 	}
 	if (status == CHUNK_CONDEMNED) {
-		ret = check_problem(p->k, "chunk", hex, p->repair, err,
+		ret = check_problem(p->k, "chunk", hex, p->k->repair, err,
 				    "it is needed, and condemned");
 		if (ret == 0)
 			ret = concern_user(p, id, manifest, err);
-		if (ret == 0 && p->repair)
+		if (ret == 0 && p->k->repair)
 			ret = run_on(p->k, "UPDATE chunk SET status = 0,"
 				     " since = NULL WHERE hash = :hash"
 				     " AND :id", hash, 1, err);
@@ -274,10 +296,10 @@ static int check_count(struct pass *p, const char *what, const char *sql,
 	if (is == should)
 		return 0;
 	hash_to_hex(hash, hex);
-	ret = check_problem(p->k, "count", hex, p->repair, err, "the %s counts"
-			    " %lld uses and has %lld", what, (long long)is,
-			    (long long)should);
-	if (ret < 0 || !p->repair)
+	ret = check_problem(p->k, "count", hex, p->k->repair, err, "the %s"
+			    " counts %lld uses and has %lld", what,
+			    (long long)is, (long long)should);
+	if (ret < 0 || !p->k->repair)
 		return ret;
 	q = db_query(&p->k->c->writer, sql);
 	query_int(&q, ":refs", should);
@@ -308,15 +330,15 @@ static int check_parts(struct pass *p, const struct manifest *files,
 		ret = query_one_int(&q, &n, err);
 		hash_to_hex(part, hex);
 		if (ret == 0)
-			ret = check_problem(p->k, "link", hex, p->repair, err,
-					    "the catalog does not know that"
-					    " the part is needed");
+			ret = check_problem(p->k, "link", hex, p->k->repair,
+					    err, "the catalog does not know"
+					    " that the part is needed");
 		else if (ret > 0)
 			ret = check_chunk(p, part, p->manifest, true, &problem,
 					  err);
 		if (ret > 0)
 			ret = concern_states(p, problem, NULL, err);
-		if (ret == 0 && p->repair)
+		if (ret == 0 && p->k->repair)
 			ret = run_on(p->k, note, part, p->manifest, err);
 	}
 	return ret;
@@ -421,9 +443,9 @@ static int count_recipes(struct pass *p, struct dsv_err *err)
 	return ret;
 }
 
-static int run_pass(struct check *k, bool repair, struct dsv_err *err)
+int check_content(struct check *k, struct dsv_err *err)
 {
-	struct pass p = { .k = k, .repair = repair };
+	struct pass p = { .k = k };
 	struct query q;
 	int64_t i;
 	int ret;
@@ -455,21 +477,4 @@ static int run_pass(struct check *k, bool repair, struct dsv_err *err)
 		free(p.known[i].problems);
 	free(p.known);
 	return ret;
-}
-
-int check_content(struct check *k, struct dsv_err *err)
-{
-	size_t problems = k->count;
-	int ret;
-
-	ret = run_pass(k, false, err);
-	if (ret < 0 || k->count == problems || access(k->c->path, W_OK) < 0)
-		return ret;
-	/* Others may have committed between two looks: once more, alone. */
-	check_undo(k, problems);
-	ret = catalog_begin(k->c, err);
-	if (ret < 0)
-		return ret;
-	ret = run_pass(k, k->repair, err);
-	return catalog_end(k->c, ret, err);
 }

@@ -127,16 +127,15 @@ static int compare_index(struct check *k, const struct check_segment *g,
 }
 
 /* What is wrong with the index, or NULL. */
-static int index_defect(struct check *k, struct check_segment *g,
+static int index_defect(struct check *k, const struct check_segment *g,
 			const char **defect, struct dsv_err *err)
 {
 	struct segment_index index = { .count = 0 };
 	int ret;
 
 	*defect = NULL;
-	ret = check_load_chunks(k, g, err);
-	if (ret < 0 || g->count == 0)
-		return ret;
+	if (g->count == 0)
+		return 0;
 	ret = segment_index_read(k->s, g->name, &index, NULL);
 	if (ret == 0)
 		ret = compare_index(k, g, &index, defect, err);
@@ -188,29 +187,19 @@ int check_index(struct check *k, struct check_segment *g,
 		struct dsv_err *err)
 {
 	const char *defect;
-	bool locked = false, repair = false;
+	bool repair;
 	int ret;
 
 	ret = index_defect(k, g, &defect, err);
 	if (ret < 0 || !defect)
 		return ret;
-	/* Somebody may have been freeing: look again when nobody is. */
-	if (access(k->c->path, W_OK) == 0) {
-		ret = catalog_begin(k->c, err);
-		if (ret < 0)
-			return ret;
-		locked = true;
-		ret = index_defect(k, g, &defect, err);
-	}
-	if (ret == 0 && defect)
-		repair = k->repair && locked && rows_are_right(k, g);
-	if (ret == 0 && repair)
+	repair = k->repair && rows_are_right(k, g);
+	if (repair)
 		ret = repair_index(k, g, err);
-	if (ret == 0 && defect)
-		ret = check_problem(k, "index", g->name, repair, err,
-				    "the index of the segment: %s%s", defect,
-				    k->repair && locked && !repair ?
-				    ", and the bytes are not what the catalog"
-				    " says: --rebuild" : "");
-	return locked ? catalog_end(k->c, ret, err) : ret;
+	if (ret < 0)
+		return ret;
+	return check_problem(k, "index", g->name, repair, err,
+			     "the index of the segment: %s%s", defect,
+			     k->repair && !repair ? ", and the bytes are not"
+			     " what the catalog says: --rebuild" : "");
 }

@@ -216,19 +216,6 @@ static int check_record(struct check *k, const struct state *s,
 	return ret;
 }
 
-/* What a crash left of writing a record, when it is old. */
-static void sweep_temporary(struct check *k, const char *dir, const char *name)
-{
-	char *path = str_format("%s/%s", dir, name);
-	struct stat st;
-
-	if (path && k->repair && strstr(name, ".tmp-") &&
-	    lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (int64_t)st.st_mtim.tv_sec < now_ns() / 1000000000 - 86400)
-		unlink(path);
-	free(path);
-}
-
 /* A file of states/ that the catalog has no state for. */
 static int check_name(struct check *k, const char *dir, const char *name,
 		      struct dsv_err *err)
@@ -239,10 +226,8 @@ static int check_name(struct check *k, const char *dir, const char *name,
 	struct query q;
 	int ret;
 
-	if (!hash_from_hex(name, id)) {
-		sweep_temporary(k, dir, name);
+	if (!hash_from_hex(name, id))
 		return 0;
-	}
 	q = db_query(catalog_db(k->c), "SELECT status FROM state"
 		     " WHERE id = :id");
 	query_hash(&q, ":id", id);

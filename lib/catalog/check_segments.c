@@ -41,34 +41,17 @@ static int next_segment(struct check *k, int64_t after,
 	return 1;
 }
 
-/* A row that is still there makes a missing file a defect. */
-static int is_still_there(struct check *k, const struct check_segment *g,
-			  struct dsv_err *err)
-{
-	int64_t n;
-	struct query q = db_query(catalog_db(k->c),
-		"SELECT 1 FROM segment WHERE id = :id");
-
-	query_int(&q, ":id", g->id);
-	return query_one_int(&q, &n, err);
-}
-
 /* Nothing new is to rely on what lies beyond size_bytes. */
 static int mark_bad_from(struct check *k, const struct check_segment *g,
 			 int64_t size_bytes, struct dsv_err *err)
 {
-	struct query q;
-	int ret;
+	struct query q = db_query(&k->c->writer,
+		"UPDATE chunk SET status = 2, since = NULL"
+		" WHERE segment = :segment AND offset + stored > :size");
 
-	ret = catalog_begin(k->c, err);
-	if (ret < 0)
-		return ret;
-	q = db_query(&k->c->writer, "UPDATE chunk SET status = 2, since = NULL"
-		     " WHERE segment = :segment AND offset + stored > :size");
 	query_int(&q, ":segment", g->id);
 	query_int(&q, ":size", size_bytes);
-	ret = query_run(&q, err);
-	return catalog_end(k->c, ret, err);
+	return query_run(&q, err);
 }
 
 static int add_bad_from(struct check *k, const struct check_segment *g,
@@ -99,12 +82,12 @@ static int check_file(struct check *k, struct check_segment *g,
 		return ret;
 	end = g->chunks[g->count - 1].offset +
 		g->chunks[g->count - 1].stored_length;
+	/* This host may remember a size that is too small. */
+	if (k->alone)
+		fs_links(path);
 	if (lstat(path, &st) < 0 && errno != ENOENT)
 		return dsv_fail_errno(err, "'%s'", path);
 	if (lstat(path, &st) < 0) {
-		ret = is_still_there(k, g, err);
-		if (ret <= 0)
-			return ret;
 		ret = check_problem(k, "segment", g->name, false, err,
 				    "the segment is missing%s",
 				    k->repair ? HEAL : "");
@@ -219,18 +202,13 @@ static int is_same_row(struct check *k, const struct chunk *chunk,
 static int mark_bad(struct check *k, const struct chunk *chunk,
 		    struct dsv_err *err)
 {
-	struct query q;
-	int ret;
+	struct query q = db_query(&k->c->writer,
+		"UPDATE chunk SET status = 2, since = NULL"
+		" WHERE hash = :hash AND offset = :offset");
 
-	ret = catalog_begin(k->c, err);
-	if (ret < 0)
-		return ret;
-	q = db_query(&k->c->writer, "UPDATE chunk SET status = 2, since = NULL"
-		     " WHERE hash = :hash AND offset = :offset");
 	query_hash(&q, ":hash", chunk->hash);
 	query_int(&q, ":offset", chunk->offset);
-	ret = query_run(&q, err);
-	return catalog_end(k->c, ret, err);
+	return query_run(&q, err);
 }
 
 static bool is_bad_already(const struct check *k,
@@ -242,6 +220,17 @@ static bool is_bad_already(const struct check *k,
 		if (!memcmp(k->bad[i].hash, hash, HASH_BYTES))
 			return true;
 	return false;
+}
+
+static int suspect(struct check *k, const struct chunk *chunk,
+		   struct dsv_err *err)
+{
+	int ret = list_grow((void **)&k->suspects, k->suspect_count,
+			    sizeof(*chunk), err);
+
+	if (ret == 0)
+		k->suspects[k->suspect_count++] = *chunk;
+	return ret;
 }
 
 static int judge(struct check *k, struct verify *v, struct dsv_err *err)
@@ -262,6 +251,8 @@ static int judge(struct check *k, struct verify *v, struct dsv_err *err)
 	/* Kept where it is, but nothing new will rely on it. */
 	if (k->repair)
 		ret = mark_bad(k, &v->chunk, err);
+	else if (!k->alone)
+		ret = suspect(k, &v->chunk, err);
 	if (ret >= 0)
 		ret = check_problem(k, "chunk", hex, false, err, "%s%s",
 				    v->err.msg, k->repair ? HEAL : "");
@@ -324,6 +315,21 @@ static int check_segment_data(struct check *k, struct check_segment *g,
 	return ret;
 }
 
+/* Alone one does not stay while all bytes are read. */
+static int check_suspects(struct check *k, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < k->suspect_count; i++) {
+		struct verify v = { .k = k, .chunk = k->suspects[i] };
+
+		verify_chunk(&v, false, NULL);
+		ret = judge(k, &v, err);
+	}
+	return ret;
+}
+
 int check_data(struct check *k, struct dsv_err *err)
 {
 	struct check_segment g = { .id = 0 };
@@ -332,6 +338,8 @@ int check_data(struct check *k, struct dsv_err *err)
 
 	if (k->data_percent <= 0)
 		return 0;
+	if (k->alone)
+		return check_suspects(k, err);
 	list = calloc(BATCH, sizeof(*list));
 	if (!list)
 		return dsv_fail_nomem(err);
@@ -343,4 +351,23 @@ int check_data(struct check *k, struct dsv_err *err)
 	free(g.chunks);
 	free(list);
 	return ret;
+}
+
+int check_marked(struct check *k, const unsigned char hash[HASH_BYTES],
+		 struct dsv_err *err)
+{
+	struct chunk chunk;
+	struct query q;
+	int ret;
+
+	ret = catalog_chunk_marked(k->c, hash, &chunk, err);
+	if (ret > 0)
+		ret = segment_verify(k->s, &chunk, err) == 0;
+	if (ret <= 0 || !k->repair)
+		return ret;
+	q = db_query(&k->c->writer,
+		     "UPDATE chunk SET status = 0 WHERE hash = :hash");
+	query_hash(&q, ":hash", hash);
+	ret = query_run(&q, err);
+	return ret < 0 ? ret : 1;
 }

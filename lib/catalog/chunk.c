@@ -65,6 +65,26 @@ int catalog_chunk_lookup(struct catalog *c,
 	return catalog_chunks_from(c, hash, out, 1, err);
 }
 
+int catalog_chunk_marked(struct catalog *c,
+			 const unsigned char hash[HASH_BYTES],
+			 struct chunk *out, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT c.hash, s.name, c.offset, c.length, c.stored,"
+		" c.encoding, c.crc FROM chunk c"
+		" JOIN segment s ON s.id = c.segment"
+		" WHERE c.hash = :hash AND c.status = 2");
+	int ret;
+
+	query_hash(&q, ":hash", hash);
+	ret = query_step(&q, err);
+	if (ret <= 0)
+		return ret;
+	ret = get_row(&q, out);
+	query_end(&q);
+	return ret;
+}
+
 /*
  * Whether the files of a segment are there: with the lock held, which a sweep
  * holds, too.  It goes by age, and a writer may have been stopped for long,

@@ -28,7 +28,7 @@ static int open_segment(struct store *s, const char *name, int *fd,
 			int64_t *size_bytes, struct dsv_err *err)
 {
 	char *path;
-	struct stat st;
+	struct statx st;
 	int ret = 0;
 
 	path = segment_path(s, name, "");
@@ -43,12 +43,14 @@ static int open_segment(struct store *s, const char *name, int *fd,
 		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
 	else if (*fd < 0)
 		ret = dsv_fail_errno(err, "open '%s'", path);
-	else if (fstat(*fd, &st) < 0)
+	/* Over FUSE a size is remembered, and nothing read beyond it. */
+	else if (statx(*fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+		       STATX_BASIC_STATS, &st) < 0)
 		ret = dsv_fail_errno(err, "stat '%s'", path);
-	else if (!S_ISREG(st.st_mode))
+	else if (!S_ISREG(st.stx_mode))
 		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
 	else
-		*size_bytes = st.st_size;
+		*size_bytes = (int64_t)st.stx_size;
 	if (ret < 0 && *fd >= 0)
 		close(*fd);
 	free(path);

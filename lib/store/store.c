@@ -43,6 +43,12 @@ int store_open(const struct store_options *options, struct store **out,
 	return 0;
 }
 
+void store_forget(struct store *s)
+{
+	store_lookup_anew(s);
+	segment_close_all(s);
+}
+
 void store_close(struct store *s)
 {
 	if (!s)

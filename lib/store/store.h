@@ -74,6 +74,8 @@ struct store;
 int store_open(const struct store_options *options, struct store **out,
 	       struct dsv_err *err);
 void store_close(struct store *s);
+/* Nobody reads: what comes next sees rows and files as they are now. */
+void store_forget(struct store *s);
 /* What progress tells of is counted from 0 again. */
 void store_begin(struct store *s);
 

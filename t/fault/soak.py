@@ -163,6 +163,12 @@ class Soak:
         self.run("prune", "--expire=now", "--branch", "main", "--keep-last",
                  "1", may=(0, 3, 14))
 
+    def fsck_once(self, rng):
+        """What others are doing is no damage, and nothing to repair."""
+        time.sleep(0.5)
+        self.run("fsck", *rng.choice(([], ["--data"], ["--repair"])),
+                 n=rng.randrange(2))
+
     def check_end(self):
         self.args.kill = False
         if self.args.other:
@@ -191,6 +197,9 @@ class Soak:
                    for n, rng in enumerate(rngs)]
         threads.append(threading.Thread(target=self.loop,
                                         args=(self.prune_once,)))
+        threads.append(threading.Thread(target=self.loop,
+                                        args=(self.fsck_once,
+                                              random.Random(-2))))
         if self.args.ranks:
             threads.append(threading.Thread(target=self.loop,
                                             args=(self.collective_once,
