@@ -3,6 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 load helper
+load stop
 
 # Hold this host's queue, so that no worker stores anything.
 hold_queue() {
@@ -46,6 +47,24 @@ pending() {
 	cmp ckpt/a out/ckpt/a
 	dsv fsck --data
 	[ -z "$(find .dsv/queue -name '*.json')" ]
+}
+
+@test "a capture that cannot be removed is told, and swept later" {
+	may_stop
+	repo
+	dsv config queue.auto false
+	put ckpt/a 1000
+	tag --async ckpt
+	LD_PRELOAD=$build/fault.so DSV_FAULT_ROOT=$PWD DSV_FAULT_DO=EIO \
+		DSV_FAULT_AT=1 DSV_FAULT_MATCH='unlink:*/queue/*/a' \
+		dsv queue --run
+	[[ $stderr == *"remove '"*"/queue/"*"': Input/output error;"* ]]
+	[[ $stderr == *" 'dsv prune' removes what was captured"* ]]
+	assert "$(pending)" 0
+	dsv checkout "$id" out
+	find .dsv/queue -mindepth 2 -exec touch -d '2 days ago' {} +
+	dsv prune --keep-last=1
+	[ -z "$(find .dsv/queue -name '*.json' -o -name a)" ]
 }
 
 @test "the directories of captures are never open to others, not even at first" {

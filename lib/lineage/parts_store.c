@@ -54,6 +54,7 @@ static int bind_contents(struct dsv *d, int64_t seq, const struct contents *c,
 static int store_single(struct dsv *d, int64_t seq, const struct capture *c,
 			struct dsv_err *err)
 {
+	struct dsv_err why = { DSV_OK, "" };
 	struct tree tree = TREE_INIT;
 	struct contents contents;
 	int tries;
@@ -69,8 +70,10 @@ static int store_single(struct dsv *d, int64_t seq, const struct capture *c,
 			break;
 		ret = tries < MAX_TRIES ? 0 : freed_again(err);
 	}
-	if (ret == 0)
-		ret = capture_remove(d, c, err);
+	/* It is stored all the same. */
+	if (ret == 0 && capture_remove(d, c, &why) < 0)
+		repo_warn(d, "%s; 'dsv prune' removes what was captured when"
+			  " it is a day old", why.msg);
 	tree_release(&tree);
 	return ret;
 }
