@@ -310,11 +310,53 @@ stale_index() {
 
 @test "wrong counts are found, and repaired" {
 	sql "UPDATE manifest SET refs = refs + 1"
-	sql "UPDATE recipe SET refs = refs - 1 WHERE id = 1"
+	sql "UPDATE recipe SET refs = refs - 1"
 	dsv -13 fsck --json
-	found count
+	found count "$one" "$two"
+	[[ $output == *"the recipe counts "*"; files: big"* ]]
+	[[ $output == *"; files: small"* ]]
 	dsv fsck --repair
 	dsv fsck
+}
+
+@test "a state that says it is larger or smaller is found, and repaired" {
+	sql "UPDATE state SET size = size + 1 WHERE seq = 2"
+	dsv -13 fsck --json
+	found state "$two"
+	dsv fsck --repair
+	dsv fsck
+	sql "UPDATE state SET files = 7 WHERE seq = 1"
+	dsv -13 fsck
+	[[ $output == *" bytes in 2 files, which the catalog does not say"* ]]
+	dsv fsck --repair
+	dsv show --json "$one"
+	json 'j["files"]'
+	assert "$result" 2
+}
+
+@test "parameters that were changed in the catalog are found" {
+	tag -q -p lr=0.1 -p n=2 big
+	three=$id
+	dsv fsck
+	sql "UPDATE param SET number = 0.2, text = '0.2' WHERE text = '0.1'"
+	dsv -13 fsck --json
+	found parameters "$three"
+	dsv fsck --rebuild
+	dsv params "$three" --json
+	[[ $output == *'"lr":0.1'* ]]
+	sql "UPDATE state SET params = 1 WHERE seq = 3"
+	dsv -13 fsck --json
+	found record "$three"
+}
+
+@test "a name that can be none is found" {
+	sql "UPDATE branch SET name = '../x'"
+	dsv -13 fsck --json
+	found branch "$two"
+	[[ $output == *"no branch may be called that"* ]]
+	dsv fsck --rebuild
+	dsv branch
+	[[ $output == *main* ]]
 }
 
 @test "a lost link from segment to recipe is found, and repaired" {

@@ -464,7 +464,8 @@ static int check_part(struct check *k, check_fn *part, bool repair,
 int catalog_check(struct check *k, struct dsv_err *err)
 {
 	static check_fn *const parts[] = {
-		check_schema, check_rows, check_records, check_journal,
+		check_schema, check_rows, check_names, check_params,
+		check_records, check_journal,
 		check_segments, check_modes, check_data, check_content,
 	};
 	bool repair = k->repair;

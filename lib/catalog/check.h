@@ -78,6 +78,8 @@ int check_schema(struct check *k, struct dsv_err *err);
 int check_segments(struct check *k, struct dsv_err *err);
 int check_data(struct check *k, struct dsv_err *err);
 int check_content(struct check *k, struct dsv_err *err);
+int check_names(struct check *k, struct dsv_err *err);
+int check_params(struct check *k, struct dsv_err *err);
 int check_records(struct check *k, struct dsv_err *err);
 int check_journal(struct check *k, struct dsv_err *err);
 int check_modes(struct check *k, struct dsv_err *err);

@@ -8,188 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "check_content.h"
 #include "content.h"
 #include "liveness.h"
-
-/* What is known of a recipe, by its row. */
-struct known {
-	int32_t uses;		/* manifests in use that name it */
-	int32_t manifest;	/* that was counted last */
-	bool seen;
-	int64_t size_bytes;	/* -1: cannot be read */
-	size_t problem_count;
-	size_t *problems;
-};
-
-struct pass {
-	struct check *k;
-	bool unreadable;	/* a manifest: recipes cannot be counted */
-	int64_t limit;		/* rows of recipes are below */
-	struct known *known;
-	int64_t manifest;	/* row */
-	unsigned char hash[HASH_BYTES];
-	int64_t refs, expected;
-	int64_t length_bytes;	/* of the chunk that was looked at last */
-};
-
-static int run_on(struct check *k, const char *sql,
-		  const unsigned char hash[HASH_BYTES], int64_t id,
-		  struct dsv_err *err)
-{
-	struct query q = db_query(&k->c->writer, sql);
-
-	query_hash(&q, ":hash", hash);
-	query_int(&q, ":id", id);
-	return query_run(&q, err);
-}
-
-static const char link_recipe[] =
-	"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
-	" SELECT segment, :id FROM chunk WHERE hash = :hash";
-static const char link_manifest[] =
-	"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
-	" SELECT segment, :id FROM chunk WHERE hash = :hash";
-
-static int concern_states(struct pass *p, size_t problem, const char *file,
-			  struct dsv_err *err)
-{
-	return check_concerns_manifest(p->k, problem, p->manifest, file, err);
-}
-
-static int add_problem(struct known *r, size_t problem, struct dsv_err *err)
-{
-	size_t i;
-	int ret;
-
-	for (i = 0; i < r->problem_count; i++)
-		if (r->problems[i] == problem)
-			return 0;
-	ret = list_grow((void **)&r->problems, r->problem_count,
-			sizeof(problem), err);
-	if (ret == 0)
-		r->problems[r->problem_count++] = problem;
-	return ret;
-}
-
-/* What was found last concerns who needs the chunk, a recipe or manifest. */
-static int concern_user(struct pass *p, int64_t id, bool manifest,
-			struct dsv_err *err)
-{
-	size_t problem = p->k->count - 1;
-
-	return manifest ? concern_states(p, problem, NULL, err) :
-		add_problem(&p->known[id], problem, err);
-}
-
-/* Does the segment know who needs the chunk?  Else it would be freed. */
-static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
-		      int64_t id, bool manifest, struct dsv_err *err)
-{
-	char hex[HASH_HEX_SIZE];
-	int64_t n;
-	struct query q = db_query(catalog_db(p->k->c), manifest ?
-		"SELECT 1 FROM chunk c JOIN manifest_segment t"
-		" ON t.segment = c.segment WHERE c.hash = :hash"
-		" AND t.manifest = :id" :
-		"SELECT 1 FROM chunk c JOIN recipe_segment t"
-		" ON t.segment = c.segment WHERE c.hash = :hash"
-		" AND t.recipe = :id");
-	int ret;
-
-	query_hash(&q, ":hash", hash);
-	query_int(&q, ":id", id);
-	ret = query_one_int(&q, &n, err);
-	if (ret != 0)
-		return ret < 0 ? ret : 0;
-	hash_to_hex(hash, hex);
-	ret = check_problem(p->k, "link", hex, p->k->repair, err, "its segment"
-			    " does not know that the chunk is needed");
-	if (ret == 0)
-		ret = concern_user(p, id, manifest, err);
-	if (ret == 0 && p->k->repair)
-		ret = run_on(p->k, manifest ? link_manifest : link_recipe,
-			     hash, id, err);
-	return ret;
-}
-
-/* 1: a chunk that is not there, or is bad; 0: it is right after all. */
-static int check_useless(struct pass *p, const unsigned char hash[HASH_BYTES],
-			 bool stored, size_t *problem, struct dsv_err *err)
-{
-	const char *defect = "it is needed, and not stored";
-	bool repaired = false;
-	char hex[HASH_HEX_SIZE];
-	int ret = 0;
-
-	if (stored) {
-		ret = check_marked(p->k, hash, err);
-		defect = ret > 0 ? "it is marked as wrong, and its bytes are"
-			" right" : "its bytes are wrong; tag the right ones"
-			" again to heal it";
-		repaired = ret > 0 && p->k->repair;
-	}
-	hash_to_hex(hash, hex);
-	if (ret >= 0)
-		ret = check_problem(p->k, "chunk", hex, repaired, err, "%s",
-				    defect);
-	*problem = p->k->count - 1;
-	if (ret == 0 && !repaired)
-		ret = check_add_bad(p->k, hash, *problem, err);
-	return ret < 0 ? ret : !repaired;
-}
-
-/*
- * The chunk of something in use: 1: *problem says why it cannot be had; 0:
- * it is there.
- */
-static int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
-		       int64_t id, bool manifest, size_t *problem,
-		       struct dsv_err *err)
-{
-	const struct check_bad *bad = check_find_bad(p->k, hash);
-	char hex[HASH_HEX_SIZE];
-	int64_t status = 0;
-	struct query q;
-	int ret;
-
-	if (bad) {
-		*problem = bad->problem;
-		return 1;
-	}
-	q = db_query(catalog_db(p->k->c),
-		     "SELECT status, length FROM chunk WHERE hash = :hash");
-	query_hash(&q, ":hash", hash);
-	ret = query_step(&q, err);
-	if (ret < 0)
-		return ret;
-	if (ret > 0) {
-		status = query_get_int(&q, 0);
-		p->length_bytes = query_get_int(&q, 1);
-		query_end(&q);
-	}
-	hash_to_hex(hash, hex);
-	if (ret == 0 || status == CHUNK_BAD) {
-		ret = check_useless(p, hash, ret > 0, problem, err);
-		if (ret == 0)
-			ret = concern_user(p, id, manifest, err);
-		if (ret != 0)
-			return ret;
-	}
-	if (status == CHUNK_CONDEMNED) {
-		ret = check_problem(p->k, "chunk", hex, p->k->repair, err,
-				    "it is needed, and condemned");
-		if (ret == 0)
-			ret = concern_user(p, id, manifest, err);
-		if (ret == 0 && p->k->repair)
-			ret = run_on(p->k, "UPDATE chunk SET status = 0,"
-				     " since = NULL WHERE hash = :hash"
-				     " AND :id", hash, 1, err);
-		if (ret < 0)
-			return ret;
-	}
-	return check_link(p, hash, id, manifest, err);
-}
 
 static int recipe_problem(struct pass *p, struct known *r,
 			  const unsigned char hash[HASH_BYTES],
@@ -200,7 +21,7 @@ static int recipe_problem(struct pass *p, struct known *r,
 
 	hash_to_hex(hash, hex);
 	ret = check_problem(p->k, "recipe", hex, false, err, "%s", why);
-	return ret < 0 ? ret : add_problem(r, p->k->count - 1, err);
+	return ret < 0 ? ret : known_add_problem(r, p->k->count - 1, err);
 }
 
 static int check_recipe(struct pass *p, int64_t id,
@@ -217,7 +38,7 @@ static int check_recipe(struct pass *p, int64_t id,
 	r->size_bytes = -1;
 	ret = check_chunk(p, hash, id, false, &problem, err);
 	if (ret != 0)
-		return ret < 0 ? ret : add_problem(r, problem, err);
+		return ret < 0 ? ret : known_add_problem(r, problem, err);
 	ret = store_read_recipe(p->k->s, hash, &recipe, &why);
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
 		return recipe_problem(p, r, hash, why.msg, err);
@@ -231,7 +52,7 @@ static int check_recipe(struct pass *p, int64_t id,
 			continue;
 		ret = check_chunk(p, item->chunk, id, false, &problem, err);
 		if (ret > 0)
-			ret = add_problem(r, problem, err);
+			ret = known_add_problem(r, problem, err);
 		else if (ret == 0 && item->length >
 				     p->length_bytes - item->chunk_offset)
 			ret = recipe_problem(p, r, hash, "recipe: more than"
@@ -241,6 +62,17 @@ static int check_recipe(struct pass *p, int64_t id,
 	return ret;
 }
 
+/* 1: the row of a file's recipe. */
+static int recipe_row(struct pass *p, const struct manifest_entry *e,
+		      int64_t *id, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(p->k->c),
+		"SELECT id FROM recipe WHERE hash = :hash");
+
+	query_hash(&q, ":hash", e->recipe);
+	return query_one_int(&q, id, err);
+}
+
 static int check_entry(struct pass *p, const struct manifest_entry *e,
 		       struct dsv_err *err)
 {
@@ -248,19 +80,15 @@ static int check_entry(struct pass *p, const struct manifest_entry *e,
 	int64_t id = 0;
 	struct known *r;
 	size_t i;
-	struct query q = db_query(catalog_db(p->k->c),
-		"SELECT id FROM recipe WHERE hash = :hash");
-	int ret;
+	int ret = recipe_row(p, e, &id, err);
 
-	query_hash(&q, ":hash", e->recipe);
-	ret = query_one_int(&q, &id, err);
 	if (ret < 0)
 		return ret;
 	if (ret == 0) {
 		hash_to_hex(e->recipe, hex);
 		ret = check_problem(p->k, "recipe", hex, false, err,
 				    "the catalog does not know it");
-		return ret < 0 ? ret : concern_states(p, p->k->count - 1,
+		return ret < 0 ? ret : pass_concerns(p, p->k->count - 1,
 						      e->path, err);
 	}
 	if (id < 0 || id >= p->limit)
@@ -278,10 +106,10 @@ static int check_entry(struct pass *p, const struct manifest_entry *e,
 				    (long long)r->size_bytes,
 				    (long long)e->size_bytes);
 		if (ret == 0)
-			ret = concern_states(p, p->k->count - 1, e->path, err);
+			ret = pass_concerns(p, p->k->count - 1, e->path, err);
 	}
 	for (i = 0; ret >= 0 && i < r->problem_count; i++)
-		ret = concern_states(p, r->problems[i], e->path, err);
+		ret = pass_concerns(p, r->problems[i], e->path, err);
 	return ret < 0 ? ret : 0;
 }
 
@@ -337,10 +165,61 @@ static int check_parts(struct pass *p, const struct manifest *files,
 			ret = check_chunk(p, part, p->manifest, true, &problem,
 					  err);
 		if (ret > 0)
-			ret = concern_states(p, problem, NULL, err);
+			ret = pass_concerns(p, problem, NULL, err);
 		if (ret == 0 && p->k->repair)
-			ret = run_on(p->k, note, part, p->manifest, err);
+			ret = pass_run(p, note, part, p->manifest, err);
 	}
+	return ret;
+}
+
+static int correct_totals(struct pass *p, int64_t files, int64_t size,
+			  struct dsv_err *err)
+{
+	struct query q = db_query(&p->k->c->writer,
+		"UPDATE state SET files = :files, size = :size"
+		" WHERE manifest = :manifest AND pruned IS NULL");
+
+	query_int(&q, ":manifest", p->manifest);
+	query_int(&q, ":files", files);
+	query_int(&q, ":size", size);
+	return query_run(&q, err);
+}
+
+/* What the states say of themselves. */
+static int check_totals(struct pass *p, const struct manifest *m,
+			struct dsv_err *err)
+{
+	size_t first = p->k->count;
+	unsigned char id[HASH_BYTES];
+	char hex[HASH_HEX_SIZE];
+	int64_t files, size;
+	struct query q;
+	int ret;
+
+	manifest_totals(m, &files, &size);
+	q = db_query(catalog_db(p->k->c), "SELECT id, seq FROM state WHERE"
+		     " manifest = :manifest AND pruned IS NULL"
+		     " AND (files <> :files OR size <> :size)");
+	query_int(&q, ":manifest", p->manifest);
+	query_int(&q, ":files", files);
+	query_int(&q, ":size", size);
+	while ((ret = query_step(&q, err)) > 0) {
+		query_get_hash(&q, 0, id);
+		hash_to_hex(id, hex);
+		ret = check_problem(p->k, "state", hex, p->k->repair, err,
+				    "%lld bytes in %lld files, which the"
+				    " catalog does not say", (long long)size,
+				    (long long)files);
+		if (ret == 0)
+			ret = check_concerns(p->k, p->k->count - 1,
+					     query_get_int(&q, 1), err);
+		if (ret < 0) {
+			query_end(&q);
+			return ret;
+		}
+	}
+	if (ret == 0 && p->k->count > first && p->k->repair)
+		ret = correct_totals(p, files, size, err);
 	return ret;
 }
 
@@ -349,18 +228,20 @@ static int check_manifest(struct pass *p, struct dsv_err *err)
 	struct manifest files = MANIFEST_INIT;
 	struct dsv_err why = { DSV_OK, "" };
 	char hex[HASH_HEX_SIZE];
-	size_t problem = 0, i;
+	size_t problem = 0, problems, i;
 	int ret;
 
 	ret = check_count(p, "manifest", "UPDATE manifest SET refs = :refs"
 			  " WHERE id = :id", p->hash, p->manifest, p->refs,
 			  p->expected, err);
+	if (ret == 0 && p->refs != p->expected)
+		ret = pass_concerns(p, p->k->count - 1, NULL, err);
 	if (ret < 0 || p->expected == 0)
 		return ret;
 	ret = check_chunk(p, p->hash, p->manifest, true, &problem, err);
 	if (ret > 0) {
 		p->unreadable = true;
-		return concern_states(p, problem, NULL, err);
+		return pass_concerns(p, problem, NULL, err);
 	}
 	if (ret == 0)
 		ret = store_read_manifest(p->k->s, p->hash, &files, &why);
@@ -369,16 +250,20 @@ static int check_manifest(struct pass *p, struct dsv_err *err)
 		hash_to_hex(p->hash, hex);
 		ret = check_problem(p->k, "manifest", hex, false, err, "%s",
 				    why.msg);
-		return ret < 0 ? ret : concern_states(p, p->k->count - 1,
+		return ret < 0 ? ret : pass_concerns(p, p->k->count - 1,
 						      NULL, err);
 	}
 	if (ret < 0 && why.msg[0])
 		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
 	if (ret == 0)
 		ret = check_parts(p, &files, err);
+	problems = p->k->count;
 	for (i = 0; ret == 0 && i < files.count; i++)
 		if (files.entries[i].type == DSV_FILE)
 			ret = check_entry(p, &files.entries[i], err);
+	/* What is wrong itself corrects nothing. */
+	if (ret == 0 && p->k->count == problems)
+		ret = check_totals(p, &files, err);
 	manifest_release(&files);
 	return ret;
 }
@@ -424,8 +309,54 @@ static int next_recipe(struct pass *p, int64_t *id,
 	return *id < p->limit;
 }
 
+/* Which files have recipes with the problems from first on? */
+static int name_users_in(struct pass *p, const struct manifest *m,
+			 size_t first, struct dsv_err *err)
+{
+	int64_t id = 0;
+	size_t i, j;
+	int ret = 0;
+
+	for (i = 0; ret >= 0 && i < m->count; i++) {
+		const struct manifest_entry *e = &m->entries[i];
+		const struct known *r;
+
+		if (e->type != DSV_FILE)
+			continue;
+		ret = recipe_row(p, e, &id, err);
+		if (ret <= 0 || id < 0 || id >= p->limit)
+			continue;
+		r = &p->known[id];
+		for (j = 0; ret >= 0 && j < r->problem_count; j++)
+			if (r->problems[j] >= first)
+				ret = pass_concerns(p, r->problems[j], e->path,
+						    err);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static int name_users(struct pass *p, size_t first, struct dsv_err *err)
+{
+	struct manifest m = MANIFEST_INIT;
+	int ret;
+
+	p->manifest = 0;
+	while ((ret = next_manifest(p, err)) > 0) {
+		if (p->expected == 0)
+			continue;
+		ret = store_read_manifest(p->k->s, p->hash, &m, err);
+		if (ret == 0)
+			ret = name_users_in(p, &m, first, err);
+		manifest_release(&m);
+		if (ret < 0)
+			break;
+	}
+	return ret;
+}
+
 static int count_recipes(struct pass *p, struct dsv_err *err)
 {
+	size_t first = p->k->count;
 	unsigned char hash[HASH_BYTES];
 	int64_t id = 0, refs;
 	int ret;
@@ -434,13 +365,18 @@ static int count_recipes(struct pass *p, struct dsv_err *err)
 	if (p->unreadable)
 		return 0;
 	while ((ret = next_recipe(p, &id, hash, &refs, err)) > 0) {
+		struct known *r = &p->known[id];
+
 		ret = check_count(p, "recipe", "UPDATE recipe SET refs = :refs"
-				  " WHERE id = :id", hash, id, refs,
-				  p->known[id].uses, err);
+				  " WHERE id = :id", hash, id, refs, r->uses,
+				  err);
+		if (ret == 0 && refs != r->uses)
+			ret = known_add_problem(r, p->k->count - 1, err);
 		if (ret < 0)
 			break;
 	}
-	return ret;
+	return ret < 0 || p->k->count == first ? ret :
+		name_users(p, first, err);
 }
 
 int check_content(struct check *k, struct dsv_err *err)

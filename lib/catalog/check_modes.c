@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,20 @@ static bool has_all(const char *path, struct stat *st, mode_t needed)
 	return (st->st_mode & needed) == needed;
 }
 
+/* The file that was looked at, not what is put in its place meanwhile. */
+static bool change_mode(const char *path, const struct stat *seen, mode_t mode)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	bool changed = fd >= 0 && fstat(fd, &st) == 0 &&
+		st.st_dev == seen->st_dev && st.st_ino == seen->st_ino &&
+		fchmod(fd, mode) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return changed;
+}
+
 int check_mode(struct check *k, const char *path, const char *object,
 	       bool sealed, struct dsv_err *err)
 {
@@ -58,8 +73,8 @@ int check_mode(struct check *k, const char *path, const char *object,
 		return 0;
 	/* Nobody's files are changed by another. */
 	if (k->repair && st.st_uid == geteuid())
-		repaired = chmod(path, (st.st_mode & 07777 & ~wrong) |
-				 needed) == 0;
+		repaired = change_mode(path, &st, (st.st_mode & 07777 &
+						   ~wrong) | needed);
 	return check_problem(k, "mode", object, repaired, err, "%s (mode %04o)",
 			     !(st.st_mode & wrong) ? "its group may not use it"
 			     : wrong & 0200 ? "somebody may write to it" :

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/value.h"
 #include "check.h"
 #include "liveness.h"
 #include "schema.h"
@@ -99,6 +100,19 @@ static const char *text_of(const json_t *record, const char *key)
 	return json_string_value(json_object_get(record, key));
 }
 
+static int hash_params(const json_t *record, unsigned char hash[HASH_BYTES],
+		       struct dsv_err *err)
+{
+	struct dsv_kvs params = KVS_INIT;
+	int ret = kvs_from_json(json_object_get(record, "params"), &params,
+				err);
+
+	if (ret == 0)
+		ret = catalog_params_hash(&params, hash, err);
+	dsv_kvs_free(&params);
+	return ret;
+}
+
 /* Does the record say what the catalog says? */
 static int agrees(struct check *k, const struct state *s,
 		  const struct str *text, bool *agree, struct dsv_err *err)
@@ -110,15 +124,22 @@ static int agrees(struct check *k, const struct state *s,
 	struct query q = db_query(catalog_db(k->c),
 		"SELECT 1 FROM state WHERE seq = :seq AND kind IS :kind"
 		" AND message IS :message AND author IS :author"
-		" AND host IS :host AND created IS :time");
+		" AND host IS :host AND created IS :time"
+		" AND params = (SELECT id FROM params WHERE hash = :params)");
+	unsigned char params[HASH_BYTES];
 	int64_t n;
-	int ret;
+	int ret = hash_params(record, params, NULL);
+
+	/* One that is none has none: they differ. */
+	if (ret < 0)
+		memset(params, 0, sizeof(params));
 
 	query_int(&q, ":seq", s->seq);
 	query_text(&q, ":kind", text_of(record, "kind"));
 	query_text(&q, ":message", text_of(record, "message"));
 	query_text(&q, ":author", text_of(record, "author"));
 	query_text(&q, ":host", text_of(record, "host"));
+	query_hash(&q, ":params", params);
 	query_int(&q, ":time",
 		  json_integer_value(json_object_get(record, "time")));
 	ret = query_one_int(&q, &n, err);

@@ -80,6 +80,13 @@ struct str;
 int catalog_write_outbox(struct catalog *c, struct str *line,
 			 struct dsv_err *err);
 
+/* What a set of parameters is known by: SHA-256 of its canonical JSON. */
+int catalog_params_hash(const struct dsv_kvs *params,
+			unsigned char hash[HASH_BYTES], struct dsv_err *err);
+/* The set of a row; params is empty before, and to be freed. */
+int catalog_load_params(struct catalog *c, int64_t id, struct dsv_kvs *params,
+			struct dsv_err *err);
+
 /* The id of a row, made when missing.  In a write transaction. */
 int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
 		struct dsv_err *err);

@@ -190,22 +190,17 @@ static int use_files(struct check *k, const unsigned char hash[HASH_BYTES],
 	return ret;
 }
 
-/* What no line told: a record that the journal does not know. */
+/* What no line told, or a forged one: the manifest knows. */
 static int fill_sizes(struct check *k, int64_t id, const struct manifest *files,
 		      struct dsv_err *err)
 {
-	int64_t count = 0, bytes = 0;
+	int64_t count, bytes;
 	struct query q;
-	size_t i;
 
-	for (i = 0; i < files->count; i++) {
-		if (files->entries[i].type != DSV_FILE)
-			continue;
-		count++;
-		bytes += files->entries[i].size_bytes;
-	}
+	manifest_totals(files, &count, &bytes);
 	q = db_query(&k->c->writer, "UPDATE state SET files = :files,"
-		     " size = :size WHERE manifest = :id AND files < 0");
+		     " size = :size WHERE manifest = :id AND pruned IS NULL"
+		     " AND (files <> :files OR size <> :size)");
 	query_int(&q, ":files", count);
 	query_int(&q, ":size", bytes);
 	query_int(&q, ":id", id);

@@ -79,24 +79,32 @@ static int param_row(struct catalog *c, int64_t params,
 	return query_run(&q, err);
 }
 
+int catalog_params_hash(const struct dsv_kvs *params,
+			unsigned char hash[HASH_BYTES], struct dsv_err *err)
+{
+	json_t *json = kvs_to_json(params);
+	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) :
+		NULL;
+	bool hashed = text && hash_bytes(text, strlen(text), hash);
+
+	json_decref(json);
+	free(text);
+	return hashed ? 0 : dsv_fail_nomem(err);
+}
+
 /* States with the same effective parameters share them. */
 static int add_params(struct catalog *c, struct addition *a,
 		      struct dsv_err *err)
 {
 	const struct dsv_kvs *params = a->s->params;
 	unsigned char hash[HASH_BYTES];
-	json_t *json = kvs_to_json(params);
-	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) :
-		NULL;
-	bool hashed = text && hash_bytes(text, strlen(text), hash);
 	struct query q;
 	size_t i;
 	int ret;
 
-	json_decref(json);
-	free(text);
-	if (!hashed)
-		return dsv_fail_nomem(err);
+	ret = catalog_params_hash(params, hash, err);
+	if (ret < 0)
+		return ret;
 	q = db_query(&c->writer, "SELECT id FROM params WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);
 	ret = query_one_int(&q, &a->params, err);

@@ -160,6 +160,12 @@ static int load_kvs(struct db *db, const char *sql, int64_t of,
 	return ret;
 }
 
+int catalog_load_params(struct catalog *c, int64_t id, struct dsv_kvs *params,
+			struct dsv_err *err)
+{
+	return load_kvs(catalog_db(c), sql_params, id, params, err);
+}
+
 static int add_parent(struct dsv_state *s, struct query *q,
 		      struct dsv_err *err)
 {
@@ -375,7 +381,7 @@ static int load_one(struct catalog *c, int64_t seq, struct dsv_state **out,
 	if (ret == 0)
 		ret = load_parents(db, seq, s, err);
 	if (ret == 0)
-		ret = load_kvs(db, sql_params, params, &s->params, err);
+		ret = catalog_load_params(c, params, &s->params, err);
 	if (ret == 0)
 		ret = load_kvs(db, sql_attrs, seq, &s->attrs, err);
 	if (ret == 0)

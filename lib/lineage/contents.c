@@ -35,8 +35,6 @@ static int store_file(struct contents *c, const struct tree_file *file,
 		close(fd);
 		if (ret < 0)
 			return ret;
-		c->files++;
-		c->size_bytes += entry.size_bytes;
 	}
 	entry.path = strdup(file->path);
 	entry.target = file->target ? strdup(file->target) : NULL;
@@ -57,6 +55,7 @@ int contents_take(struct contents *c, const struct tree *tree,
 
 	for (i = 0; ret == 0 && i < tree->count; i++)
 		ret = store_file(c, &tree->files[i], err);
+	manifest_totals(&c->manifest, &c->files, &c->size_bytes);
 	if (ret == 0)
 		ret = manifest_encode(&c->manifest, &text, err);
 	if (ret == 0)

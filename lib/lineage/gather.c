@@ -203,12 +203,10 @@ int gathering_settle(struct gathering *x, struct dsv_err *err)
 	size_t i;
 	int ret = manifest_settle(&x->top, &why);
 
-	for (i = 0; ret == 0 && i < m->count; i++) {
-		x->files += m->entries[i].type == DSV_FILE;
-		x->size_bytes += m->entries[i].size_bytes;
-	}
-	if (ret == 0)
+	if (ret == 0) {
+		manifest_totals(m, &x->files, &x->size_bytes);
 		return 0;
+	}
 	for (i = 1; i < m->count; i++) {
 		const struct manifest_entry *a = &m->entries[i - 1];
 		const struct manifest_entry *b = &m->entries[i];

@@ -204,6 +204,23 @@ static int by_rank(const void *a, const void *b)
 	return (left->rank > right->rank) - (left->rank < right->rank);
 }
 
+void manifest_totals(const struct manifest *m, int64_t *files,
+		     int64_t *size_bytes)
+{
+	size_t i;
+
+	*files = *size_bytes = 0;
+	for (i = 0; i < m->count; i++) {
+		if (m->entries[i].type != DSV_FILE)
+			continue;
+		(*files)++;
+		if (__builtin_add_overflow(*size_bytes,
+					   m->entries[i].size_bytes,
+					   size_bytes))
+			*size_bytes = INT64_MAX;
+	}
+}
+
 void manifest_sort(struct manifest *m)
 {
 	if (m->count > 0)

@@ -54,6 +54,9 @@ struct manifest {
 #define MANIFEST_INIT { 0, 0, NULL, 0, NULL }
 
 void manifest_release(struct manifest *m);
+/* Regular files, and the bytes of them all; those of an enemy may overflow. */
+void manifest_totals(const struct manifest *m, int64_t *files,
+		     int64_t *size_bytes);
 /* Takes over path and target, also on failure. */
 int manifest_add(struct manifest *m, const struct manifest_entry *entry,
 		 struct dsv_err *err);

@@ -274,8 +274,8 @@ def record(db, fields, manifest_row=None):
     db.execute("INSERT INTO state (seq, id, kind, branch, manifest, params,"
                " message, author, host, created, files, size, stored,"
                " generation) SELECT ?, ?, 'tag', branch, ?, params, ?,"
-               " coalesce(?, ''), coalesce(?, ''), ?, 1, 13, 13,"
-               " generation + 1 FROM state WHERE id = ?",
+               " coalesce(?, ''), coalesce(?, ''), ?, files, size,"
+               " 13, generation + 1 FROM state WHERE id = ?",
                (seq, state, manifest_row or head[1], *texts,
                 new["time"] if isinstance(new["time"], int) and
                 abs(new["time"]) < 1 << 63 else 0, head[0]))
