@@ -43,15 +43,21 @@ static bool has_all(const char *path, struct stat *st, mode_t needed)
 	return (st->st_mode & needed) == needed;
 }
 
-/* The file that was looked at, not what is put in its place meanwhile. */
+/*
+ * The file that was looked at, not what is put in its place meanwhile.  To
+ * close a descriptor that is open for reading would drop SQLite's locks.
+ */
 static bool change_mode(const char *path, const struct stat *seen, mode_t mode)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char name[32];
 	struct stat st;
-	bool changed = fd >= 0 && fstat(fd, &st) == 0 &&
-		st.st_dev == seen->st_dev && st.st_ino == seen->st_ino &&
-		fchmod(fd, mode) == 0;
+	bool changed;
 
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	changed = fd >= 0 && fstat(fd, &st) == 0 &&
+		st.st_dev == seen->st_dev && st.st_ino == seen->st_ino &&
+		chmod(name, mode) == 0;
 	if (fd >= 0)
 		close(fd);
 	return changed;
