@@ -552,6 +552,22 @@ stale_index() {
 	[[ $output == *"has wrong bytes"* ]]
 }
 
+@test "data that cannot be read is not taken for clean" {
+	s=$(file "$(segment 0)")
+	ordinary_user
+	chmod 0 "$s"
+	dsv -5 fsck --data
+	[[ $stderr == *"open '"*"$s': Permission denied" ]]
+}
+
+@test "what is wrong is only told without --repair: nothing is written" {
+	sql "UPDATE recipe SET refs = 7"
+	cp .dsv/catalog.db copy
+	dsv -13 fsck
+	cmp copy .dsv/catalog.db
+	dsv fsck --repair
+}
+
 @test "a damaged manifest is found, and its state is not pruned: exit 3" {
 	m=$(sql "SELECT s.name, c.offset FROM manifest m JOIN chunk c ON
 		c.hash = m.hash JOIN segment s ON s.id = c.segment

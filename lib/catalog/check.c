@@ -425,7 +425,7 @@ static int be_alone(struct check *k, struct dsv_err *err)
 {
 	k->alone = true;
 	store_forget(k->s);
-	return access(k->c->path, W_OK) == 0 ? catalog_begin(k->c, err) :
+	return access(k->c->path, W_OK) == 0 ? catalog_begin_still(k->c, err) :
 		catalog_read_begin(k->c, err);
 }
 
@@ -447,6 +447,9 @@ static int check_part(struct check *k, check_fn *part, bool repair,
 	int alone;
 
 	if ((ret == 0 && k->count == problems) || ret == DSV_EINTERRUPTED)
+		return ret;
+	/* The second look is at suspects only, not at what was not read. */
+	if (ret < 0 && part == check_data)
 		return ret;
 	alone = be_alone(k, &why);
 	if (alone < 0) {
