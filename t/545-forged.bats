@@ -332,6 +332,33 @@ told() {
 	[[ $output == *"edge row 2: a parent is newer than its child"* ]]
 }
 
+@test "a parameter without a value is told" {
+	genuine
+	tag --param x=1 good
+	sql "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET
+		sql = replace(sql, 'TEXT NOT NULL', 'TEXT') WHERE name = 'param';
+		PRAGMA writable_schema = RESET; UPDATE param SET text = NULL"
+	dsv -13 fsck
+	[[ $output == *"parameters "*": they do not have their hash: dsv fsck --rebuild (states ${id:0:12})"* ]]
+	dsv -13 show HEAD
+	dsv fsck --rebuild
+	dsv show HEAD
+	kept
+}
+
+@test "rows of chunks that cannot be are told, and a rebuild is right" {
+	genuine
+	sql "UPDATE chunk SET offset = 9223372036854775807 WHERE length >=
+		(SELECT max(length) FROM chunk)"
+	dsv -13 fsck
+	[[ $output == *"the segment has "*" bytes of 92233720"* ]]
+	# A hash that is too long: of what was found bad in the old catalog.
+	sql "INSERT INTO chunk SELECT zeroblob(33), segment, 0, length, stored,
+		encoding, base, crc, 2, NULL FROM chunk LIMIT 1"
+	dsv fsck --rebuild
+	kept
+}
+
 # ---- Prune ------------------------------------------------------------------
 
 @test "a prune of forged content frees nothing of genuine states" {

@@ -134,7 +134,7 @@ int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 		return ret;
 	if (ret > 0) {
 		status = query_get_int(&q, 0);
-		p->length_bytes = query_get_int(&q, 1);
+		p->length_bytes = (uint32_t)query_get_int(&q, 1);
 		query_end(&q);
 	}
 	hash_to_hex(hash, hex);

@@ -42,6 +42,9 @@ int check_load_chunks(struct check *k, struct check_segment *g,
 		query_get_hash(&q, 0, chunk->hash);
 		memcpy(chunk->segment, g->name, sizeof(g->name));
 		chunk->offset = query_get_int(&q, 1);
+		/* An enemy's: still beyond any file, and can be added to. */
+		if (chunk->offset > INT64_MAX - UINT32_MAX)
+			chunk->offset = INT64_MAX - UINT32_MAX;
 		chunk->length = (uint32_t)query_get_int(&q, 2);
 		chunk->stored_length = (uint32_t)query_get_int(&q, 3);
 		chunk->crc32c = (uint32_t)query_get_int(&q, 4);

@@ -100,7 +100,8 @@ int check_params(struct check *k, struct dsv_err *err)
 		ret = catalog_load_params(k->c, id, &params, err);
 		if (ret == 0)
 			ret = catalog_params_hash(&params, is, err);
-		if (ret == 0 && memcmp(is, should, HASH_BYTES) != 0)
+		if (ret == DSV_ECORRUPT ||
+		    (ret == 0 && memcmp(is, should, HASH_BYTES) != 0))
 			ret = note_params(k, id, should, err);
 		dsv_kvs_free(&params);
 		if (ret == 0)

@@ -324,7 +324,8 @@ int rebuild_doubtful(struct check *k, struct catalog *old, struct dsv_err *err)
 	if (ret < 0 || !old)
 		return ret;
 	return for_wrong(k, old, "SELECT hash FROM chunk WHERE status = 2"
-			 " AND hash > :after ORDER BY hash LIMIT 1",
+			 " AND hash > :after AND length(hash) = 32"
+			 " ORDER BY hash LIMIT 1",
 			 "UPDATE chunk SET status = 2, since = NULL"
 			 " WHERE hash = :hash", err);
 }

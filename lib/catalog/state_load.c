@@ -146,12 +146,15 @@ static int load_kvs(struct db *db, const char *sql, int64_t of,
 
 	query_int(&q, ":of", of);
 	while ((ret = query_step(&q, err)) > 0) {
+		const char *key = query_get_text(&q, 0);
 		struct dsv_value value = {
 			(enum dsv_type)query_get_int(&q, 1),
 			query_get_real(&q, 2), query_get_text(&q, 3)
 		};
 
-		ret = kvs_set(out, query_get_text(&q, 0), &value, err);
+		ret = key && value.text ? kvs_set(out, key, &value, err) :
+			dsv_fail(err, DSV_ECORRUPT, "'%s' has a value that is"
+				 " none: dsv fsck --rebuild", db->path);
 		if (ret < 0) {
 			query_end(&q);
 			break;
