@@ -32,10 +32,12 @@ void check_release(struct check *k)
 	free(k->problems);
 	free(k->bad);
 	free(k->suspects);
+	free(k->doubts);
 	k->problems = NULL;
 	k->bad = NULL;
 	k->suspects = NULL;
-	k->bad_count = k->suspect_count = 0;
+	k->doubts = NULL;
+	k->bad_count = k->suspect_count = k->doubt_count = 0;
 }
 
 enum { FILES_NAMED = 5 };

@@ -3,7 +3,8 @@
  * Checking that catalog, records, journal and segments are whole and agree.
  * Each part looks without a lock first.  What seems wrong may be somebody's
  * change that was seen half (over a network a whole old page), so the part
- * looks again in a write transaction: that alone is told, and repaired.
+ * looks again in a write transaction, at records and data only where they
+ * seemed wrong: that alone is told, and repaired.
  */
 #ifndef DSV_CATALOG_CHECK_H
 #define DSV_CATALOG_CHECK_H
@@ -45,6 +46,11 @@ struct check {
 	struct check_bad *bad;
 	size_t suspect_count;
 	struct chunk *suspects;	/* whose bytes seemed wrong */
+	/* Of check_records: whether all was seen, and what seemed wrong. */
+	bool records_seen;
+	size_t doubt_count;
+	int64_t *doubts;	/* states */
+	bool doubted_dirs[256];	/* of states/ */
 	int64_t states, segments, chunks, data_bytes;
 };
 

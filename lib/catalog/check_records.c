@@ -289,19 +289,61 @@ static int check_dir(struct check *k, int number, struct dsv_err *err)
 	return ret;
 }
 
-int check_records(struct check *k, struct dsv_err *err)
+static int check_all(struct check *k, struct dsv_err *err)
 {
 	struct state s = { .seq = -1 };
+	size_t problems = k->count;
 	int i, ret;
 
 	while ((ret = next_state(k, s.seq, &s, err)) > 0) {
 		ret = check_record(k, &s, err);
+		if (ret == 0 && k->count > problems)
+			ret = list_grow((void **)&k->doubts, k->doubt_count,
+					sizeof(s.seq), err);
+		if (ret == 0 && k->count > problems)
+			k->doubts[k->doubt_count++] = s.seq;
+		problems = k->count;
 		if (ret == 0)
 			ret = check_interrupted(k, err);
 		if (ret < 0)
 			return ret;
 	}
-	for (i = 0; ret == 0 && i < 256; i++)
+	for (i = 0; ret == 0 && i < 256; i++) {
 		ret = check_dir(k, i, err);
+		k->doubted_dirs[i] = k->count > problems;
+		problems = k->count;
+	}
+	return ret;
+}
+
+/* Alone one does not stay while a million records are read. */
+static int check_doubts(struct check *k, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret >= 0 && i < k->doubt_count; i++) {
+		struct state s;
+
+		ret = next_state(k, k->doubts[i] - 1, &s, err);
+		if (ret > 0 && s.seq == k->doubts[i])
+			ret = check_record(k, &s, err);
+		if (ret >= 0)
+			ret = check_interrupted(k, err);
+	}
+	for (i = 0; ret >= 0 && i < 256; i++)
+		if (k->doubted_dirs[i])
+			ret = check_dir(k, (int)i, err);
+	return ret < 0 ? ret : 0;
+}
+
+int check_records(struct check *k, struct dsv_err *err)
+{
+	int ret;
+
+	if (k->alone && k->records_seen)
+		return check_doubts(k, err);
+	ret = check_all(k, err);
+	k->records_seen = ret == 0;
 	return ret;
 }
