@@ -108,19 +108,6 @@ int check_concerns_manifest(struct check *k, size_t problem, int64_t manifest,
 	return ret;
 }
 
-int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
-		  size_t problem, struct dsv_err *err)
-{
-	int ret = list_grow((void **)&k->bad, k->bad_count, sizeof(*k->bad),
-			    err);
-
-	if (ret < 0)
-		return ret;
-	memcpy(k->bad[k->bad_count].hash, hash, HASH_BYTES);
-	k->bad[k->bad_count++].problem = problem;
-	return 0;
-}
-
 static int compare_bad(const void *a, const void *b)
 {
 	return memcmp(a, b, HASH_BYTES);
@@ -131,6 +118,23 @@ void check_sort_bad(struct check *k)
 	if (k->bad_count > 0)
 		qsort(k->bad, k->bad_count, sizeof(*k->bad), compare_bad);
 	k->bad_sorted = k->bad_count;
+}
+
+enum { UNSORTED = 1024 };	/* that are looked through one by one */
+
+int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
+		  size_t problem, struct dsv_err *err)
+{
+	int ret = list_grow((void **)&k->bad, k->bad_count, sizeof(*k->bad),
+			    err);
+
+	if (ret < 0)
+		return ret;
+	memcpy(k->bad[k->bad_count].hash, hash, HASH_BYTES);
+	k->bad[k->bad_count++].problem = problem;
+	if (k->bad_count - k->bad_sorted == UNSORTED)
+		check_sort_bad(k);
+	return 0;
 }
 
 const struct check_bad *check_find_bad(const struct check *k,
@@ -154,11 +158,11 @@ static void undo(struct check *k, size_t problems)
 	size_t i, n = 0;
 
 	forget_problems(k, problems);
-	/* A pass has sorted them. */
 	for (i = 0; i < k->bad_count; i++)
 		if (k->bad[i].problem < problems)
 			k->bad[n++] = k->bad[i];
-	k->bad_count = k->bad_sorted = n;
+	k->bad_count = n;
+	check_sort_bad(k);
 	for (i = 0; i < n; i++) {
 		struct check_problem *p = &k->problems[k->bad[i].problem];
 

@@ -73,7 +73,7 @@ int check_concerns_manifest(struct check *k, size_t problem, int64_t manifest,
 /* problem makes a chunk unreadable. */
 int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 		  size_t problem, struct dsv_err *err);
-/* What is added afterwards is found as well, but not as fast. */
+/* Those that are left to be looked through one by one. */
 void check_sort_bad(struct check *k);
 /* NULL: it can be read, as far as is known. */
 const struct check_bad *check_find_bad(const struct check *k,

@@ -211,17 +211,6 @@ static int mark_bad(struct check *k, const struct chunk *chunk,
 	return query_run(&q, err);
 }
 
-static bool is_bad_already(const struct check *k,
-			   const unsigned char hash[HASH_BYTES])
-{
-	size_t i;
-
-	for (i = 0; i < k->bad_count; i++)
-		if (!memcmp(k->bad[i].hash, hash, HASH_BYTES))
-			return true;
-	return false;
-}
-
 static int suspect(struct check *k, const struct chunk *chunk,
 		   struct dsv_err *err)
 {
@@ -245,7 +234,7 @@ static int judge(struct check *k, struct verify *v, struct dsv_err *err)
 	if (v->ret != DSV_ECORRUPT && v->ret != DSV_ENOTFOUND)
 		return dsv_fail(err, (enum dsv_code)v->ret, "%s", v->err.msg);
 	ret = is_same_row(k, &v->chunk, err);
-	if (ret <= 0 || is_bad_already(k, v->chunk.hash))
+	if (ret <= 0 || check_find_bad(k, v->chunk.hash))
 		return ret < 0 ? ret : 0;
 	hash_to_hex(v->chunk.hash, hex);
 	/* Kept where it is, but nothing new will rely on it. */
