@@ -15,6 +15,7 @@
 #include "../base/fs.h"
 #include "prune.h"
 #include "rebuild.h"
+#include "turn.h"
 
 /* The database's version, or < 0. */
 static int read_version(struct db *db, struct dsv_err *err)
@@ -105,35 +106,30 @@ static int upgrade(struct catalog *c, struct dsv_err *err)
  */
 static int recover(struct catalog *c, struct dsv_err *err)
 {
-	struct guard *guard = NULL;
-	struct db db;
-	int ret;
+	int ret = catalog_lock(c, err);
 
-	if (access(c->path, W_OK) < 0)
-		return dsv_fail_errno(err, "write '%s'", c->path);
-	ret = catalog_guard(c, &guard, err);
 	if (ret < 0)
 		return ret;
-	ret = db_open(&db, c->path, true, c->options.lock_wait_ms, err);
-	if (ret == 0) {
-		ret = db_exec(&db, "BEGIN IMMEDIATE; ROLLBACK", err);
-		db_close(&db);
-	}
-	guard_release(guard);
+	ret = db_exec(&c->writer, "ROLLBACK", err);
+	catalog_unlock(c);
 	return ret;
 }
 
 /* Later: a writer was killed while we read. */
 static int recover_again(void *arg)
 {
-	return recover(arg, NULL);
+	struct catalog *c = arg;
+
+	return c->writing ? DSV_ELOCKED : recover(c, NULL);
 }
 
 static int open_once(struct catalog *c, struct dsv_err *err)
 {
-	int ret = db_open(&c->reader, c->path, false, c->options.lock_wait_ms,
-			  err);
+	int ret;
 
+	turn_look_anew(c);
+	ret = db_open(&c->reader, c->path, false, c->options.lock_wait_ms,
+		      err);
 	c->reader.recover = recover_again;
 	c->reader.recover_arg = c;
 	c->reader.guarded = c->options.guard;
@@ -174,6 +170,15 @@ static int open_reader(struct catalog *c, struct dsv_err *err)
 	return ret;
 }
 
+static void close_files(struct catalog *c)
+{
+	db_close(&c->writer);
+	db_close(&c->reader);
+	if (c->pages_fd >= 0)
+		close(c->pages_fd);
+	c->pages_fd = -1;
+}
+
 int catalog_reopen(struct catalog *c, struct dsv_err *err)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -183,8 +188,7 @@ int catalog_reopen(struct catalog *c, struct dsv_err *err)
 			return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew"
 					" meanwhile: run the command again",
 					c->path);
-	db_close(&c->writer);
-	db_close(&c->reader);
+	close_files(c);
 	return open_reader(c, err);
 }
 
@@ -195,6 +199,7 @@ static int new_catalog(const struct catalog_options *options,
 
 	if (!c)
 		return dsv_fail_nomem(err);
+	c->pages_fd = -1;
 	c->options = *options;
 	c->dir = strdup(options->dir);
 	c->path = str_format("%s/catalog.db", options->dir);
@@ -235,8 +240,7 @@ void catalog_close(struct catalog *c)
 {
 	if (!c)
 		return;
-	db_close(&c->reader);
-	db_close(&c->writer);
+	close_files(c);
 	json_decref(c->ops);
 	free(c->dir);
 	free(c->path);

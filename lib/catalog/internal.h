@@ -21,6 +21,7 @@ struct catalog {
 	struct guard *guard;	/* held while writing; NULL: none is needed */
 	bool has_turn;		/* see turn.h */
 	uint32_t turn;
+	int pages_fd;		/* see turn_look_anew(); -1 */
 	int64_t seq;		/* of the transaction */
 	int64_t time_ns;	/* of the transaction */
 	json_t *ops;		/* for the journal */
@@ -32,12 +33,6 @@ struct catalog {
 
 /* Where to read: in a write transaction what it wrote is seen. */
 struct db *catalog_db(struct catalog *c);
-/*
- * Take the guard lock, if one is needed, before the catalog is opened for
- * writing; *guard is NULL else, and stays for the caller to release.
- */
-int catalog_guard(struct catalog *c, struct guard **guard,
-		  struct dsv_err *err);
 /*
  * The guard, a transaction of c->writer that has the lock, and a turn.  The
  * transaction has ended when the rest is let go.

@@ -102,6 +102,52 @@ static int make_dir(struct catalog *c, struct dsv_err *err)
 	return ret;
 }
 
+/*
+ * The size, then the pages: those of GlusterFS stayed old for minutes, when
+ * they were read while another host wrote.
+ */
+static int open_anew(const char *path)
+{
+	int fd;
+
+	fs_links(path);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return fd;
+}
+
+void turn_look_anew(struct catalog *c)
+{
+	if (!fs_is_network(c->dir))
+		return;
+	/* It stays open: to close it would drop the locks of SQLite. */
+	if (c->pages_fd < 0) {
+		c->pages_fd = open_anew(c->path);
+		return;
+	}
+	fs_links(c->path);
+	posix_fadvise(c->pages_fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+bool turn_looks_torn(struct catalog *c)
+{
+	char *path = str_format("%s-journal", c->path);
+	unsigned char first = 0;
+	int fd = -1;
+
+	if (path && fs_is_network(c->dir))
+		fd = open_anew(path);
+	if (fd >= 0) {
+		/* What SQLite goes by. */
+		if (pread_full(fd, &first, 1, 0) < 0)
+			first = 1;
+		close(fd);
+	}
+	free(path);
+	return first != 0;
+}
+
 int turn_take(struct catalog *c, bool insist, struct dsv_err *err)
 {
 	int64_t counter = read_counter(c);

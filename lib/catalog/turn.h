@@ -15,6 +15,14 @@
 
 struct catalog;
 
+/* Forget what this host remembers of the catalog.  To write, with the guard. */
+void turn_look_anew(struct catalog *c);
+/*
+ * Before the catalog is opened: SQLite would roll its journal back.  A writer
+ * was killed, or this host remembers the journal of a transaction that has
+ * been committed, which would be undone.
+ */
+bool turn_looks_torn(struct catalog *c);
 /*
  * In a write transaction: 1: ours is the next change; 0: what we see is old,
  * or whoever came to make it has not ended.  insist: take it from the latter.

@@ -48,6 +48,7 @@ int catalog_read_begin(struct catalog *c, struct dsv_err *err)
 		if (ret < 0)
 			return ret;
 	}
+	turn_look_anew(c);
 	return db_exec(&c->reader, "BEGIN", err);
 }
 
@@ -181,17 +182,15 @@ static int open_writer(struct catalog *c, struct dsv_err *err)
  * after that one has closed it.  So with a guard the database is open only
  * while the guard is held.
  */
-int catalog_guard(struct catalog *c, struct guard **guard,
-		  struct dsv_err *err)
+static int take_guard(struct catalog *c, struct dsv_err *err)
 {
 	int ret;
 
 	if (!c->options.guard)
 		return 0;
-	ret = guard_acquire(c->dir, c->options.lock_wait_ms, guard, err);
-	/* For the size: what is remembered of it may be old. */
+	ret = guard_acquire(c->dir, c->options.lock_wait_ms, &c->guard, err);
 	if (ret == 0)
-		fs_links(c->path);
+		turn_look_anew(c);
 	return ret;
 }
 
@@ -208,8 +207,12 @@ void catalog_unlock(struct catalog *c)
 /* 1: locked; 0: what is seen here is not the newest, see turn.h. */
 static int lock_once(struct catalog *c, bool insist, struct dsv_err *err)
 {
-	int ret = catalog_guard(c, &c->guard, err);
+	int ret = take_guard(c, err);
 
+	if (ret == 0 && c->guard && !insist && turn_looks_torn(c)) {
+		catalog_unlock(c);
+		return 0;
+	}
 	if (ret == 0)
 		ret = open_writer(c, err);
 	if (ret == 0)

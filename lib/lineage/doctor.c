@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -22,8 +23,10 @@
 #include "repo.h"
 
 #define NS_PER_S INT64_C(1000000000)
+#define FUSE_MAGIC 0x65735546
 
 enum {
+	FS_NAME_SIZE = 32,
 	PROBE_BYTES = 1 << 20,
 	CLOCK_SLACK_S = 5,
 	SPACE_LOW_PERCENT = 5
@@ -111,7 +114,33 @@ static void say(struct dsv_findings *list, const char *name,
 	list->count++;
 }
 
-static const char *fs_name(const char *path, char buf[24])
+/* The daemon's name, too: fuse.sshfs.  proc(5), mountinfo. */
+static bool mount_type(const char *path, char out[FS_NAME_SIZE])
+{
+	unsigned int major_of, minor_of;
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	size_t size = 0;
+	char *line = NULL;
+	struct stat st;
+	bool found = false;
+
+	if (stat(path, &st) < 0)
+		st.st_dev = 0;
+	while (file && !found && getline(&line, &size, file) > 0) {
+		const char *type = strstr(line, " - ");
+
+		found = type && sscanf(line, "%*u %*u %u:%u", &major_of,
+				       &minor_of) == 2 &&
+			makedev(major_of, minor_of) == st.st_dev &&
+			sscanf(type, " - %31s", out) == 1;
+	}
+	if (file)
+		fclose(file);
+	free(line);
+	return found;
+}
+
+static const char *fs_name(const char *path, char buf[FS_NAME_SIZE])
 {
 	/* statfs(2) */
 	static const struct {
@@ -123,7 +152,7 @@ static const char *fs_name(const char *path, char buf[24])
 		{ 0x2fc12fc1, "zfs" }, { 0x794c7630, "overlayfs" },
 		{ 0x6969, "nfs" }, { 0x0bd00bd0, "lustre" },
 		{ 0x47504653, "gpfs" }, { 0x19830326, "beegfs" },
-		{ 0xff534d42, "cifs" }, { 0x65735546, "fuse" },
+		{ 0xff534d42, "cifs" }, { FUSE_MAGIC, "fuse" },
 		{ 0x00c36400, "ceph" },
 	};
 	struct statfs st;
@@ -131,11 +160,13 @@ static const char *fs_name(const char *path, char buf[24])
 
 	if (statfs(path, &st) < 0)
 		return "unknown";
+	if ((uint32_t)st.f_type == FUSE_MAGIC && mount_type(path, buf))
+		return buf;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if ((uint32_t)st.f_type == names[i].magic)
 			return names[i].name;
 	}
-	snprintf(buf, 24, "0x%x", (unsigned int)st.f_type);
+	snprintf(buf, FS_NAME_SIZE, "0x%x", (unsigned int)st.f_type);
 	return buf;
 }
 
@@ -230,7 +261,7 @@ static void look_at_space(const char *name, const char *path,
 static void look_at_tier(struct dsv *d, const struct probe *here,
 			 struct dsv_findings *out)
 {
-	char buf[24];
+	char buf[FS_NAME_SIZE];
 	struct probe p;
 	char *dir = capture_tier(d);
 
@@ -269,14 +300,18 @@ int dsv_doctor(struct dsv *d, struct dsv_findings *out, struct dsv_err *err)
 {
 	struct dsv_findings list = { 0, NULL };
 	struct probe repo, here;
-	char buf[24];
+	char buf[FS_NAME_SIZE];
+	const char *type;
 	char *tmp = repo_path(d, "tmp");
 	size_t i;
 
 	if (!tmp)
 		return dsv_fail_nomem(err);
-	say(&list, "repository", NULL, "%s on %s", d->path,
-	    fs_name(d->path, buf));
+	type = fs_name(d->path, buf);
+	say(&list, "repository", strcmp(type, "fuse.glusterfs") ? NULL :
+	    "unless only one host writes: 'gluster volume set VOLUME group"
+	    " db-workload', since its clients answer from caches",
+	    "%s on %s", d->path, type);
 	say(&list, "journal mode", NULL, "%s", catalog_describe(d->catalog));
 	if (!probe_open(&here, ".")) {
 		probe_close(&here);
