@@ -298,6 +298,15 @@ stale_index() {
 	dsv fsck --repair
 	dsv fsck
 	[ -e ".dsv/states/${two:0:2}/$two" ]
+	tag -q big small
+	r=.dsv/states/${id:0:2}/$id
+	cp -p "$r" right
+	chmod u+w "$r"
+	echo x >"$r"
+	dsv -13 fsck
+	dsv branch x
+	cmp "$r" right
+	dsv fsck
 }
 
 @test "a record that the catalog does not know is found" {

@@ -93,7 +93,12 @@ static int upgrade(struct catalog *c, struct dsv_err *err)
 
 	if (ret < 0)
 		return ret;
-	ret = migrate(&c->writer, err);
+	/* Others may have been faster, or know more. */
+	ret = check_version(&c->writer, err);
+	if (ret > 0)
+		ret = migrate(&c->writer, err);
+	else
+		db_exec(&c->writer, "ROLLBACK", NULL);
 	/* Whether it was made cannot be known: the next one finds out. */
 	c->has_turn = c->has_turn && ret == 0;
 	catalog_unlock(c);

@@ -47,25 +47,16 @@ static int next_state(struct check *k, int64_t after, struct state *out,
 	return 1;
 }
 
-/* 1: its record is in the outbox: *record (may be NULL) gets it. */
+/* 1: the next writer will write it. */
 static int in_outbox(struct check *k, const struct state *s,
-		     struct str *record, struct dsv_err *err)
+		     struct dsv_err *err)
 {
+	int64_t n;
 	struct query q = db_query(catalog_db(k->c),
-		"SELECT record FROM outbox WHERE state = :id");
-	const void *data;
-	size_t len;
-	int ret;
+		"SELECT 1 FROM outbox WHERE state = :id");
 
 	query_hash(&q, ":id", s->id);
-	ret = query_step(&q, err);
-	if (ret <= 0)
-		return ret;
-	data = query_get_blob(&q, 0, &len);
-	if (record)
-		str_add(record, data, len);
-	query_end(&q);
-	return 1;
+	return query_one_int(&q, &n, err);
 }
 
 static int check_parents(struct check *k, const struct state *s,
@@ -154,41 +145,14 @@ static int agrees(struct check *k, const struct state *s,
 	return ret;
 }
 
-static int rewrite(struct check *k, const char *path, const struct state *s,
-		   bool *done, struct dsv_err *err)
-{
-	struct str record = STR_INIT;
-	char *tmp = str_format("%s/tmp", k->c->dir);
-	int ret;
-
-	*done = false;
-	ret = !tmp ? dsv_fail_nomem(err) : in_outbox(k, s, &record, err);
-	if (ret > 0) {
-		ret = access(path, F_OK) == 0 ? check_quarantine(k, path, err)
-			: 0;
-		if (ret == 0)
-			ret = fs_replace_from(tmp, path, record.data,
-					      record.len,
-					      k->c->options.file_mode, err);
-		*done = ret == 0;
-	}
-	str_release(&record);
-	free(tmp);
-	return ret;
-}
-
-static int note(struct check *k, const struct state *s, const char *path,
-		const char *what, struct dsv_err *err)
+static int note(struct check *k, const struct state *s, const char *what,
+		struct dsv_err *err)
 {
 	char hex[HASH_HEX_SIZE];
-	bool done = false;
-	int ret = 0;
+	int ret;
 
 	hash_to_hex(s->id, hex);
-	if (k->repair)
-		ret = rewrite(k, path, s, &done, err);
-	if (ret == 0)
-		ret = check_problem(k, "record", hex, done, err, "%s", what);
+	ret = check_problem(k, "record", hex, false, err, "%s", what);
 	if (ret == 0)
 		ret = check_concerns(k, k->count - 1, s->seq, err);
 	return ret;
@@ -210,10 +174,9 @@ static int check_record(struct check *k, const struct state *s,
 		return dsv_fail_nomem(err);
 	ret = fs_read(path, RECORD_LIMIT_BYTES, &text, err);
 	if (ret == DSV_ENOTFOUND) {
-		/* The next writer will write it. */
-		ret = in_outbox(k, s, NULL, err);
+		ret = in_outbox(k, s, err);
 		if (ret == 0)
-			ret = note(k, s, path, "the state's record is missing",
+			ret = note(k, s, "the state's record is missing",
 				   err);
 		else if (ret > 0)
 			ret = 0;
@@ -222,12 +185,12 @@ static int check_record(struct check *k, const struct state *s,
 		ret = dsv_fail_nomem(err);
 	} else if (ret == DSV_ECORRUPT ||
 		   (ret == 0 && memcmp(hash, s->id, HASH_BYTES) != 0)) {
-		ret = note(k, s, path, "the state's record does not have its"
+		ret = note(k, s, "the state's record does not have its"
 			   " hash", err);
 	} else if (ret == 0) {
 		ret = agrees(k, s, &text, &agree, err);
 		if (ret == 0 && !agree)
-			ret = note(k, s, path, "record and catalog differ",
+			ret = note(k, s, "record and catalog differ",
 				   err);
 	}
 	if (ret == 0)

@@ -142,16 +142,22 @@ static bool has_bytes(struct catalog *c, const char *name, int64_t bytes)
 	return !gone;
 }
 
-/* The recipes that name what was in old touch the segment, too. */
+/*
+ * The recipes that name what was in old touch the segment, too.  Once for
+ * chunks that follow one another: they may be tens of thousands.
+ */
 static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 		      struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
-		"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
-		" SELECT :segment, recipe FROM recipe_segment"
-		" WHERE segment = :old");
+	struct query q;
 	int ret;
 
+	if (c->linked[0] == segment && c->linked[1] == old)
+		return 0;
+	q = db_query(&c->writer,
+		     "INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
+		     " SELECT :segment, recipe FROM recipe_segment"
+		     " WHERE segment = :old");
 	query_int(&q, ":segment", segment);
 	query_int(&q, ":old", old);
 	ret = query_run(&q, err);
@@ -163,7 +169,10 @@ static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 		     " FROM manifest_segment WHERE segment = :old");
 	query_int(&q, ":segment", segment);
 	query_int(&q, ":old", old);
-	return query_run(&q, err);
+	ret = query_run(&q, err);
+	c->linked[0] = segment;
+	c->linked[1] = old;
+	return ret;
 }
 
 /*

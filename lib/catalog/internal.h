@@ -22,6 +22,7 @@ struct catalog {
 	bool has_turn;		/* see turn.h */
 	uint32_t turn;
 	int pages_fd;		/* see turn_look_anew(); -1 */
+	int64_t linked[2];	/* see copy_links(), in this transaction */
 	int64_t seq;		/* of the transaction */
 	int64_t time_ns;	/* of the transaction */
 	json_t *ops;		/* for the journal */

@@ -265,20 +265,14 @@ int rebuild_content(struct check *k, struct dsv_err *err)
 
 /* ---- What is not to be relied on -------------------------------------- */
 
-/* Whether a row's bytes are wrong or missing. */
+/* Whether a row's bytes are wrong or missing, or cannot be read. */
 static int is_wrong(struct check *k, const unsigned char hash[HASH_BYTES],
 		    struct dsv_err *err)
 {
-	struct dsv_err why = { DSV_OK, "" };
 	struct chunk chunk;
 	int ret = catalog_chunk_lookup(k->c, hash, &chunk, err);
 
-	if (ret > 0)
-		ret = segment_verify(k->s, &chunk, &why);
-	if (why.code == DSV_OK)
-		return ret;
-	return ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND ? 1 :
-		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+	return ret <= 0 ? ret : segment_verify(k->s, &chunk, NULL) < 0;
 }
 
 /* Run sql on those chunks that are wrong, of those that list has in from. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -67,6 +68,25 @@ static int make_record_dir(struct catalog *c, const char *dir,
 	return ret < 0 ? ret : fs_sync_parent(dir, err);
 }
 
+/*
+ * One that is there, and may not be durable.  What is no file stays in its
+ * place, for fsck to tell.
+ */
+static bool is_record(const char *path, const void *record, size_t len)
+{
+	struct str text = STR_INIT;
+	struct stat st;
+	bool same;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return true;
+	same = fs_read(path, len, &text, NULL) == 0 && text.len == len &&
+		!memcmp(str_text(&text), record, len);
+
+	str_release(&text);
+	return same;
+}
+
 static int sync_record(const char *dir, struct dsv_err *err)
 {
 	int ret = fs_sync_dir(dir, err);
@@ -93,7 +113,7 @@ static int publish_record(struct catalog *c, const unsigned char *id,
 		ret = dsv_fail_nomem(err);
 	else if (!fs_is_dir(dir))
 		ret = make_record_dir(c, dir, err);
-	if (ret == 0 && access(path, F_OK) == 0)
+	if (ret == 0 && is_record(path, record, len))
 		ret = sync_record(dir, err);
 	else if (ret == 0)
 		ret = fs_replace_from(tmp, path, record, len,
@@ -314,6 +334,7 @@ int catalog_begin(struct catalog *c, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	c->writing = true;
+	memset(c->linked, 0, sizeof(c->linked));
 	c->time_ns = now_ns();
 	ret = publish_outbox(c, err);
 	return ret < 0 ? catalog_end(c, ret, err) : 0;
