@@ -440,16 +440,17 @@ stale_index() {
 	dsv fsck
 }
 
-@test "an orphan is found when it is old, and swept when it is older" {
+@test "an orphan is found when it is no writer's any more, and swept" {
 	x=00112233445566778899aabbccddeeff
 	mkdir -p .dsv/segments/00
 	cp "$(file "$(segment 0)")" "$(file $x)"
 	dsv fsck
 	chmod u+w "$(file $x)"
 	touch -d '2 hours ago' "$(file $x)"
+	dsv fsck
+	touch -d '2 days ago' "$(file $x)"
 	dsv -13 fsck --json
 	found orphan
-	touch -d '2 days ago' "$(file $x)"
 	dsv fsck --repair
 	[ ! -e "$(file $x)" ]
 	dsv fsck --data

@@ -405,8 +405,8 @@ static int finish_others(struct check *k, struct dsv_err *err)
 	if (ret == 0)
 		ret = catalog_free_expired(k->c, k->s, 0, &bytes, err);
 	if (ret == 0)
-		ret = catalog_sweep(k->c, k->s, now_ns() - INT64_C(86400) *
-				    1000000000, &swept, err);
+		ret = catalog_sweep(k->c, k->s, now_ns() - LEFTOVER_AGE_NS,
+				    &swept, err);
 	return ret;
 }
 

@@ -14,9 +14,6 @@
 #include "liveness.h"
 #include "prune.h"
 
-/* A segment that no row knows may be that of a tag that goes on. */
-#define ORPHAN_AGE_NS (INT64_C(3600) * 1000000000)
-
 #define HEAL "; tag the right bytes again to heal it"
 
 enum { BATCH = 512 };
@@ -143,11 +140,12 @@ static int check_orphan(void *arg, const char *name, struct dsv_err *err)
 	if (ret == DSV_ENOTFOUND)
 		return check_problem(k, "orphan", name, false, err,
 				     "an index without a segment");
-	if (ret < 0 || mtime_ns > now_ns() - ORPHAN_AGE_NS)
+	/* It may be that of a tag that goes on. */
+	if (ret < 0 || mtime_ns > now_ns() - LEFTOVER_AGE_NS)
 		return 0;
 	return check_problem(k, "orphan", name, false, err, "a segment that"
-			     " the catalog does not know (%lld bytes); prune"
-			     " removes it when it is a day old",
+			     " the catalog does not know (%lld bytes);"
+			     " 'dsv prune' or --repair removes it",
 			     (long long)bytes);
 }
 

@@ -114,6 +114,9 @@ struct catalog_swept {
 	int64_t bytes;
 };
 
+/* What no live writer's can be: leftovers are told and swept at that age. */
+#define LEFTOVER_AGE_NS (INT64_C(86400) * 1000000000)
+
 /*
  * Remove what crashed commands left: segments that the catalog does not know,
  * or that were staged, and temporary files; all older than before_ns.

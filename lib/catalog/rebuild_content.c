@@ -8,6 +8,7 @@
 #include "../base/fs.h"
 #include "../base/list.h"
 #include "content.h"
+#include "prune.h"
 #include "rebuild.h"
 
 struct names {
@@ -70,8 +71,7 @@ static int set_aside(struct check *k, const char *name, const char *why,
 	int ret = path ? 0 : dsv_fail_nomem(err);
 
 	if (ret == 0 && (segment_stat(k->s, name, &bytes, &mtime_ns, NULL) < 0
-			 || mtime_ns > k->c->time_ns - INT64_C(86400) *
-			 1000000000)) {
+			 || mtime_ns > k->c->time_ns - LEFTOVER_AGE_NS)) {
 		free(path);
 		return 0;
 	}
