@@ -180,6 +180,35 @@ teardown() {
 	dsv fsck --data
 }
 
+@test "the journal of a killed writer is rolled back after five seconds" {
+	local start
+
+	may_stop
+	mount_two
+	repo a
+	put f
+	tag f
+	stopped 'write:*/catalog.db' -- -q attr HEAD n=1
+	kill -KILL "$stopped"
+	wait "$pid" || :
+	start=$SECONDS
+	dsv log
+	# Not before: the host may remember one that a commit has ended.
+	[ $((SECONDS - start)) -ge 5 ]
+	dsv attr HEAD n=2
+	dsv fsck --data
+}
+
+@test "what the kernel remembers of the catalog is dropped before it is read" {
+	need_strace
+	mount_two
+	repo a
+	put f
+	tag f
+	strace -y -e trace=fadvise64 -o ../trace "$program" log >/dev/null
+	grep -q 'catalog.db>, 0, 0, POSIX_FADV_DONTNEED' ../trace
+}
+
 @test "a kill, a power cut and a rebuild lose nothing on FUSE" {
 	may_stop
 	mount_two

@@ -400,6 +400,20 @@ const char *fs_basename(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+char *fs_unused_name(const char *prefix)
+{
+	int64_t now = now_ns();
+	char *name = NULL;
+	struct stat st;
+
+	/* The clock may say what it said before. */
+	do {
+		free(name);
+		name = str_format("%s-%lld", prefix, (long long)now++);
+	} while (name && lstat(name, &st) == 0);
+	return name;
+}
+
 bool fs_is_network(const char *path)
 {
 	/* statfs(2) and the file systems' own headers. */

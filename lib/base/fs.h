@@ -78,6 +78,9 @@ int fs_absolute(const char *path, char **out, struct dsv_err *err);
 /* Last component of path, borrowed. */
 const char *fs_basename(const char *path);
 
+/* prefix-TIME, of which there is none yet; the caller's to free(). */
+char *fs_unused_name(const char *prefix);
+
 /*
  * Whether locks by fcntl() may be local or absent there (NFS, Lustre, GPFS,
  * BeeGFS, CIFS, FUSE, ...); by the magic number of statfs(2).

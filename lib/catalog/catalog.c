@@ -213,8 +213,9 @@ static int new_catalog(const struct catalog_options *options,
 		return dsv_fail_nomem(err);
 	}
 	c->options.dir = c->dir;
-	if (!c->options.guard)
-		c->options.guard = fs_is_network(c->dir);
+	c->network = fs_is_network(c->dir);
+	if (c->network)
+		c->options.guard = true;
 	*out = c;
 	return 0;
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/fs.h"
@@ -181,26 +180,12 @@ int check_interrupted(struct check *k, struct dsv_err *err)
 	return 0;
 }
 
-char *check_unused_name(const char *prefix)
-{
-	int64_t now = now_ns();
-	char *name = NULL;
-	struct stat st;
-
-	/* The clock may say what it said before. */
-	do {
-		free(name);
-		name = str_format("%s-%lld", prefix, (long long)now++);
-	} while (name && lstat(name, &st) == 0);
-	return name;
-}
-
 int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
 {
 	char *dir = str_format("%s/quarantine", k->c->dir);
 	char *prefix = str_format("%s/quarantine/%s", k->c->dir,
 				  fs_basename(path));
-	char *to = prefix ? check_unused_name(prefix) : NULL;
+	char *to = prefix ? fs_unused_name(prefix) : NULL;
 	int ret = 0;
 
 	if (!dir || !to)
@@ -482,6 +467,7 @@ int catalog_check(struct check *k, struct dsv_err *err)
 	int ret;
 
 	k->repair = false;
+	check_dir_mode(k);
 	ret = check_part(k, check_database, repair, err);
 	/* On a broken tree every other answer would be wrong. */
 	if (ret < 0 || k->count > 0)

@@ -35,6 +35,7 @@ struct check {
 	bool repair;		/* in the second look of a part */
 	bool alone;		/* that is: nobody changes anything */
 	bool shared;
+	mode_t dir_mode;	/* of the catalog's directory */
 	double data_percent;
 	const volatile int *interrupted;
 	void (*progress)(void *arg, int64_t done_bytes, int64_t total_bytes);
@@ -89,6 +90,8 @@ int check_params(struct check *k, struct dsv_err *err);
 int check_records(struct check *k, struct dsv_err *err);
 int check_journal(struct check *k, struct dsv_err *err);
 int check_modes(struct check *k, struct dsv_err *err);
+/* Before the first check_mode(), and when it may have changed. */
+void check_dir_mode(struct check *k);
 /* Of one file or directory; sealed: nobody is to write to it again. */
 int check_mode(struct check *k, const char *path, const char *object,
 	       bool sealed, struct dsv_err *err);
@@ -115,8 +118,6 @@ int check_marked(struct check *k, const unsigned char hash[HASH_BYTES],
 int check_index(struct check *k, struct check_segment *g,
 		struct dsv_err *err);
 
-/* prefix-TIME, of which there is none yet; the caller's to free(). */
-char *check_unused_name(const char *prefix);
 /* Move a file aside, to quarantine/: nothing is deleted. */
 int check_quarantine(struct check *k, const char *path, struct dsv_err *err);
 

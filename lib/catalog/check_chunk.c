@@ -6,38 +6,6 @@
 #include "internal.h"
 #include "liveness.h"
 
-int pass_run(struct pass *p, const char *sql,
-	     const unsigned char hash[HASH_BYTES], int64_t id,
-	     struct dsv_err *err)
-{
-	struct query q = db_query(&p->k->c->writer, sql);
-
-	query_hash(&q, ":hash", hash);
-	query_int(&q, ":id", id);
-	return query_run(&q, err);
-}
-
-int known_add_problem(struct known *r, size_t problem, struct dsv_err *err)
-{
-	size_t i;
-	int ret;
-
-	for (i = 0; i < r->problem_count; i++)
-		if (r->problems[i] == problem)
-			return 0;
-	ret = list_grow((void **)&r->problems, r->problem_count,
-			sizeof(problem), err);
-	if (ret == 0)
-		r->problems[r->problem_count++] = problem;
-	return ret;
-}
-
-int pass_concerns(struct pass *p, size_t problem, const char *file,
-		  struct dsv_err *err)
-{
-	return check_concerns_manifest(p->k, problem, p->manifest, file, err);
-}
-
 static const char link_recipe[] =
 	"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
 	" SELECT segment, :id FROM chunk WHERE hash = :hash";
@@ -81,8 +49,8 @@ static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
 	if (ret == 0)
 		ret = concern_user(p, id, manifest, err);
 	if (ret == 0 && p->k->repair)
-		ret = pass_run(p, manifest ? link_manifest : link_recipe,
-			     hash, id, err);
+		ret = pass_run(p, manifest ? link_manifest : link_recipe, hash,
+			       id, err);
 	return ret;
 }
 
@@ -152,8 +120,8 @@ int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 			ret = concern_user(p, id, manifest, err);
 		if (ret == 0 && p->k->repair)
 			ret = pass_run(p, "UPDATE chunk SET status = 0,"
-				     " since = NULL WHERE hash = :hash"
-				     " AND :id", hash, 1, err);
+				       " since = NULL WHERE hash = :hash"
+				       " AND :id", hash, 1, err);
 		if (ret < 0)
 			return ret;
 	}

@@ -12,6 +12,38 @@
 #include "content.h"
 #include "liveness.h"
 
+int pass_run(struct pass *p, const char *sql,
+	     const unsigned char hash[HASH_BYTES], int64_t id,
+	     struct dsv_err *err)
+{
+	struct query q = db_query(&p->k->c->writer, sql);
+
+	query_hash(&q, ":hash", hash);
+	query_int(&q, ":id", id);
+	return query_run(&q, err);
+}
+
+int known_add_problem(struct known *r, size_t problem, struct dsv_err *err)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < r->problem_count; i++)
+		if (r->problems[i] == problem)
+			return 0;
+	ret = list_grow((void **)&r->problems, r->problem_count,
+			sizeof(problem), err);
+	if (ret == 0)
+		r->problems[r->problem_count++] = problem;
+	return ret;
+}
+
+int pass_concerns(struct pass *p, size_t problem, const char *file,
+		  struct dsv_err *err)
+{
+	return check_concerns_manifest(p->k, problem, p->manifest, file, err);
+}
+
 static int recipe_problem(struct pass *p, struct known *r,
 			  const unsigned char hash[HASH_BYTES],
 			  const char *why, struct dsv_err *err)
@@ -89,7 +121,7 @@ static int check_entry(struct pass *p, const struct manifest_entry *e,
 		ret = check_problem(p->k, "recipe", hex, false, err,
 				    "the catalog does not know it");
 		return ret < 0 ? ret : pass_concerns(p, p->k->count - 1,
-						      e->path, err);
+						     e->path, err);
 	}
 	if (id < 0 || id >= p->limit)
 		return 0;
@@ -172,19 +204,6 @@ static int check_parts(struct pass *p, const struct manifest *files,
 	return ret;
 }
 
-static int correct_totals(struct pass *p, int64_t files, int64_t size,
-			  struct dsv_err *err)
-{
-	struct query q = db_query(&p->k->c->writer,
-		"UPDATE state SET files = :files, size = :size"
-		" WHERE manifest = :manifest AND pruned IS NULL");
-
-	query_int(&q, ":manifest", p->manifest);
-	query_int(&q, ":files", files);
-	query_int(&q, ":size", size);
-	return query_run(&q, err);
-}
-
 /* What the states say of themselves. */
 static int check_totals(struct pass *p, const struct manifest *m,
 			struct dsv_err *err)
@@ -219,7 +238,7 @@ static int check_totals(struct pass *p, const struct manifest *m,
 		}
 	}
 	if (ret == 0 && p->k->count > first && p->k->repair)
-		ret = correct_totals(p, files, size, err);
+		ret = content_correct_totals(p->k->c, p->manifest, m, err);
 	return ret;
 }
 
@@ -251,7 +270,7 @@ static int check_manifest(struct pass *p, struct dsv_err *err)
 		ret = check_problem(p->k, "manifest", hex, false, err, "%s",
 				    why.msg);
 		return ret < 0 ? ret : pass_concerns(p, p->k->count - 1,
-						      NULL, err);
+						     NULL, err);
 	}
 	if (ret < 0 && why.msg[0])
 		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);

@@ -20,13 +20,18 @@
  * That of a repository which is not shared is what the umask was: who may
  * write to the directory may write to what is in it.
  */
-static mode_t forbidden(struct check *k, bool sealed)
+static mode_t forbidden(const struct check *k, bool sealed)
+{
+	if (k->shared)
+		return 0002;
+	return 0002 | (sealed ? 0222 : 0020 & ~k->dir_mode);
+}
+
+void check_dir_mode(struct check *k)
 {
 	struct stat st;
 
-	if (k->shared || lstat(k->c->dir, &st) < 0)
-		return 0002;
-	return 0002 | (sealed ? 0222 : 0020 & ~st.st_mode);
+	k->dir_mode = lstat(k->c->dir, &st) == 0 ? st.st_mode : 0;
 }
 
 /* Somebody may be making it just now: mkdir, then chmod. */
@@ -107,7 +112,9 @@ int check_modes(struct check *k, struct dsv_err *err)
 
 	if (!d)
 		return dsv_fail_errno(err, "open directory '%s'", k->c->dir);
+	check_dir_mode(k);
 	ret = check_mode(k, k->c->dir, ".dsv", false, err);
+	check_dir_mode(k);
 	while (ret == 0 && (e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
 			ret = check_in(k, e->d_name, err);

@@ -303,3 +303,19 @@ int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		ret = use_parts(c, *id, files, err);
 	return ret != 0 ? ret : use_recipes(c, files, ingest, err);
 }
+
+int content_correct_totals(struct catalog *c, int64_t id,
+			   const struct manifest *files, struct dsv_err *err)
+{
+	int64_t count, bytes;
+	struct query q;
+
+	manifest_totals(files, &count, &bytes);
+	q = db_query(&c->writer, "UPDATE state SET files = :files,"
+		     " size = :size WHERE manifest = :id AND pruned IS NULL"
+		     " AND (files <> :files OR size <> :size)");
+	query_int(&q, ":files", count);
+	query_int(&q, ":size", bytes);
+	query_int(&q, ":id", id);
+	return query_run(&q, err);
+}

@@ -43,6 +43,13 @@ int content_settle(struct catalog *c, const struct ingest_segment *segment,
 		   struct dsv_err *err);
 
 /*
+ * What states with the manifest say of their files and size, which a line of
+ * the journal may have told wrongly, or none: the manifest knows.
+ */
+int content_correct_totals(struct catalog *c, int64_t id,
+			   const struct manifest *files, struct dsv_err *err);
+
+/*
  * The distinct recipes of a manifest, sorted; the caller's to free().
  */
 int content_recipes(const struct manifest *files,

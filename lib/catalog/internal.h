@@ -12,6 +12,7 @@
 
 struct catalog {
 	struct catalog_options options;
+	bool network;		/* the directory is on such a file system */
 	char *dir;
 	char *path;		/* of catalog.db */
 	struct db reader;
@@ -54,8 +55,8 @@ void catalog_read_end(struct catalog *c);
  */
 int catalog_begin(struct catalog *c, struct dsv_err *err);
 /*
- * The locks alone: nothing is written to the database, whose journal stays
- * cold, and the transaction can only be rolled back.
+ * The locks alone: what others have left undone stays so, and the database's
+ * journal cold until the caller writes.  It has no time, and tells no journal.
  */
 int catalog_begin_still(struct catalog *c, struct dsv_err *err);
 /* Then: see that what can be read of the outbox is published, or fail. */

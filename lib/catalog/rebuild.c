@@ -31,7 +31,7 @@ static int move_aside(const char *path, bool hot, struct dsv_err *err)
 {
 	static const char *const suffixes[] = { "-journal", "-wal" };
 	char *prefix = str_format("%s.damaged", path);
-	char *aside = prefix ? check_unused_name(prefix) : NULL;
+	char *aside = prefix ? fs_unused_name(prefix) : NULL;
 	size_t i;
 	int ret = aside ? 0 : dsv_fail_nomem(err);
 

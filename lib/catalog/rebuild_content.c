@@ -190,23 +190,6 @@ static int use_files(struct check *k, const unsigned char hash[HASH_BYTES],
 	return ret;
 }
 
-/* What no line told, or a forged one: the manifest knows. */
-static int fill_sizes(struct check *k, int64_t id, const struct manifest *files,
-		      struct dsv_err *err)
-{
-	int64_t count, bytes;
-	struct query q;
-
-	manifest_totals(files, &count, &bytes);
-	q = db_query(&k->c->writer, "UPDATE state SET files = :files,"
-		     " size = :size WHERE manifest = :id AND pruned IS NULL"
-		     " AND (files <> :files OR size <> :size)");
-	query_int(&q, ":files", count);
-	query_int(&q, ":size", bytes);
-	query_int(&q, ":id", id);
-	return query_run(&q, err);
-}
-
 static int use_manifest(struct check *k, int64_t id,
 			const unsigned char hash[HASH_BYTES], int64_t refs,
 			struct dsv_err *err)
@@ -219,7 +202,7 @@ static int use_manifest(struct check *k, int64_t id,
 	if (ret == 0)
 		ret = use_files(k, hash, &files, err);
 	if (ret == 0)
-		ret = fill_sizes(k, id, &files, err);
+		ret = content_correct_totals(k->c, id, &files, err);
 	manifest_release(&files);
 	/* The check afterwards tells what is wrong with it. */
 	if (ret < 0 && ret != DSV_ECORRUPT && ret != DSV_ENOTFOUND)

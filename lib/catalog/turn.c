@@ -119,7 +119,7 @@ static int open_anew(const char *path)
 
 void turn_look_anew(struct catalog *c)
 {
-	if (!fs_is_network(c->dir))
+	if (!c->network)
 		return;
 	/* It stays open: to close it would drop the locks of SQLite. */
 	if (c->pages_fd < 0) {
@@ -136,7 +136,7 @@ bool turn_looks_torn(struct catalog *c)
 	unsigned char first = 0;
 	int fd = -1;
 
-	if (path && fs_is_network(c->dir))
+	if (path && c->network)
 		fd = open_anew(path);
 	if (fd >= 0) {
 		/* What SQLite goes by. */
@@ -155,7 +155,7 @@ int turn_take(struct catalog *c, bool insist, struct dsv_err *err)
 	int ret;
 
 	/* A guard that was asked for on a local file system: all see all. */
-	if (!fs_is_network(c->dir))
+	if (!c->network)
 		return 1;
 	ret = make_dir(c, err);
 	/* First, for a quota of files. */

@@ -47,6 +47,14 @@ int config_bool(const struct config *config, const char *key, bool otherwise,
 /* DSV_EUSAGE: dsv reads the key, and could not read this value. */
 int config_check(const char *key, const char *value, struct dsv_err *err);
 
+/*
+ * Whether dsv knows all keys of the section ("prune.") itself, its
+ * subsections aside.  DSV_EUSAGE names the nearest, and says otherwise what
+ * has come of it.
+ */
+int config_check_section(const struct config *config, const char *section,
+			 const char *otherwise, struct dsv_err *err);
+
 /* "prune.x.keep-last" to its parts; DSV_EUSAGE.  sub may be "". */
 int config_split_key(const char *key, char **section, char **sub, char **name,
 		     struct dsv_err *err);

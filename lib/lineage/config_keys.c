@@ -84,3 +84,31 @@ int config_check(const char *key, const char *value, struct dsv_err *err)
 	}
 	return ret < 0 ? dsv_fail_in(err, ret, "%s", key) : 0;
 }
+
+int config_check_section(const struct config *config, const char *section,
+			 const char *otherwise, struct dsv_err *err)
+{
+	const char *known[sizeof(keys) / sizeof(keys[0])], *nearest;
+	size_t len = strlen(section), count = 0, i, j;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!strncmp(keys[i].key, section, len))
+			known[count++] = keys[i].key + len;
+	for (i = 0; i < config->count; i++) {
+		const struct config_entry *e = &config->items[i];
+		const char *name = e->key + len;
+
+		if (strncmp(e->key, section, len) || strchr(name, '.'))
+			continue;
+		for (j = 0; j < count && strcmp(name, known[j]) != 0; j++)
+			;
+		if (j < count)
+			continue;
+		nearest = dsv_suggest(name, known, count);
+		return dsv_fail(err, DSV_EUSAGE, "there is no %s (in '%s')"
+				"%s%s%s %s", e->key, e->origin, nearest ?
+				"; did you mean '" : "", nearest ? nearest :
+				"", nearest ? "'?" : ";", otherwise);
+	}
+	return 0;
+}

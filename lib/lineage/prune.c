@@ -16,32 +16,11 @@
 
 enum { EXACT_STATES = 500 };	/* of how many the bytes are worked out */
 
-/* What is mistyped would have bytes freed earlier than somebody meant. */
-static int check_keys(struct dsv *d, struct dsv_err *err)
-{
-	static const char *const known[] = { "grace", "headgrace" };
-	const char *nearest;
-	size_t i;
-
-	for (i = 0; i < d->config.count; i++) {
-		const struct config_entry *e = &d->config.items[i];
-		const char *name = e->key + 6;
-
-		if (strncmp(e->key, "prune.", 6) || strchr(name, '.') ||
-		    !strcmp(name, known[0]) || !strcmp(name, known[1]))
-			continue;
-		nearest = dsv_suggest(name, known, 2);
-		return dsv_fail(err, DSV_EUSAGE, "there is no prune.%s (in"
-				" '%s')%s%s%s nothing was removed", name,
-				e->origin, nearest ? "; did you mean '" : "",
-				nearest ? nearest : "", nearest ? "'?" : ";");
-	}
-	return 0;
-}
-
 static int grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err)
 {
-	int ret = check_keys(d, err);
+	/* What is mistyped would have bytes freed earlier than was meant. */
+	int ret = config_check_section(&d->config, "prune.",
+				       "nothing was removed", err);
 
 	return ret < 0 ? ret : config_duration(&d->config, "prune.grace",
 					       DAY_NS, out_ns, err);
