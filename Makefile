@@ -244,11 +244,11 @@ $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
 		$(filter %.c,$^) -ldl
 
 # For tests: a dsv that knows one more step of the schema.
-$(B)/t/dsv-next: lib/catalog/schema.c $(LIB_OBJ) $(CLI_OBJ)
+$(B)/t/dsv-next: lib/db/schema.c $(LIB_OBJ) $(CLI_OBJ)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -DDSV_SCHEMA_NEXT $(ALL_LDFLAGS) -o $@ $< \
-		$(filter-out $(B)/lib/catalog/schema.o,$(LIB_OBJ)) \
+		$(filter-out $(B)/lib/db/schema.o,$(LIB_OBJ)) \
 		$(CLI_OBJ) $(PKG_LIBS) -lm
 
 # t/fuzz/fuzz_*.c with libFuzzer, FUZZ_SECONDS (60) each.

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "prune.h"
-#include "rebuild.h"
+#include "../space/space.h"
+#include "../fsck/rebuild.h"
 #include "turn.h"
 
 /* The database's version, or < 0. */

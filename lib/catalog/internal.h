@@ -6,9 +6,9 @@
 #define DSV_CATALOG_INTERNAL_H
 
 #include "catalog.h"
-#include "db.h"
+#include "../db/db.h"
 #include "guard.h"
-#include "schema.h"
+#include "../db/schema.h"
 
 struct catalog {
 	struct catalog_options options;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "liveness.h"
-#include "prune.h"
+#include "../space/liveness.h"
+#include "../space/space.h"
 
 enum { STEP = 20000 };	/* rows a read */
 

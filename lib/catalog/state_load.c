@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../base/value.h"
-#include "liveness.h"
+#include "../space/liveness.h"
 
 /* One read transaction has at most so many: it blocks commits. */
 enum { BATCH = 256 };

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "liveness.h"
-#include "prune.h"
+#include "../space/liveness.h"
+#include "../space/space.h"
 
 int catalog_totals(struct catalog *c, struct catalog_totals *out,
 		   struct dsv_err *err)

@@ -11,7 +11,7 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
-#include "repo.h"
+#include "../repo/repo.h"
 #include "rev.h"
 
 enum { TEXT_LIMIT_BYTES = 16 << 20 };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../base/value.h"
-#include "repo.h"
+#include "../repo/repo.h"
 #include "rev.h"
 
 int dsv_branches(struct dsv *d, struct dsv_branches *out, struct dsv_err *err)

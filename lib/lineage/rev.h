@@ -6,7 +6,7 @@
 #define DSV_LINEAGE_REV_H
 
 #include "../base/name.h"
-#include "repo.h"
+#include "../repo/repo.h"
 
 /*
  * The state that rev (NULL: HEAD) means.

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "repo.h"
+#include "../repo/repo.h"
 
 enum {
 	SLICE_MS = 500,		/* how soon an interruption is noticed */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "../../lib/base/value.h"
-#include "../../lib/catalog/find.h"
-#include "../../lib/lineage/grid.h"
+#include "../../lib/find/find.h"
+#include "../../lib/job/grid.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

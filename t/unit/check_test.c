@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A repaired mode: the catalog stays locked. */
-#include "../../lib/catalog/check.h"
+#include "../../lib/fsck/check.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rules of a prune on numbers. */
-#include "../../lib/lineage/retention.h"
+#include "../../lib/upkeep/retention.h"
 
 #include <math.h>
 

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "side.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../files/files.h"
+#include "../files/tree.h"
+
+enum { BLOCK_BYTES = 256 << 10 };
+
+/* ---- Which files ---- */
+
+void side_release(struct side *s)
+{
+	manifest_release(&s->files);
+}
+
+static bool selected(const struct dsv_strings *paths, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < paths->count; i++)
+		if (fnmatch(paths->items[i], path, FNM_LEADING_DIR) == 0)
+			return true;
+	return paths->count == 0;
+}
+
+int side_load_state(struct side *s, int64_t seq,
+		    const struct dsv_strings *paths, struct dsv_err *err)
+{
+	struct manifest *m = &s->files;
+	size_t kept = 0;
+	size_t i;
+	int ret;
+
+	ret = files_of(s->d, seq, m, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < m->count; i++) {
+		if (selected(paths, m->entries[i].path)) {
+			m->entries[kept++] = m->entries[i];
+			continue;
+		}
+		free(m->entries[i].path);
+		free(m->entries[i].target);
+	}
+	m->count = kept;
+	return 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct manifest_entry *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+static int add_file(struct manifest *m, const struct tree_file *file,
+		    struct dsv_err *err)
+{
+	struct manifest_entry entry = {
+		.type = file->type, .executable = file->executable,
+		.size_bytes = file->size_bytes, .part = -1,
+		.path = strdup(file->path),
+		.target = file->target ? strdup(file->target) : NULL,
+	};
+
+	return manifest_add(m, &entry, err);
+}
+
+int side_load_dir(struct side *s, const char *dir,
+		  const struct dsv_strings *paths, struct dsv_err *err)
+{
+	struct dsv quiet = *s->d;	/* links that lead outside: no matter */
+	char *contents = str_format("%s/.", dir);
+	const char *items[] = { contents };
+	const struct dsv_strings walked = { 1, items }, none = { 0, NULL };
+	struct tree tree = TREE_INIT;
+	size_t i;
+	int ret;
+
+	if (!contents)
+		return dsv_fail_nomem(err);
+	quiet.options.warn = NULL;
+	ret = tree_walk(&quiet, &walked, &none, &tree, err);
+	for (i = 0; ret == 0 && i < tree.count; i++) {
+		if (selected(paths, tree.files[i].path))
+			ret = add_file(&s->files, &tree.files[i], err);
+	}
+	if (ret == 0 && s->files.count > 1)
+		qsort(s->files.entries, s->files.count,
+		      sizeof(*s->files.entries), by_path);
+	if (ret < 0)
+		manifest_release(&s->files);
+	s->dir = dir;
+	tree_release(&tree);
+	free(contents);
+	return ret;
+}
+
+/* ---- Their bytes ---- */
+
+static int open_stored(struct side_file *f, const struct manifest_entry *entry,
+		       struct dsv_err *err)
+{
+	int64_t start = 0;
+	size_t i;
+	int ret;
+
+	ret = store_read_file(f->side->d->store, entry->recipe,
+			      entry->size_bytes, &f->recipe, err);
+	if (ret < 0)
+		return ret;
+	f->starts = malloc((f->recipe.count + 1) * sizeof(*f->starts));
+	if (!f->starts)
+		return dsv_fail_nomem(err);
+	for (i = 0; i < f->recipe.count; i++) {
+		f->starts[i] = start;
+		start += f->recipe.items[i].length;
+	}
+	f->size_bytes = start;
+	return 0;
+}
+
+static int open_on_disk(struct side_file *f, struct dsv_err *err)
+{
+	char *path = str_format("%s/%s", f->side->dir, f->path);
+	int ret = 0;
+
+	if (!path)
+		return dsv_fail_nomem(err);
+	f->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (f->fd < 0)
+		ret = dsv_fail_errno(err, "open '%s'", path);
+	free(path);
+	return ret;
+}
+
+int side_open(const struct side *s, const struct manifest_entry *entry,
+	      struct side_file *out, struct dsv_err *err)
+{
+	struct side_file f = SIDE_FILE_INIT;
+	int ret;
+
+	f.side = s;
+	f.path = entry->path;
+	f.size_bytes = entry->size_bytes;
+	ret = s->dir ? open_on_disk(&f, err) :
+		open_stored(&f, entry, err);
+	if (ret < 0) {
+		side_close(&f);
+		return dsv_fail_in(err, ret, "'%s'", entry->path);
+	}
+	*out = f;
+	return 0;
+}
+
+void side_close(struct side_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	recipe_release(&f->recipe);
+	free(f->starts);
+	f->starts = NULL;
+	str_release(&f->chunk);
+}
+
+/* The item that has the byte at offset, which is inside the file. */
+static size_t find_item(const struct side_file *f, int64_t offset)
+{
+	size_t low = 0;
+	size_t high = f->recipe.count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (f->starts[middle] <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int read_chunk(struct side_file *f, const unsigned char *hash,
+		      struct dsv_err *err)
+{
+	int ret;
+
+	if (f->chunk.data && !memcmp(f->chunk_hash, hash, HASH_BYTES))
+		return 0;
+	ret = store_read_chunk(f->side->d->store, hash, &f->chunk, err);
+	if (ret < 0)
+		str_release(&f->chunk);
+	else
+		memcpy(f->chunk_hash, hash, HASH_BYTES);
+	return ret;
+}
+
+static int read_stored(struct side_file *f, char *to, size_t len,
+		       int64_t offset, struct dsv_err *err)
+{
+	size_t i = find_item(f, offset);
+
+	for (; len > 0; i++) {
+		const struct recipe_item *item = &f->recipe.items[i];
+		int64_t skip = offset - f->starts[i];
+		size_t n = len;
+		int64_t from;
+		int ret;
+
+		if ((int64_t)n > item->length - skip)
+			n = (size_t)(item->length - skip);
+		if (item->op == RECIPE_ZERO) {
+			memset(to, 0, n);
+		} else {
+			ret = read_chunk(f, item->chunk, err);
+			if (ret < 0)
+				return ret;
+			from = item->chunk_offset + skip;
+			if (from < 0 || (uint64_t)from > f->chunk.len ||
+			    n > f->chunk.len - (size_t)from)
+				return dsv_fail(err, DSV_ECORRUPT, "recipe:"
+						" more than there is of a"
+						" chunk");
+			memcpy(to, f->chunk.data + from, n);
+		}
+		to += n;
+		offset += (int64_t)n;
+		len -= n;
+	}
+	return 0;
+}
+
+int side_read(void *arg, void *buf, size_t len, int64_t offset,
+	      struct dsv_err *err)
+{
+	struct side_file *f = arg;
+	ssize_t n;
+
+	if (offset < 0 || (uint64_t)len > INT64_MAX ||
+	    offset > f->size_bytes - (int64_t)len)
+		return dsv_fail(err, DSV_EUSAGE, "past the end of the file");
+	if (len == 0)
+		return 0;
+	if (f->fd < 0)
+		return read_stored(f, buf, len, offset, err);
+	n = pread_full(f->fd, buf, len, offset);
+	if (n < 0)
+		return dsv_fail_errno(err, "read '%s/%s'", f->side->dir,
+				      f->path);
+	if ((size_t)n < len)
+		return dsv_fail(err, DSV_ESYS, "'%s/%s' became shorter while"
+				" it was read", f->side->dir, f->path);
+	return 0;
+}
+
+/* ---- Equal without reading ---- */
+
+int64_t side_run(const struct side_file *a, int64_t offset_a,
+		 const struct side_file *b, int64_t offset_b, int64_t len,
+		 bool *equal)
+{
+	const struct recipe_item *x, *y;
+	int64_t skip_x, skip_y;
+	size_t i, k;
+
+	*equal = false;
+	if (a->fd >= 0 || b->fd >= 0)
+		return len;
+	i = find_item(a, offset_a);
+	k = find_item(b, offset_b);
+	x = &a->recipe.items[i];
+	y = &b->recipe.items[k];
+	skip_x = offset_a - a->starts[i];
+	skip_y = offset_b - b->starts[k];
+	if (len > x->length - skip_x)
+		len = x->length - skip_x;
+	if (len > y->length - skip_y)
+		len = y->length - skip_y;
+	*equal = x->op == y->op &&
+		(x->op == RECIPE_ZERO ||
+		 (x->chunk_offset + skip_x == y->chunk_offset + skip_y &&
+		  !memcmp(x->chunk, y->chunk, HASH_BYTES)));
+	return len;
+}
+
+int side_poll(const struct side *s, struct dsv_err *err)
+{
+	const volatile int *interrupted = s->d->options.interrupted;
+
+	if (interrupted && *interrupted)
+		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+	return 0;
+}
+
+int side_same_bytes(struct side_file *a, struct side_file *b, bool *same,
+		    struct dsv_err *err)
+{
+	char *x = malloc(BLOCK_BYTES);
+	char *y = malloc(BLOCK_BYTES);
+	bool equal = a->size_bytes == b->size_bytes;
+	int64_t offset, n;
+	int ret = x && y ? 0 : dsv_fail_nomem(err);
+
+	for (offset = 0; ret == 0 && equal && offset < a->size_bytes;
+	     offset += n) {
+		n = side_run(a, offset, b, offset, a->size_bytes - offset,
+			     &equal);
+		if (equal)
+			continue;
+		if (n > BLOCK_BYTES)
+			n = BLOCK_BYTES;
+		ret = side_poll(a->side, err);
+		if (ret == 0)
+			ret = side_read(a, x, (size_t)n, offset, err);
+		if (ret == 0)
+			ret = side_read(b, y, (size_t)n, offset, err);
+		equal = ret == 0 && !memcmp(x, y, (size_t)n);
+	}
+	free(x);
+	free(y);
+	if (ret == 0)
+		*same = equal;
+	return ret;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is compared: the files of a state, or of a directory.  Memory is
+ * bounded: of a stored file its recipe and one chunk.
+ */
+#ifndef DSV_LINEAGE_SIDE_H
+#define DSV_LINEAGE_SIDE_H
+
+#include "../base/str.h"
+#include "../repo/repo.h"
+
+struct side {
+	struct dsv *d;
+	const char *dir;	/* NULL: a state */
+	struct manifest files;	/* sorted by path; of a directory no recipes */
+};
+
+/* paths: globs as of dsv_checkout(); none: all. */
+int side_load_state(struct side *s, int64_t seq,
+		    const struct dsv_strings *paths, struct dsv_err *err);
+int side_load_dir(struct side *s, const char *dir,
+		  const struct dsv_strings *paths, struct dsv_err *err);
+void side_release(struct side *s);
+
+struct side_file {
+	const struct side *side;
+	const char *path;
+	int64_t size_bytes;
+	int fd;			/* -1: of a state, as is what follows */
+	struct recipe recipe;
+	int64_t *starts;	/* of the recipe's items, in the file */
+	struct str chunk;	/* the last one read */
+	unsigned char chunk_hash[HASH_BYTES];
+};
+
+#define SIDE_FILE_INIT { .fd = -1, .recipe = RECIPE_INIT, .chunk = STR_INIT }
+
+int side_open(const struct side *s, const struct manifest_entry *entry,
+	      struct side_file *out, struct dsv_err *err);
+void side_close(struct side_file *f);
+
+/* As struct format_source has it; arg is a struct side_file. */
+int side_read(void *arg, void *buf, size_t len, int64_t offset,
+	      struct dsv_err *err);
+
+/*
+ * How many of the len > 0 bytes at offset_a and offset_b belong together:
+ * the recipes say that they are equal (then so does *equal), or nothing.
+ * Reads nothing.
+ */
+int64_t side_run(const struct side_file *a, int64_t offset_a,
+		 const struct side_file *b, int64_t offset_b, int64_t len,
+		 bool *equal);
+
+/* Whether two files have the same bytes; reads what the recipes leave open. */
+int side_same_bytes(struct side_file *a, struct side_file *b, bool *same,
+		    struct dsv_err *err);
+
+/* DSV_EINTERRUPTED when the caller's handle was told so. */
+int side_poll(const struct side *s, struct dsv_err *err);
+
+#endif

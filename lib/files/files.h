@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files of a state.
+ */
+#ifndef DSV_LINEAGE_FILES_H
+#define DSV_LINEAGE_FILES_H
+
+#include "../repo/repo.h"
+
+/* DSV_ENOTFOUND: pruned; the message says when and by which rule. */
+int files_of(struct dsv *d, int64_t seq, struct manifest *out,
+	     struct dsv_err *err);
+
+/* Only what that rank tagged.  DSV_ENOTFOUND, too: it has no part in it. */
+int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
+		  struct manifest *out, struct dsv_err *err);
+/* How many ranks have tagged it together; 0: it has no parts. */
+int files_parts(struct dsv *d, int64_t seq, int64_t *out,
+		struct dsv_err *err);
+
+/*
+ * Why reading the state's bytes failed with ret: DSV_ENOTFOUND, in place of
+ * DSV_ECORRUPT, if it was pruned and its bytes freed while they were read.
+ */
+int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err);
+
+/* NULL: there is none. */
+const struct manifest_entry *files_find(const struct manifest *m,
+					const char *path);
+
+#endif

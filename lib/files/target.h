@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing the files of a state into a directory.  No path is followed through
+ * a symbolic link, each file appears whole (temporary file and rename).
+ */
+#ifndef DSV_LINEAGE_PLACE_FILE_H
+#define DSV_LINEAGE_PLACE_FILE_H
+
+#include "../repo/repo.h"
+
+struct target {
+	struct dsv *d;
+	int dirfd;		/* of the directory */
+	const char *dir;	/* its name, for messages */
+	enum dsv_link link;
+};
+
+enum target_find {
+	TARGET_ABSENT = 0,
+	TARGET_SAME = 1,	/* it is there, byte for byte */
+	TARGET_DIFFERS = 2,
+	TARGET_BLOCKED = 3	/* by what is never overwritten: a directory,
+				   or a link or a file on the way */
+};
+
+/* What is where the entry is to be: an enum target_find, or < 0. */
+int target_compare(const struct target *t, const struct manifest_entry *e,
+		   struct dsv_err *err);
+
+/* The error that says what is in the way. */
+int target_blocked(const struct target *t, const struct manifest_entry *e,
+		   struct dsv_err *err);
+
+/* Write the entry over what may be there; *reflinked unless NULL. */
+int target_write(const struct target *t, const struct manifest_entry *e,
+		 bool *reflinked, struct dsv_err *err);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files that a tag is given: what is where, and under which path it is
+ * recorded.
+ */
+#ifndef DSV_LINEAGE_TREE_H
+#define DSV_LINEAGE_TREE_H
+
+#include <sys/stat.h>
+
+#include "../repo/repo.h"
+
+struct tree_file {
+	char *path;		/* in the state */
+	char *source;		/* on disk */
+	enum dsv_entry_type type;
+	bool executable;
+	int64_t size_bytes;	/* at the time of the walk, as the next */
+	int64_t mtime_ns;
+	char *target;		/* of a link, else NULL */
+};
+
+struct tree {
+	size_t count;
+	size_t capacity;
+	struct tree_file *files;	/* in the order of the walk */
+	int64_t size_bytes;
+};
+
+#define TREE_INIT { 0, 0, NULL, 0 }
+
+/*
+ * Walk paths (files and directories) by the rules of dsv-tag(1).
+ *
+ * DSV_ENOTFOUND: a path is not there.  DSV_EUSAGE: two would be recorded
+ * under one name, or one is a socket, fifo or device.
+ */
+int tree_walk(struct dsv *d, const struct dsv_strings *paths,
+	      const struct dsv_strings *excludes, struct tree *out,
+	      struct dsv_err *err);
+int64_t tree_mtime_ns(const struct stat *st);
+void tree_release(struct tree *t);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Splitting the lineage: a branch that starts with a state of the content and
+ * the parameters of another.  Copies and hashes no byte.
+ */
+#include "fork.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/str.h"
+#include "../base/value.h"
+#include "../commit/line.h"
+#include "../lineage/rev.h"
+
+enum {
+	NEAR_BRANCHES = 16,		/* tried one after the other */
+	MAX_DEFAULT_BRANCHES = 10000000
+};
+
+static int unknown_key(const char *key, bool may_be_new,
+		       const struct dsv_kvs *params, struct dsv_err *err)
+{
+	const char **keys = calloc(params->count + 1, sizeof(*keys));
+	const char *nearest = NULL;
+	size_t i;
+
+	for (i = 0; keys && i < params->count; i++)
+		keys[i] = params->items[i].key;
+	if (keys)
+		nearest = dsv_suggest(key, keys, params->count);
+	dsv_fail(err, DSV_EREFUSED, "'%s' is no parameter of the state%s%s%s"
+		 "%s%s%s", key, nearest ? "; the nearest is '" : "",
+		 nearest ? nearest : "", nearest ? "'" : "",
+		 may_be_new ? " ('+" : "", may_be_new ? key : "",
+		 may_be_new ? "=...' adds a new one)" : "");
+	free(keys);
+	return DSV_EREFUSED;
+}
+
+/* "K=V" of a parameter that is there, "+K=V" of a new one. */
+static int set_param(struct dsv_kvs *params, const char *assignment,
+		     bool any_new, struct dsv_err *err)
+{
+	bool is_new = *assignment == '+';
+	char *key;
+	int ret;
+
+	if (is_new)
+		assignment++;
+	ret = kvs_assignment_key(assignment, &key, err);
+	if (ret < 0)
+		return ret;
+	if (!is_new && !any_new && !dsv_kvs_get(params, key))
+		ret = unknown_key(key, true, params, err);
+	free(key);
+	return ret < 0 ? ret : kvs_assign(params, assignment, err);
+}
+
+int fork_params(const struct dsv_kvs *inherited, const struct dsv_strings *set,
+		const struct dsv_strings *unset, struct dsv_kvs *out,
+		struct dsv_err *err)
+{
+	struct dsv_kvs params;
+	bool any_new = inherited->count == 0;
+	size_t i;
+	int ret;
+
+	ret = kvs_copy(inherited, &params, err);
+	if (ret < 0)
+		return ret;
+	for (i = 0; ret == 0 && i < set->count; i++)
+		ret = set_param(&params, set->items[i], any_new, err);
+	for (i = 0; ret == 0 && i < unset->count; i++) {
+		if (!kvs_unset(&params, unset->items[i]))
+			ret = unknown_key(unset->items[i], false, &params,
+					  err);
+	}
+	if (ret < 0)
+		dsv_kvs_free(&params);
+	else
+		*out = params;
+	return ret;
+}
+
+int fork_source(struct dsv *d, int64_t seq, struct dsv_state **out,
+		unsigned char manifest[HASH_BYTES], struct dsv_err *err)
+{
+	struct dsv_state *state;
+	int ret = catalog_load(d->catalog, &seq, 1, &state, err);
+
+	if (ret < 0)
+		return ret;
+	if (state->pending)
+		ret = dsv_fail(err, DSV_EREFUSED, "%.12s is not durable yet"
+			       " ('dsv wait %.12s' waits for it)", state->id,
+			       state->id);
+	else
+		ret = catalog_content(d->catalog, seq, manifest, err);
+	if (ret < 0)
+		dsv_state_free(state);
+	else
+		*out = state;
+	return ret;
+}
+
+/* One try, under one name. */
+static int fork_as(struct dsv *d, const struct fork_request *r,
+		   const struct dsv_state *source,
+		   const unsigned char manifest[HASH_BYTES],
+		   const char *branch, struct dsv_fork *out,
+		   struct dsv_err *err)
+{
+	struct line l = { .branch = strdup(branch) };
+	struct catalog_state s = {
+		.files = source->files,
+		.size_bytes = source->size_bytes,
+		.scopes = r->scopes,
+		.new_branch = true,
+		.fork_row = r->row,
+	};
+	int ret;
+
+	memcpy(s.manifest, manifest, HASH_BYTES);
+	l.record.kind = "fork";
+	l.record.message = r->message;
+	l.record.parents = malloc(sizeof(*l.record.parents));
+	if (!l.branch || !l.record.parents) {
+		ret = dsv_fail_nomem(err);
+		goto out;
+	}
+	hash_from_hex(source->id, l.record.parents[0]);
+	l.record.parent_count = 1;
+	ret = fork_params(&source->params, &r->set, &r->unset,
+			  &l.record.params, err);
+	if (ret == 0)
+		ret = line_changes(&l, &source->params, err);
+	if (ret == 0)
+		ret = line_stamp(d, &l, err);
+	if (ret == 0)
+		ret = line_commit(d, &l, &s, out->id, err);
+	if (ret == CATALOG_STALE)
+		ret = dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
+			       " already (choose another with -b)", branch);
+	if (ret == CATALOG_MISSING)
+		ret = dsv_fail(err, DSV_ENOTFOUND,
+			       "%.12s was pruned meanwhile", source->id);
+	if (ret == 0)
+		strcpy(out->branch, branch);
+out:
+	line_release(&l);
+	return ret;
+}
+
+/* "<branch>-N".  1: a branch or a state is called so. */
+static int is_taken(struct dsv *d, const char *source, int n, char *branch,
+		    size_t size, struct dsv_err *err)
+{
+	int64_t seq = -1;
+	int ret;
+
+	if (snprintf(branch, size, "%s-%d", source, n) >= (int)size)
+		return dsv_fail(err, DSV_EREFUSED, "no free name of the form"
+				" '%s-N' (give one with -b)", source);
+	ret = catalog_branch_head(d->catalog, branch, &seq, err);
+	if (ret == 0)
+		return 1;
+	if (ret != DSV_ENOTFOUND)
+		return ret;
+	ret = catalog_name_get(d->catalog, branch, &seq, err);
+	return ret < 0 ? ret : seq >= 0;
+}
+
+/*
+ * The first free number from n on; where many are taken, one that follows a
+ * taken one, found in steps that grow and then shrink.
+ */
+static int free_number(struct dsv *d, const char *source, int n, char *branch,
+		       size_t size, int *out, struct dsv_err *err)
+{
+	int end = n + NEAR_BRANCHES;
+	int taken, free, ret = 1;
+
+	for (; ret == 1 && n < end; n++)
+		ret = is_taken(d, source, n, branch, size, err);
+	if (ret <= 0) {
+		*out = n - 1;
+		return ret;
+	}
+	taken = n - 1;
+	for (free = 2 * n; (ret = is_taken(d, source, free, branch, size,
+					   err)) == 1; free *= 2) {
+		if (free >= MAX_DEFAULT_BRANCHES)
+			return dsv_fail(err, DSV_EREFUSED, "no free name of"
+					" the form '%s-N' (give one with -b)",
+					source);
+		taken = free;
+	}
+	while (ret >= 0 && free - taken > 1) {
+		n = taken + (free - taken) / 2;
+		ret = is_taken(d, source, n, branch, size, err);
+		if (ret == 1)
+			taken = n;
+		else
+			free = n;
+	}
+	*out = free;
+	return ret < 0 ? ret : 0;
+}
+
+/* "<branch>-1", "-2", ... */
+static int fork_anywhere(struct dsv *d, const struct fork_request *r,
+			 const struct dsv_state *source,
+			 const unsigned char manifest[HASH_BYTES],
+			 struct dsv_fork *out, struct dsv_err *err)
+{
+	char branch[sizeof(out->branch)];
+	int n = 1;
+
+	for (;;) {
+		int ret = free_number(d, source->branch, n, branch,
+				      sizeof(branch), &n, err);
+
+		if (ret < 0)
+			return ret;
+		snprintf(branch, sizeof(branch), "%.*s-%d",
+			 (int)sizeof(branch) - 13, source->branch, n);
+		ret = fork_as(d, r, source, manifest, branch, out, err);
+		/* Somebody else was faster. */
+		if (ret != DSV_EREFUSED ||
+		    is_taken(d, source->branch, n, branch, sizeof(branch),
+			     NULL) != 1)
+			return ret;
+		n++;
+	}
+}
+
+int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *r,
+	     struct dsv_fork *out, struct dsv_err *err)
+{
+	unsigned char manifest[HASH_BYTES];
+	struct dsv_state *source;
+	struct dsv_fork fork;
+	size_t i;
+	int ret = 0;
+
+	if (r->branch)
+		ret = name_check(r->branch, "branch", err);
+	for (i = 0; ret == 0 && i < r->scopes.count; i++)
+		ret = name_check(r->scopes.items[i], "scope", err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0)
+		ret = fork_source(d, seq, &source, manifest, err);
+	if (ret < 0)
+		return ret;
+	ret = r->branch ?
+		fork_as(d, r, source, manifest, r->branch, &fork, err) :
+		fork_anywhere(d, r, source, manifest, &fork, err);
+	dsv_state_free(source);
+	fork.task = -1;
+	if (ret == 0)
+		*out = fork;
+	return ret;
+}
+
+void dsv_forks_free(struct dsv_forks *forks)
+{
+	free(forks->items);
+	*forks = (struct dsv_forks){ 0, NULL };
+}
+
+/* One of the forks of a sweep. */
+static int fork_task(struct dsv *d, int64_t seq,
+		     const struct fork_request *base, const struct grid *grid,
+		     int64_t task, struct dsv_fork *out, struct dsv_err *err)
+{
+	struct fork_request r = *base;
+	char *branch = NULL;
+	int ret;
+
+	ret = grid_row(grid, (size_t)task, &base->set, &r.set, err);
+	if (ret < 0)
+		return ret;
+	if (base->branch) {
+		branch = str_format("%s.%" PRId64, base->branch, task);
+		r.branch = branch;
+	}
+	ret = base->branch && !branch ? dsv_fail_nomem(err) :
+		fork_seq(d, seq, &r, out, err);
+	if (ret == 0)
+		out->task = task;
+	free(branch);
+	free((void *)r.set.items);
+	return ret;
+}
+
+int fork_tasks(struct dsv *d, int64_t seq, const struct fork_request *base,
+	       const struct grid *grid, const struct tasks *tasks,
+	       const int64_t *rows, struct dsv_forks *out,
+	       struct dsv_err *err)
+{
+	struct dsv_forks forks = { 0, NULL };
+	struct fork_request r = *base;
+	size_t i;
+	int ret = 0;
+
+	forks.items = calloc(tasks->count + 1, sizeof(*forks.items));
+	if (!forks.items)
+		return dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < tasks->count; i++) {
+		r.row = rows ? rows[i] : 0;
+		ret = fork_task(d, seq, &r, grid, tasks->ids[i],
+				&forks.items[i], err);
+		forks.count += ret == 0;
+	}
+	if (ret == 0) {
+		*out = forks;
+		return 0;
+	}
+	for (i = 0; i < forks.count; i++)
+		catalog_branch_delete(d->catalog, forks.items[i].branch, NULL);
+	dsv_forks_free(&forks);
+	return ret;
+}
+
+static struct fork_request request_of(const struct dsv_fork_options *o)
+{
+	return (struct fork_request){
+		.branch = o->branch,
+		.set = o->set,
+		.unset = o->unset,
+		.message = o->message,
+		.scopes = o->scopes,
+	};
+}
+
+int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
+		   const struct dsv_strings *sweeps, struct dsv_forks *out,
+		   struct dsv_err *err)
+{
+	struct fork_request r = request_of(o);
+	struct tasks tasks = TASKS_INIT;
+	struct grid grid;
+	int64_t seq;
+	int ret;
+
+	ret = grid_parse(sweeps, &grid, err);
+	if (ret < 0)
+		return ret;
+	ret = rev_resolve(d, o->rev ? o->rev : "HEAD", &seq, err);
+	if (ret == 0)
+		ret = tasks_count_up(grid.rows, &tasks, err);
+	if (ret == 0)
+		ret = fork_tasks(d, seq, &r, &grid, &tasks, NULL, out, err);
+	tasks_release(&tasks);
+	grid_release(&grid);
+	return ret;
+}
+
+int dsv_fork(struct dsv *d, const struct dsv_fork_options *o,
+	     struct dsv_fork *out, struct dsv_err *err)
+{
+	struct fork_request r = request_of(o);
+	int64_t seq;
+	int ret;
+
+	ret = rev_resolve(d, o->rev ? o->rev : "HEAD", &seq, err);
+	return ret < 0 ? ret : fork_seq(d, seq, &r, out, err);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Which of a job's ranks a node has. */
+#ifndef DSV_LINEAGE_RANKS_H
+#define DSV_LINEAGE_RANKS_H
+
+#include "../base/str.h"
+#include "../repo/repo.h"
+
+struct ranks {
+	size_t count;
+	int64_t *items;
+};
+
+#define RANKS_INIT { 0, NULL }
+
+void ranks_release(struct ranks *r);
+bool ranks_has(const struct ranks *r, int64_t rank);
+int ranks_add(struct ranks *r, int64_t rank, struct dsv_err *err);
+
+/* "0,2,3", as Slurm and we write it.  DSV_EUSAGE: it is not that. */
+int ranks_parse(const char *text, struct ranks *out, struct dsv_err *err);
+void ranks_print(const struct ranks *r, struct str *out);
+
+/*
+ * Those of this node: in a step as Slurm tells it, in a batch script those
+ * that a step with the job's own layout will have here.  DSV_EREFUSED: there
+ * are not size of them in all, or their layout is not known yet.
+ */
+int ranks_here(struct dsv *d, int64_t size, struct ranks *out,
+	       struct dsv_err *err);
+
+#endif

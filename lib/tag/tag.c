@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capturing files as a new state.  Order: the bytes are made durable, then
+ * known to the catalog as staged, then the state is committed; see
+ * dsv-format(5).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/fs.h"
+#include "../base/value.h"
+#include "../pending/capture.h"
+#include "../commit/contents.h"
+#include "../commit/line.h"
+#include "../files/origin.h"
+#include "../lineage/rev.h"
+#include "tagging.h"
+#include "../files/tree.h"
+
+enum { MAX_TRIES = 10 };
+
+static bool has_parent(const struct record *r, const char *id)
+{
+	unsigned char hash[HASH_BYTES];
+	size_t i;
+
+	hash_from_hex(id, hash);
+	for (i = 0; i < r->parent_count; i++) {
+		if (!memcmp(r->parents[i], hash, HASH_BYTES))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Files that were checked out from a state and are tagged onto another line
+ * would lose where they came from.
+ */
+static int check_origin(struct dsv *d, const struct line *l,
+			const struct dsv_strings *paths, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; l->has_head && ret == 0 && i < paths->count; i++) {
+		struct origin o;
+
+		if (origin_find(d, paths->items[i], &o) &&
+		    !has_parent(&l->record, o.id) && origin_covers(d, &o))
+			ret = dsv_fail(err, DSV_EREFUSED, "'%s' was checked out"
+				" from %.12s, which is not the head of '%s':"
+				" fork it ('dsv fork %.12s'), start a branch"
+				" ('--parent %.12s -b NEW'), or insist"
+				" ('--parent HEAD')", paths->items[i], o.id,
+				l->branch, o.id, o.id);
+		origin_release(&o);
+	}
+	return ret;
+}
+
+/* What goes on from here goes on from the new state. */
+static void move_origins(struct dsv *d, const struct line *l,
+			 const struct dsv_strings *paths, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < paths->count; i++) {
+		struct origin o;
+
+		if (origin_find(d, paths->items[i], &o) &&
+		    (has_parent(&l->record, o.id) || origin_covers(d, &o)))
+			origin_tagged(d, &o, id);
+		origin_release(&o);
+	}
+}
+
+static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	if (o->paths.count == 0)
+		return dsv_fail(err, DSV_EUSAGE, "nothing to tag: no PATH");
+	if (!o->collective && (o->replicated || o->ranks || o->group))
+		return dsv_fail(err, DSV_EUSAGE, "--replicated, --rank, --ranks"
+				" and --group are for --collective");
+	if (o->name)
+		ret = name_check(o->name, "state", err);
+	for (i = 0; ret == 0 && i < o->scopes.count; i++)
+		ret = name_check(o->scopes.items[i], "scope", err);
+	return ret;
+}
+
+int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
+		 struct line *out, struct dsv_err *err)
+{
+	struct dsv_kvs inherited = KVS_INIT;
+	struct line l;
+	size_t i;
+	int ret;
+
+	ret = line_place(d, &o->parents, &l, err);
+	if (ret < 0)
+		return ret;
+	l.record.kind = "tag";
+	l.record.message = o->message;
+	if (o->parents.count == 0)
+		ret = check_origin(d, &l, &o->paths, err);
+	if (ret == 0)
+		ret = line_inherited(d, &l, &inherited, err);
+	if (ret == 0)
+		ret = line_params(&l, &inherited, o->params_from, &o->params,
+				  &o->unset_params, err);
+	if (ret == 0 && o->attrs_from) {
+		ret = kvs_load(&l.record.attrs, o->attrs_from, err);
+		if (ret < 0)
+			dsv_fail_in(err, ret, "--attrs-from");
+	}
+	for (i = 0; ret == 0 && i < o->attrs.count; i++)
+		ret = kvs_assign(&l.record.attrs, o->attrs.items[i], err);
+	if (ret == 0)
+		ret = line_stamp(d, &l, err);
+	dsv_kvs_free(&inherited);
+	if (ret < 0)
+		line_release(&l);
+	else
+		*out = l;
+	return ret;
+}
+
+static int commit(struct dsv *d, const struct dsv_tag_options *o,
+		  struct line *l, const struct contents *c,
+		  char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct catalog_state s = {
+		.files = c->files,
+		.size_bytes = c->size_bytes,
+		.stored_bytes = c->result->stored_bytes,
+		.pin = o->pin,
+		.scopes = o->scopes,
+		.name = o->name,
+		.ingest = c->result,
+		.files_of = &c->manifest,
+	};
+
+	memcpy(s.manifest, c->hash, HASH_BYTES);
+	return line_commit(d, l, &s, id, err);
+}
+
+/*
+ * Commit; when the branch has moved meanwhile describe the state again, when
+ * a prune took a chunk that was counted on, capture again.
+ */
+static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
+		    const struct tree *tree, struct line *l,
+		    char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct contents c;
+	int tries = 0;
+	int ret;
+
+	ret = contents_store(d, tree, &c, err);
+	if (ret < 0)
+		return ret;
+	for (;;) {
+		ret = commit(d, o, l, &c, id, err);
+		if (ret <= 0)
+			break;
+		if (ret == CATALOG_MISSING && ++tries == MAX_TRIES) {
+			ret = dsv_fail(err, DSV_ESYS, "chunks were freed %d"
+				       " times while they were tagged: a prune"
+				       " with --expire=now runs too often",
+				       tries);
+			break;
+		}
+		if (ret == CATALOG_MISSING) {
+			contents_release(&c, true);
+			ret = contents_store(d, tree, &c, err);
+			if (ret < 0)
+				return ret;
+		} else {
+			line_release(l);
+			ret = tag_describe(d, o, l, err);
+			if (ret < 0)
+				break;
+		}
+	}
+	/* What failed to be committed is staged: the sweep takes it. */
+	contents_release(&c, true);
+	return ret;
+}
+
+/* Safe from the writer now, in the store later. */
+static int tag_captured(struct dsv *d, const struct dsv_tag_options *o,
+			const struct tree *tree, struct line *l,
+			char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct catalog_state s = {
+		.size_bytes = tree->size_bytes,
+		.pin = o->pin,
+		.scopes = o->scopes,
+		.name = o->name,
+	};
+	struct capture c;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < tree->count; i++)
+		s.files += tree->files[i].type == DSV_FILE;
+	ret = capture_make(d, tree, o->move, &c, err);
+	if (ret < 0)
+		return ret;
+	s.capture = c.id;
+	for (;;) {
+		ret = line_commit(d, l, &s, id, err);
+		if (ret != CATALOG_STALE)
+			break;
+		line_release(l);
+		ret = tag_describe(d, o, l, err);
+		if (ret < 0)
+			break;
+	}
+	if (ret < 0)
+		capture_undo(d, tree, &c);
+	capture_release(&c);
+	return ret;
+}
+
+/*
+ * What --move gave us is in the store: away with it, unless somebody has
+ * written to it since.
+ */
+static void remove_sources(struct dsv *d, const struct tree *tree)
+{
+	size_t i;
+
+	for (i = 0; i < tree->count; i++) {
+		const struct tree_file *file = &tree->files[i];
+		struct stat st;
+
+		if (file->type == DSV_DIR || lstat(file->source, &st) < 0)
+			continue;
+		if (file->type == DSV_FILE &&
+		    (st.st_size != file->size_bytes ||
+		     tree_mtime_ns(&st) != file->mtime_ns))
+			repo_warn(d, "'%s' has changed since it was tagged:"
+				  " it is not removed", file->source);
+		else if (unlink(file->source) < 0)
+			repo_warn(d, "'%s' could not be removed: %s",
+				  file->source, strerror(errno));
+	}
+}
+
+/* Most likely a pattern that says more than was meant. */
+static void warn_empty(struct dsv *d, const struct dsv_tag_options *o,
+		       const struct tree *tree)
+{
+	size_t i;
+
+	for (i = 0; i < tree->count; i++) {
+		if (tree->files[i].type != DSV_DIR)
+			return;
+	}
+	if (o->excludes.count > 0)
+		repo_warn(d, "no file is left to tag: '%s'%s excluded",
+			  o->excludes.items[0], o->excludes.count > 1 ?
+			  " and others have all" : " has all");
+}
+
+static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
+		     struct group *g, char id[DSV_ID_SIZE],
+		     struct dsv_err *err)
+{
+	struct tree tree = TREE_INIT;
+	struct line l = { 0 };
+	int ret;
+
+	ret = tag_describe(d, o, &l, err);
+	if (ret == 0)
+		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
+	if (ret < 0)
+		goto out;
+	warn_empty(d, o, &tree);
+	repo_begin(d, tree.size_bytes);
+	if (o->collective)
+		ret = collective_tag(g, o, &tree, id, err);
+	else
+		ret = o->async ? tag_captured(d, o, &tree, &l, id, err) :
+			tag_tree(d, o, &tree, &l, id, err);
+	if (ret == 0 && o->move && !o->async)
+		remove_sources(d, &tree);
+	if (ret == 0)
+		move_origins(d, &l, &o->paths, id);
+out:
+	tree_release(&tree);
+	line_release(&l);
+	return ret;
+}
+
+bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *o)
+{
+	return !o->collective || (o->ranks > 0 ? o->rank : d->place.rank) <= 0;
+}
+
+void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *o,
+		    const struct dsv_err *why)
+{
+	struct group g = { .lock_fd = -1 };
+
+	if (!o->collective || group_open(d, o, &g, NULL) < 0)
+		return;
+	group_fail(&g, why);
+	group_close(&g);
+}
+
+int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
+	    char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct group g = { .lock_fd = -1 };
+	struct dsv_err why;
+	int ret;
+
+	if (!err)
+		err = &why;
+	ret = check_options(o, err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0 && o->collective)
+		ret = group_open(d, o, &g, err);
+	if (ret < 0)
+		return ret;
+	ret = tag_files(d, o, &g, id, err);
+	/* The others need not wait for a rank that has failed. */
+	if (o->collective && ret < 0)
+		group_fail(&g, err);
+	else if (o->collective)
+		group_tidy(&g);
+	group_close(&g);
+	return ret;
+}

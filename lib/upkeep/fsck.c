@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is everything there, and as it was stored?
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/fs.h"
+#include "../fsck/check.h"
+#include "../space/space.h"
+#include "../repo/repo.h"
+
+void dsv_fsck_report_free(struct dsv_fsck_report *report)
+{
+	size_t i, k;
+
+	for (i = 0; i < report->count; i++) {
+		struct dsv_problem *p = &report->items[i];
+
+		for (k = 0; k < p->states.count; k++)
+			free((char *)p->states.items[k]);
+		free((void *)p->states.items);
+		free((char *)p->kind);
+		free((char *)p->object);
+		free((char *)p->message);
+	}
+	free(report->items);
+	memset(report, 0, sizeof(*report));
+}
+
+static int compare_seqs(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int fill_states(struct dsv *d, struct check_problem *from,
+		       struct dsv_problem *to, struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	const char **items;
+	size_t i;
+	int ret;
+
+	items = calloc(from->state_count + 1, sizeof(*items));
+	if (!items)
+		return dsv_fail_nomem(err);
+	to->states.items = items;
+	if (from->state_count > 0)
+		qsort(from->states, from->state_count, sizeof(*from->states),
+		      compare_seqs);
+	for (i = 0; i < from->state_count; i++) {
+		char *hex;
+
+		if (i > 0 && from->states[i - 1] == from->states[i])
+			continue;
+		ret = catalog_id(d->catalog, from->states[i], id, err);
+		if (ret < 0)
+			return ret;
+		hex = malloc(HASH_HEX_SIZE);
+		if (!hex)
+			return dsv_fail_nomem(err);
+		hash_to_hex(id, hex);
+		items[to->states.count++] = hex;
+	}
+	return 0;
+}
+
+static char *problem_text(const struct check_problem *p)
+{
+	if (!p->files)
+		return strdup(p->message);
+	return str_format("%s; files: %s%s", p->message, p->files,
+			  p->file_count > 5 ? ", ..." : "");
+}
+
+int fsck_fill_report(struct dsv *d, struct check *k,
+		     struct dsv_fsck_report *out, struct dsv_err *err)
+{
+	struct dsv_fsck_report r = {
+		.states = k->states,
+		.segments = k->segments,
+		.chunks = k->chunks,
+		.data_bytes = k->data_bytes,
+	};
+	size_t i;
+	int ret = 0;
+
+	r.items = calloc(k->count + 1, sizeof(*r.items));
+	if (!r.items)
+		return dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < k->count; i++) {
+		struct check_problem *from = &k->problems[i];
+		struct dsv_problem *to = &r.items[r.count++];
+
+		to->kind = strdup(from->kind);
+		to->object = strdup(from->object);
+		to->message = problem_text(from);
+		to->repaired = from->repaired;
+		ret = to->kind && to->object && to->message ?
+			fill_states(d, from, to, err) : dsv_fail_nomem(err);
+	}
+	if (ret < 0)
+		dsv_fsck_report_free(&r);
+	else
+		*out = r;
+	return ret;
+}
+
+static int verdict(const struct dsv_fsck_report *r, struct dsv_err *err)
+{
+	size_t i, left = 0;
+
+	for (i = 0; i < r->count; i++)
+		left += !r->items[i].repaired;
+	if (left == 0)
+		return 0;
+	if (left == r->count)
+		return dsv_fail(err, DSV_ECORRUPT, "%zu problem%s", left,
+				left == 1 ? "" : "s");
+	return dsv_fail(err, DSV_ECORRUPT, "%zu problems, %zu of them repaired",
+			r->count, r->count - left);
+}
+
+int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
+	     struct dsv_fsck_report *out, struct dsv_err *err)
+{
+	struct check k = {
+		.c = d->catalog,
+		.s = d->store,
+		.repair = options->repair,
+		.shared = d->file_mode == 0660,
+		.data_percent = options->data_percent,
+		.interrupted = d->options.interrupted,
+	};
+	int ret = 0;
+
+	if (options->repair)
+		ret = repo_writable(d, err);
+	if (ret == 0)
+		ret = catalog_check(&k, err);
+	if (ret == 0)
+		ret = fsck_fill_report(d, &k, out, err);
+	check_release(&k);
+	return ret < 0 ? ret : verdict(out, err);
+}

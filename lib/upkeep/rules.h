@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a prune is told: its options and those of a policy, checked and put
+ * into one form.
+ */
+#ifndef DSV_LINEAGE_RULES_H
+#define DSV_LINEAGE_RULES_H
+
+#include "../base/str.h"
+#include "../repo/repo.h"
+#include "retention.h"
+
+struct rule {
+	enum retention_kind kind;
+	int64_t count;
+	int64_t within_ns;
+	int sign;
+	double every;
+	char *key;		/* of an attribute, or an expression; or NULL */
+	char *text;		/* "--keep-last 3" */
+};
+
+struct rules {
+	size_t count;
+	struct rule items[RETENTION_MAX_RULES];
+	bool out_of_scope;
+	bool by_branch, by_scope;	/* groups */
+	char *branch, *scope, *where, *author;	/* selection, or NULL */
+	char *text;		/* all of it, what a pruned state will say */
+};
+
+/*
+ * DSV_EUSAGE: a rule or a key of the policy is wrong (the nearest is named).
+ * DSV_ENOTFOUND: there is no such policy.
+ */
+int rules_init(struct dsv *d, const struct dsv_prune_options *options,
+	       struct rules *out, struct dsv_err *err);
+void rules_release(struct rules *rules);
+
+#endif
