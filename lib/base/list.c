@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "list.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 int list_grow(void **items, size_t count, size_t size, struct dsv_err *err)
@@ -15,4 +16,11 @@ int list_grow(void **items, size_t count, size_t size, struct dsv_err *err)
 		return dsv_fail_nomem(err);
 	*items = more;
 	return 0;
+}
+
+int compare_int64(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
 }

@@ -12,4 +12,7 @@
  */
 int list_grow(void **items, size_t count, size_t size, struct dsv_err *err);
 
+/* For qsort() and bsearch(), of int64_t. */
+int compare_int64(const void *a, const void *b);
+
 #endif

@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "../space/space.h"
-#include "../fsck/rebuild.h"
 #include "turn.h"
 
 /* The database's version, or < 0. */

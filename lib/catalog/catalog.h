@@ -43,6 +43,13 @@ const char *catalog_unpublished(const struct catalog *c);
 /* The database and its journal mode, for people; static. */
 const char *catalog_describe(struct catalog *c);
 
+/*
+ * Make sure that a full disk can be pruned: DIR/reserve is given back when
+ * there is no space for the catalog's own journal.  Failure is no matter.
+ */
+void catalog_reserve(struct catalog *c);
+bool catalog_reserve_use(struct catalog *c);
+
 /* ---- Chunks ------------------------------------------------------------ */
 
 /* A chunk_lookup; arg is the catalog. */

@@ -5,10 +5,10 @@
 #ifndef DSV_CATALOG_INTERNAL_H
 #define DSV_CATALOG_INTERNAL_H
 
-#include "catalog.h"
 #include "../db/db.h"
-#include "guard.h"
 #include "../db/schema.h"
+#include "catalog.h"
+#include "guard.h"
 
 struct catalog {
 	struct catalog_options options;
@@ -61,6 +61,9 @@ int catalog_begin(struct catalog *c, struct dsv_err *err);
 int catalog_begin_still(struct catalog *c, struct dsv_err *err);
 /* Then: see that what can be read of the outbox is published, or fail. */
 int catalog_publish(struct catalog *c, struct dsv_err *err);
+/* An open, migrated, empty database at path, for a rebuild. */
+int catalog_open_new(const struct catalog_options *options, const char *path,
+		     struct catalog **out, struct dsv_err *err);
 /* Another file has taken the place of the one that is open. */
 int catalog_reopen(struct catalog *c, struct dsv_err *err);
 /* ret < 0: rolls back and returns ret; else commits and publishes. */

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../space/liveness.h"
-#include "../space/space.h"
+#include "../base/list.h"
+#include "internal.h"
+#include "keep.h"
 
 enum { STEP = 20000 };	/* rows a read */
 

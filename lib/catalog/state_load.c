@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "../base/value.h"
-#include "../space/liveness.h"
 
 /* One read transaction has at most so many: it blocks commits. */
 enum { BATCH = 256 };

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../space/liveness.h"
-#include "../space/space.h"
+#include "../base/list.h"
+#include "internal.h"
+#include "totals.h"
 
 int catalog_totals(struct catalog *c, struct catalog_totals *out,
 		   struct dsv_err *err)

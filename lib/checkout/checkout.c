@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "checkout.h"
 #include "../files/files.h"
 #include "../files/origin.h"
-#include "../pending/parts.h"
 #include "../files/target.h"
-#include "../pending/queue.h"
 #include "../lineage/rev.h"
+#include "../pending/parts.h"
+#include "../pending/queue.h"
+#include "checkout.h"
 
 /*
  * A glob is for a path or for any directory above it; without a slash for one

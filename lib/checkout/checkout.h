@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_CHECKOUT_H
-#define DSV_LINEAGE_CHECKOUT_H
+#ifndef DSV_CHECKOUT_CHECKOUT_H
+#define DSV_CHECKOUT_CHECKOUT_H
 
 #include "../repo/repo.h"
 

@@ -6,59 +6,10 @@
 #include <string.h>
 
 #include "../base/str.h"
-#include "../format/format.h"
-#include "../repo/repo.h"
-#include "../lineage/rev.h"
 #include "../files/files.h"
-
-int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err)
-{
-	unsigned char hash[HASH_BYTES];
-	struct dsv_err why;
-
-	if (ret != DSV_ECORRUPT ||
-	    catalog_content(d->catalog, seq, hash, &why) != DSV_ENOTFOUND)
-		return ret;
-	if (err)
-		*err = why;
-	return DSV_ENOTFOUND;
-}
-
-int files_of(struct dsv *d, int64_t seq, struct manifest *out,
-	     struct dsv_err *err)
-{
-	unsigned char hash[HASH_BYTES];
-	int ret = catalog_content(d->catalog, seq, hash, err);
-
-	if (ret < 0)
-		return ret;
-	ret = store_read_manifest(d->store, hash, out, err);
-	return files_failed(d, seq, ret, err);
-}
-
-int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
-		  struct manifest *out, struct dsv_err *err)
-{
-	unsigned char hash[HASH_BYTES];
-	int ret = catalog_content(d->catalog, seq, hash, err);
-
-	if (ret < 0)
-		return ret;
-	ret = store_read_part(d->store, hash, rank, out, err);
-	return files_failed(d, seq, ret, err);
-}
-
-int files_parts(struct dsv *d, int64_t seq, int64_t *out,
-		struct dsv_err *err)
-{
-	unsigned char hash[HASH_BYTES];
-	int ret = catalog_content(d->catalog, seq, hash, err);
-
-	if (ret < 0)
-		return ret;
-	ret = store_count_parts(d->store, hash, out, err);
-	return files_failed(d, seq, ret, err);
-}
+#include "../format/format.h"
+#include "../lineage/rev.h"
+#include "../repo/repo.h"
 
 static int files_of_rev(struct dsv *d, const char *rev, int64_t *seq,
 			struct manifest *out, struct dsv_err *err)
@@ -274,18 +225,6 @@ static int cat_tensor(struct dsv *d, const struct manifest_entry *entry,
 				t->offset_bytes, t->size_bytes, fd, err);
 	format_tensors_release(&tensors);
 	return ret;
-}
-
-const struct manifest_entry *files_find(const struct manifest *m,
-					const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < m->count; i++) {
-		if (!strcmp(m->entries[i].path, path))
-			return &m->entries[i];
-	}
-	return NULL;
 }
 
 int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,

@@ -3,11 +3,11 @@
  * Files into the store: durable, known to the catalog as staged, of no state
  * yet.
  */
-#ifndef DSV_LINEAGE_CONTENTS_H
-#define DSV_LINEAGE_CONTENTS_H
+#ifndef DSV_COMMIT_CONTENTS_H
+#define DSV_COMMIT_CONTENTS_H
 
-#include "../repo/repo.h"
 #include "../files/tree.h"
+#include "../repo/repo.h"
 
 struct contents {
 	struct ingest *ingest;

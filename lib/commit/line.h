@@ -3,11 +3,11 @@
  * Where a new state is put: its branch, parents and parameters, and the
  * commit of it.
  */
-#ifndef DSV_LINEAGE_LINE_H
-#define DSV_LINEAGE_LINE_H
+#ifndef DSV_COMMIT_LINE_H
+#define DSV_COMMIT_LINE_H
 
-#include "record.h"
 #include "../repo/repo.h"
+#include "record.h"
 
 struct line {
 	char *branch;

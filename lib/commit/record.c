@@ -103,3 +103,16 @@ int record_changes(const struct record *r, char **out, struct dsv_err *err)
 	json_decref(json);
 	return *out ? 0 : dsv_fail_nomem(err);
 }
+
+bool record_has_parent(const struct record *r, const char *id)
+{
+	unsigned char hash[HASH_BYTES];
+	size_t i;
+
+	hash_from_hex(id, hash);
+	for (i = 0; i < r->parent_count; i++) {
+		if (!memcmp(r->parents[i], hash, HASH_BYTES))
+			return true;
+	}
+	return false;
+}

@@ -4,8 +4,8 @@
  * keys, no white space; hashed and kept as bytes, never written again from
  * what was read (dsv-format(5)).
  */
-#ifndef DSV_LINEAGE_RECORD_H
-#define DSV_LINEAGE_RECORD_H
+#ifndef DSV_COMMIT_RECORD_H
+#define DSV_COMMIT_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,5 +37,8 @@ int record_encode(const struct record *r, struct str *out,
 
 /* The {"set":{},"unset":[]} of the record; NULL (no error) when empty. */
 int record_changes(const struct record *r, char **out, struct dsv_err *err);
+
+/* Whether the state with that id (hexadecimal) is a parent. */
+bool record_has_parent(const struct record *r, const char *id);
 
 #endif

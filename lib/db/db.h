@@ -3,8 +3,8 @@
  * SQLite, as the catalog uses it: connections, statements that are prepared
  * once, transactions.  Nobody outside of lib/catalog includes this.
  */
-#ifndef DSV_CATALOG_DB_H
-#define DSV_CATALOG_DB_H
+#ifndef DSV_DB_DB_H
+#define DSV_DB_DB_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_CATALOG_SCHEMA_H
-#define DSV_CATALOG_SCHEMA_H
+#ifndef DSV_DB_SCHEMA_H
+#define DSV_DB_SCHEMA_H
 
 /* PRAGMA application_id of catalog.db: "dsv1". */
 #define SCHEMA_APPLICATION_ID 0x64737631

@@ -2,8 +2,8 @@
 /*
  * Two states, or a state and a directory: files, parameters, attributes.
  */
-#include "diff.h"
 #include "../files/files.h"
+#include "diff.h"
 
 #include <errno.h>
 #include <stdlib.h>

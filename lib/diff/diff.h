@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_DIFF_H
-#define DSV_LINEAGE_DIFF_H
+#ifndef DSV_DIFF_DIFF_H
+#define DSV_DIFF_DIFF_H
 
 #include "side.h"
 

@@ -3,8 +3,8 @@
  * What is compared: the files of a state, or of a directory.  Memory is
  * bounded: of a stored file its recipe and one chunk.
  */
-#ifndef DSV_LINEAGE_SIDE_H
-#define DSV_LINEAGE_SIDE_H
+#ifndef DSV_DIFF_SIDE_H
+#define DSV_DIFF_SIDE_H
 
 #include "../base/str.h"
 #include "../repo/repo.h"

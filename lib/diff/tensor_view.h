@@ -4,8 +4,8 @@
  * for both: sizes and strides after dimensions that do not matter are gone
  * and those that lie together are one.
  */
-#ifndef DSV_LINEAGE_TENSOR_VIEW_H
-#define DSV_LINEAGE_TENSOR_VIEW_H
+#ifndef DSV_DIFF_TENSOR_VIEW_H
+#define DSV_DIFF_TENSOR_VIEW_H
 
 #include "../format/format.h"
 #include "../format/numeric.h"

@@ -2,8 +2,8 @@
 /*
  * The files of a state.
  */
-#ifndef DSV_LINEAGE_FILES_H
-#define DSV_LINEAGE_FILES_H
+#ifndef DSV_FILES_FILES_H
+#define DSV_FILES_FILES_H
 
 #include "../repo/repo.h"
 

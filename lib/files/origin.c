@@ -11,8 +11,8 @@
 #include "../base/fs.h"
 #include "../base/hash.h"
 #include "../base/str.h"
-#include "files.h"
 #include "../lineage/rev.h"
+#include "files.h"
 
 void origin_release(struct origin *o)
 {

@@ -4,8 +4,8 @@
  * those files onto another line is noticed.  Best effort: what cannot be
  * noted (a read-only repository) is not.
  */
-#ifndef DSV_LINEAGE_ORIGIN_H
-#define DSV_LINEAGE_ORIGIN_H
+#ifndef DSV_FILES_ORIGIN_H
+#define DSV_FILES_ORIGIN_H
 
 #include "../repo/repo.h"
 

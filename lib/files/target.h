@@ -3,8 +3,8 @@
  * Writing the files of a state into a directory.  No path is followed through
  * a symbolic link, each file appears whole (temporary file and rename).
  */
-#ifndef DSV_LINEAGE_PLACE_FILE_H
-#define DSV_LINEAGE_PLACE_FILE_H
+#ifndef DSV_FILES_TARGET_H
+#define DSV_FILES_TARGET_H
 
 #include "../repo/repo.h"
 

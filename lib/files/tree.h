@@ -3,8 +3,8 @@
  * The files that a tag is given: what is where, and under which path it is
  * recorded.
  */
-#ifndef DSV_LINEAGE_TREE_H
-#define DSV_LINEAGE_TREE_H
+#ifndef DSV_FILES_TREE_H
+#define DSV_FILES_TREE_H
 
 #include <sys/stat.h>
 

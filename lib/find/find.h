@@ -4,8 +4,8 @@
  * in this catalog (find_resolve.c), to SQL (find_sql.c), to an answer
  * (find.c).  Values of the text are always bound, never pasted into SQL.
  */
-#ifndef DSV_CATALOG_FIND_H
-#define DSV_CATALOG_FIND_H
+#ifndef DSV_FIND_FIND_H
+#define DSV_FIND_FIND_H
 
 #include <regex.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 /*
  * One search under way: find.c decides, find_run.c carries out.
  */
-#ifndef DSV_CATALOG_FIND_SEARCH_H
-#define DSV_CATALOG_FIND_SEARCH_H
+#ifndef DSV_FIND_SEARCH_H
+#define DSV_FIND_SEARCH_H
 
 #include "find.h"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "../base/list.h"
+#include "../catalog/internal.h"
+#include "../catalog/totals.h"
 #include "check.h"
 
 #include <errno.h>
@@ -9,7 +12,6 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "../space/liveness.h"
 #include "../space/space.h"
 
 static void forget_problems(struct check *k, size_t from)

@@ -6,8 +6,8 @@
  * looks again in a write transaction, at records and data only where they
  * seemed wrong: that alone is told, and repaired.
  */
-#ifndef DSV_CATALOG_CHECK_H
-#define DSV_CATALOG_CHECK_H
+#ifndef DSV_FSCK_CHECK_H
+#define DSV_FSCK_CHECK_H
 
 #include "../catalog/catalog.h"
 

@@ -2,9 +2,8 @@
 /*
  * A chunk that is needed: is it there, and does its segment know?
  */
-#include "check_content.h"
 #include "../catalog/internal.h"
-#include "../space/liveness.h"
+#include "check_content.h"
 
 static const char link_recipe[] =
 	"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"

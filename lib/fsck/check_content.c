@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check_content.h"
+#include "../base/list.h"
 #include "../catalog/content.h"
-#include "../space/liveness.h"
+#include "../catalog/internal.h"
+#include "check_content.h"
 
 int pass_run(struct pass *p, const char *sql,
 	     const unsigned char hash[HASH_BYTES], int64_t id,

@@ -2,8 +2,8 @@
 /*
  * What check_content.c and check_chunk.c share: one pass from the states down.
  */
-#ifndef DSV_CATALOG_CHECK_CONTENT_H
-#define DSV_CATALOG_CHECK_CONTENT_H
+#ifndef DSV_FSCK_CHECK_CONTENT_H
+#define DSV_FSCK_CHECK_CONTENT_H
 
 #include "check.h"
 

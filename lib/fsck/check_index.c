@@ -8,9 +8,9 @@
 
 #include "../base/list.h"
 #include "../base/str.h"
-#include "check.h"
 #include "../catalog/internal.h"
 #include "../space/space.h"
+#include "check.h"
 
 char *check_path(struct check *k, const char *name, const char *suffix)
 {

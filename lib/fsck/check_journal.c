@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "../base/list.h"
-#include "check.h"
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
+#include "check.h"
 
 struct seen_line {
 	int64_t seq;

@@ -13,8 +13,8 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
-#include "check.h"
 #include "../catalog/internal.h"
+#include "check.h"
 
 /*
  * That of a repository which is not shared is what the umask was: who may

@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/list.h"
 #include "../base/value.h"
-#include "check.h"
-#include "../space/liveness.h"
+#include "../catalog/internal.h"
 #include "../db/schema.h"
+#include "check.h"
 
 #define RECORD_LIMIT_BYTES (64u << 20)
 

@@ -3,9 +3,9 @@
  * Is the schema the one that schema.c makes?  A constraint that was taken
  * away or a trigger that was added is no damage that SQLite sees.
  */
-#include "check.h"
 #include "../catalog/internal.h"
 #include "../db/schema.h"
+#include "check.h"
 
 #include <string.h>
 

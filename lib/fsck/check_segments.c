@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 
 #include "../base/fs.h"
+#include "../base/list.h"
 #include "../base/pool.h"
-#include "check.h"
-#include "../space/liveness.h"
+#include "../catalog/internal.h"
 #include "../space/space.h"
+#include "check.h"
 
 #define HEAL "; tag the right bytes again to heal it"
 

@@ -6,8 +6,8 @@
 
 #include "../base/name.h"
 #include "../base/value.h"
-#include "check.h"
 #include "../catalog/internal.h"
+#include "check.h"
 
 static int check_names_of(struct check *k, const char *kind, const char *sql,
 			  struct dsv_err *err)

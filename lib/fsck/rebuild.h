@@ -9,8 +9,8 @@
  * keeps its place as a forgotten one.  Chunks that no live state needs are
  * condemned from now on: their grace begins anew.
  */
-#ifndef DSV_CATALOG_REBUILD_H
-#define DSV_CATALOG_REBUILD_H
+#ifndef DSV_FSCK_REBUILD_H
+#define DSV_FSCK_REBUILD_H
 
 #include "check.h"
 
@@ -60,9 +60,5 @@ int rebuild_add(struct check *k, const char *hex,
 int rebuild_manifest_row(struct catalog *c,
 			 const unsigned char hash[HASH_BYTES], int64_t *id,
 			 struct dsv_err *err);
-
-/* An open, migrated, empty database at path, for a rebuild. */
-int catalog_open_new(const struct catalog_options *options, const char *path,
-		     struct catalog **out, struct dsv_err *err);
 
 #endif

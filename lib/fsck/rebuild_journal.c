@@ -9,9 +9,9 @@
 
 #include "../base/list.h"
 #include "../base/value.h"
-#include "../space/heads.h"
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
+#include "../space/heads.h"
 #include "rebuild.h"
 
 /*

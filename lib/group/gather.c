@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../tag/tagging.h"
+#include "replica.h"
 
 void gathering_release(struct gathering *x)
 {
@@ -320,4 +320,15 @@ int gathering_store(struct gathering *x, const struct manifest *own,
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
 		ret = CATALOG_MISSING;
 	return ret;
+}
+
+json_t *gathering_segments(const struct ingest_result *result)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < result->segment_count; i++)
+		json_array_append_new(list,
+				      json_string(result->segments[i].name));
+	return list;
 }

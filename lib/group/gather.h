@@ -2,8 +2,8 @@
 /*
  * The parts of all ranks of a group, made one content.
  */
-#ifndef DSV_LINEAGE_GATHER_H
-#define DSV_LINEAGE_GATHER_H
+#ifndef DSV_GROUP_GATHER_H
+#define DSV_GROUP_GATHER_H
 
 #include "group.h"
 
@@ -44,5 +44,8 @@ int gathering_store(struct gathering *x, const struct manifest *own,
  * and other bytes.
  */
 int gathering_settle(struct gathering *x, struct dsv_err *err);
+
+/* The names of the segments; the caller's. */
+json_t *gathering_segments(const struct ingest_result *result);
 
 #endif

@@ -20,8 +20,8 @@
  * What a group of a job step is called takes a count of its tags, kept for
  * each rank in intake/step-<hash>/<rank>.
  */
-#ifndef DSV_LINEAGE_GROUP_H
-#define DSV_LINEAGE_GROUP_H
+#ifndef DSV_GROUP_GROUP_H
+#define DSV_GROUP_GROUP_H
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The files by which a group agrees; see group.h. */
-#ifndef DSV_LINEAGE_GROUP_FILE_H
-#define DSV_LINEAGE_GROUP_FILE_H
+#ifndef DSV_GROUP_GROUP_FILE_H
+#define DSV_GROUP_GROUP_FILE_H
 
 #include "group.h"
 

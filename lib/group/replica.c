@@ -6,13 +6,14 @@
  *
  * where a piece is [offset, length, hash or null].
  */
+#include "replica.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../base/utf8.h"
-#include "../tag/tagging.h"
 
 static json_t *clean_json(const char *text)
 {

@@ -7,10 +7,10 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
+#include "../lineage/rev.h"
+#include "../repo/repo.h"
 #include "job.h"
 #include "params.h"
-#include "../repo/repo.h"
-#include "../lineage/rev.h"
 
 struct env {
 	char **items;

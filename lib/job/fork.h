@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_FORK_H
-#define DSV_LINEAGE_FORK_H
+#ifndef DSV_JOB_FORK_H
+#define DSV_JOB_FORK_H
 
-#include "grid.h"
 #include "../repo/repo.h"
 #include "../slurm/tasks.h"
+#include "grid.h"
 
 struct fork_request {
 	const char *branch;	/* NULL: the first free "<branch>-N" */

@@ -110,9 +110,9 @@ int grid_parse(const struct dsv_strings *sweeps, struct grid *out,
 	for (i = 0; ret == 0 && i < sweeps->count; i++) {
 		ret = parse_axis(sweeps->items[i], &g.axes[g.axis_count++],
 				 err);
-		if (ret == 0 && g.axes[i].count > GRID_MAX_ROWS / g.rows)
+		if (ret == 0 && g.axes[i].count > TASKS_MAX / g.rows)
 			ret = dsv_fail(err, DSV_EUSAGE, "the sweep has more"
-				       " than %d combinations", GRID_MAX_ROWS);
+				       " than %d combinations", TASKS_MAX);
 		if (ret == 0)
 			g.rows *= g.axes[i].count;
 	}

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The grid of a sweep: every combination of the values of its keys, the last
- * key changing fastest.
+ * key changing fastest.  There are at most TASKS_MAX: each is a task of a job.
  */
-#ifndef DSV_LINEAGE_GRID_H
-#define DSV_LINEAGE_GRID_H
+#ifndef DSV_JOB_GRID_H
+#define DSV_JOB_GRID_H
 
 #include "../dsv.h"
-
-enum { GRID_MAX_ROWS = 10000 };
+#include "../slurm/tasks.h"
 
 struct grid_axis {
 	size_t count;

@@ -15,8 +15,8 @@
 #include "../base/proc.h"
 #include "../base/value.h"
 #include "../checkout/checkout.h"
-#include "fork.h"
 #include "../lineage/rev.h"
+#include "fork.h"
 
 static json_t *strings_json(const struct dsv_strings *strings)
 {

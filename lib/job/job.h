@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_JOB_H
-#define DSV_LINEAGE_JOB_H
+#ifndef DSV_JOB_JOB_H
+#define DSV_JOB_JOB_H
 
 #include "../base/fs.h"
 #include "../catalog/job.h"

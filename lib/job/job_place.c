@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "../checkout/checkout.h"
-#include "job.h"
 #include "../slurm/ranks.h"
+#include "job.h"
 
 enum { NOTE_MAX = 64 * 1024 };
 

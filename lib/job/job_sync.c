@@ -12,9 +12,9 @@
 
 #include "../base/proc.h"
 #include "../base/value.h"
-#include "job.h"
 #include "../pending/queue.h"
 #include "../slurm/slurm.h"
+#include "job.h"
 
 #define NS_PER_S INT64_C(1000000000)
 

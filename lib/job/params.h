@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_PARAMS_H
-#define DSV_LINEAGE_PARAMS_H
+#ifndef DSV_JOB_PARAMS_H
+#define DSV_JOB_PARAMS_H
 
 #include "../repo/repo.h"
 

@@ -6,12 +6,12 @@
  *
  *	.dsv/queue/<host>/<capture>.json
  */
-#ifndef DSV_LINEAGE_CAPTURE_H
-#define DSV_LINEAGE_CAPTURE_H
+#ifndef DSV_PENDING_CAPTURE_H
+#define DSV_PENDING_CAPTURE_H
 
 #include "../base/hash.h"
-#include "../repo/repo.h"
 #include "../files/tree.h"
+#include "../repo/repo.h"
 
 struct capture {
 	unsigned char id[HASH_BYTES];	/* random */

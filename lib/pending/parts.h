@@ -11,11 +11,11 @@
  * Each host stores its own; whoever sees that all are stored binds the state
  * to its content.  Captures stay until then, so that all can be done again.
  */
-#ifndef DSV_LINEAGE_PARTS_H
-#define DSV_LINEAGE_PARTS_H
+#ifndef DSV_PENDING_PARTS_H
+#define DSV_PENDING_PARTS_H
 
-#include "capture.h"
 #include "../group/group.h"
+#include "capture.h"
 
 struct part {
 	bool known;		/* has an entry in the queue */

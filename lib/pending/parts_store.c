@@ -10,7 +10,7 @@
 #include "../commit/contents.h"
 #include "../group/gather.h"
 #include "../group/group_file.h"
-#include "../tag/tagging.h"
+#include "../group/replica.h"
 
 enum { MAX_TRIES = 10, RANKS_NAMED = 8 };
 
@@ -107,7 +107,7 @@ static int note_stored(struct group *g, struct contents *c, json_t *files,
 	json = json_pack("{s:i, s:{s:I, s:b}, s:o, s:s, s:O*, s:s*}",
 			 "format", 1, "says", "ranks", (json_int_t)g->ranks,
 			 "replicated", files != NULL, "segments",
-			 collective_segments(c->result), "manifest", hex,
+			 gathering_segments(c->result), "manifest", hex,
 			 "files", files, "list", list);
 	ret = json && (!files || list) ? group_file_make(g, name, json, err) :
 		dsv_fail_nomem(err);

@@ -14,9 +14,9 @@
 #include "../base/fs.h"
 #include "../base/list.h"
 #include "../base/str.h"
+#include "../lineage/rev.h"
 #include "parts.h"
 #include "queue.h"
-#include "../lineage/rev.h"
 
 enum { POLL_MS = 100, POLLS_TO_LOST = 50 };
 

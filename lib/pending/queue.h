@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_QUEUE_H
-#define DSV_LINEAGE_QUEUE_H
+#ifndef DSV_PENDING_QUEUE_H
+#define DSV_PENDING_QUEUE_H
 
 #include "../repo/repo.h"
 

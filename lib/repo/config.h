@@ -4,8 +4,8 @@
  * repository.  What runs commands or widens trust is never read from a
  * repository.
  */
-#ifndef DSV_LINEAGE_CONFIG_H
-#define DSV_LINEAGE_CONFIG_H
+#ifndef DSV_REPO_CONFIG_H
+#define DSV_REPO_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>

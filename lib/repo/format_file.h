@@ -3,8 +3,8 @@
  * .dsv/format: who the repository is and what one must know to use it, as
  * ext4 and SQLite have it; dsv-format(5).
  */
-#ifndef DSV_LINEAGE_FORMAT_FILE_H
-#define DSV_LINEAGE_FORMAT_FILE_H
+#ifndef DSV_REPO_FORMAT_FILE_H
+#define DSV_REPO_FORMAT_FILE_H
 
 #include <stdbool.h>
 

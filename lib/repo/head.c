@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/name.h"
 #include "../base/str.h"
 #include "repo.h"
-#include "../lineage/rev.h"
 
 static char *head_path(struct dsv *d)
 {

@@ -15,7 +15,6 @@
 
 #include "../base/fs.h"
 #include "../base/str.h"
-#include "../fsck/rebuild.h"
 #include "format_file.h"
 
 enum { DEFAULT_LOCK_WAIT_MS = 60000 };
@@ -213,7 +212,7 @@ void repo_begin(struct dsv *d, int64_t total_bytes)
 	store_begin(d->store);
 }
 
-static void part_options(struct dsv *d, struct catalog_options *catalog,
+void repo_part_options(struct dsv *d, struct catalog_options *catalog,
 			 struct store_options *store)
 {
 	*catalog = (struct catalog_options){
@@ -234,13 +233,13 @@ static void part_options(struct dsv *d, struct catalog_options *catalog,
 	};
 }
 
-static int open_parts(struct dsv *d, struct dsv_err *err)
+int repo_open_parts(struct dsv *d, struct dsv_err *err)
 {
 	struct catalog_options catalog;
 	struct store_options store;
 	int ret;
 
-	part_options(d, &catalog, &store);
+	repo_part_options(d, &catalog, &store);
 	ret = config_bool(&d->config, "core.guardlock", false, &catalog.guard,
 			  err);
 	if (ret == 0)
@@ -329,56 +328,11 @@ int dsv_open(const struct dsv_options *options, struct dsv **out,
 
 	ret = repo_open_dir(options, &d, err);
 	if (ret == 0 && !(options && options->only_config))
-		ret = open_parts(d, err);
+		ret = repo_open_parts(d, err);
 	if (ret < 0)
 		dsv_close(d);
 	else
 		*out = d;
-	return ret;
-}
-
-/* ---- Rebuild --------------------------------------------------------- */
-
-static int lookup_rebuilt(void *arg, const unsigned char hash[HASH_BYTES],
-			  struct chunk *rows, size_t max, struct dsv_err *err)
-{
-	return catalog_chunks_from(((struct check *)arg)->c, hash, rows, max,
-				   err);
-}
-
-int dsv_rebuild(const struct dsv_options *options,
-		struct dsv_fsck_report *out, struct dsv_err *err)
-{
-	struct dsv *d = NULL;
-	struct check k = { .repair = true };
-	struct catalog_options catalog;
-	struct store_options store;
-	int ret;
-
-	ret = repo_open_dir(options, &d, err);
-	if (ret < 0)
-		return ret;
-	part_options(d, &catalog, &store);
-	store.lookup = lookup_rebuilt;
-	store.lookup_arg = &k;
-	store.remember = false;
-	k.interrupted = d->options.interrupted;
-	ret = config_bool(&d->config, "core.guardlock", false, &catalog.guard,
-			  err);
-	if (ret == 0)
-		ret = repo_writable(d, err);
-	if (ret == 0)
-		ret = store_open(&store, &k.s, err);
-	if (ret == 0)
-		ret = catalog_rebuild(&catalog, &k, err);
-	store_close(k.s);
-	k.s = NULL;
-	if (ret == 0)
-		ret = open_parts(d, err);
-	if (ret == 0)
-		ret = fsck_fill_report(d, &k, out, err);
-	check_release(&k);
-	dsv_close(d);
 	return ret;
 }
 

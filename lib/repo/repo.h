@@ -2,8 +2,8 @@
 /*
  * The handle, and what the verbs share.
  */
-#ifndef DSV_LINEAGE_REPO_H
-#define DSV_LINEAGE_REPO_H
+#ifndef DSV_REPO_REPO_H
+#define DSV_REPO_REPO_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,10 +58,10 @@ struct dsv {
 void repo_warn(struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* "<.dsv>/<format...>", the caller's to free(); NULL: out of memory. */
 /* fs_replace_from() of a file in the repository, with its modes. */
 int repo_replace(const struct dsv *d, const char *path, const char *text,
 		 struct dsv_err *err);
+/* "<.dsv>/<format...>", the caller's to free(); NULL: out of memory. */
 char *repo_path(const struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -80,10 +80,11 @@ int repo_writable(struct dsv *d, struct dsv_err *err);
 /* dsv_open() without catalog and store. */
 int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		  struct dsv_err *err);
-
-struct check;
-int fsck_fill_report(struct dsv *d, struct check *k,
-		     struct dsv_fsck_report *out, struct dsv_err *err);
+/* What catalog and store are opened with, as far as it needs no config. */
+void repo_part_options(struct dsv *d, struct catalog_options *catalog,
+		       struct store_options *store);
+/* The rest of dsv_open(). */
+int repo_open_parts(struct dsv *d, struct dsv_err *err);
 
 /* Fill from the environment. */
 int place_init(struct place *p, struct dsv *d, struct dsv_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of a job's ranks a node has. */
-#ifndef DSV_LINEAGE_RANKS_H
-#define DSV_LINEAGE_RANKS_H
+#ifndef DSV_SLURM_RANKS_H
+#define DSV_SLURM_RANKS_H
 
 #include "../base/str.h"
 #include "../repo/repo.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_SLURM_H
-#define DSV_LINEAGE_SLURM_H
+#ifndef DSV_SLURM_SLURM_H
+#define DSV_SLURM_SLURM_H
 
 #include "../base/str.h"
 #include "../dsv.h"

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../job/grid.h"
-
 void tasks_release(struct tasks *t)
 {
 	free(t->ids);
@@ -23,9 +21,9 @@ static int add(struct tasks *t, int64_t id, struct dsv_err *err)
 {
 	int64_t *ids;
 
-	if (t->count == GRID_MAX_ROWS)
+	if (t->count == TASKS_MAX)
 		return dsv_fail(err, DSV_EUSAGE, "the array has more than %d"
-				" tasks", GRID_MAX_ROWS);
+				" tasks", TASKS_MAX);
 	ids = realloc(t->ids, (t->count + 1) * sizeof(*ids));
 	if (!ids)
 		return dsv_fail_nomem(err);

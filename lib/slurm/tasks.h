@@ -3,10 +3,12 @@
  * The tasks of a job array, as sbatch's --array names them: "0-3",
  * "1,5-9:2", each with "%N" (how many run at once) after it.
  */
-#ifndef DSV_LINEAGE_TASKS_H
-#define DSV_LINEAGE_TASKS_H
+#ifndef DSV_SLURM_TASKS_H
+#define DSV_SLURM_TASKS_H
 
 #include "../dsv.h"
+
+enum { TASKS_MAX = 10000 };
 
 struct tasks {
 	size_t count;

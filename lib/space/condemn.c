@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "liveness.h"
 #include "space.h"
 
@@ -28,16 +29,9 @@ static int compare_chunks(const void *a, const void *b)
 		      ((const struct segment_chunk *)b)->hash, HASH_BYTES);
 }
 
-int compare_ids(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static bool has_id(const int64_t *ids, size_t count, int64_t id)
 {
-	return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_ids);
+	return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_int64);
 }
 
 static int load_chunks(struct catalog *c, struct liveness *l,
@@ -167,7 +161,7 @@ static int mark_recipes(struct store *s, struct liveness *l,
 			ret = mark_recipe(s, l, list[i].hash, err);
 		seen[l->seen_count++] = list[i].id;
 	}
-	qsort(seen, l->seen_count, sizeof(*seen), compare_ids);
+	qsort(seen, l->seen_count, sizeof(*seen), compare_int64);
 	return ret;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "../base/list.h"
 #include "liveness.h"
 #include "space.h"
 
@@ -22,7 +23,7 @@ static size_t sort_unique(int64_t *ids, size_t count)
 	size_t i, n = 0;
 
 	if (count > 0)
-		qsort(ids, count, sizeof(*ids), compare_ids);
+		qsort(ids, count, sizeof(*ids), compare_int64);
 	for (i = 0; i < count; i++)
 		if (n == 0 || ids[n - 1] != ids[i])
 			ids[n++] = ids[i];
@@ -62,7 +63,7 @@ static int keep_dropped(struct catalog *c, const char *sql, int64_t *ids,
 	size_t i, n, kept = 0;
 
 	if (*count > 0)
-		qsort(ids, *count, sizeof(*ids), compare_ids);
+		qsort(ids, *count, sizeof(*ids), compare_int64);
 	for (i = 0; i < *count; i += n) {
 		struct query q = db_query(catalog_db(c), sql);
 		int64_t refs = 0;

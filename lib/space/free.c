@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "liveness.h"
+#include "../base/list.h"
+#include "../catalog/internal.h"
 #include "space.h"
 
 enum { FREE_BATCH = 64 };	/* segments a transaction */

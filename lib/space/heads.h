@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_CATALOG_HEADS_H
-#define DSV_CATALOG_HEADS_H
+#ifndef DSV_SPACE_HEADS_H
+#define DSV_SPACE_HEADS_H
 
 #include "../catalog/internal.h"
 

@@ -2,8 +2,8 @@
 /*
  * Which chunks of a segment are dead; what condemning and estimating share.
  */
-#ifndef DSV_CATALOG_LIVENESS_H
-#define DSV_CATALOG_LIVENESS_H
+#ifndef DSV_SPACE_LIVENESS_H
+#define DSV_SPACE_LIVENESS_H
 
 #include "../base/list.h"
 #include "../catalog/internal.h"
@@ -37,7 +37,5 @@ struct dropped {
 int liveness_work_out(struct catalog *c, struct store *s, struct liveness *l,
 		      const struct dropped *dropped, struct dsv_err *err);
 void liveness_release(struct liveness *l);
-
-int compare_ids(const void *a, const void *b);
 
 #endif

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "liveness.h"
+#include "../base/list.h"
+#include "../catalog/internal.h"
 #include "space.h"
 
 enum {

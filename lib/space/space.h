@@ -9,12 +9,10 @@
  * been condemned for long enough, and only then their bytes.  Each step may
  * be cut off anywhere; whoever runs it next finishes it.
  */
-#ifndef DSV_CATALOG_PRUNE_H
-#define DSV_CATALOG_PRUNE_H
+#ifndef DSV_SPACE_SPACE_H
+#define DSV_SPACE_SPACE_H
 
 #include "../catalog/catalog.h"
-
-/* ---- Prune and restore ----------------------------------------------- */
 
 struct catalog_prune {
 	const int64_t *seqs;
@@ -97,13 +95,6 @@ int catalog_repack(struct catalog *c, struct store *s,
 int catalog_restore(struct catalog *c, struct store *s, int64_t seq,
 		    struct dsv_err *err);
 
-/*
- * Make sure that a full disk can be pruned: DIR/reserve is given back when
- * there is no space for the catalog's own journal.  Failure is no matter.
- */
-void catalog_reserve(struct catalog *c);
-bool catalog_reserve_use(struct catalog *c);
-
 /* Let the grace of a pruned state's bytes end now.  A live one's stay. */
 int catalog_expire(struct catalog *c, struct store *s, int64_t seq,
 		   struct dsv_err *err);
@@ -123,95 +114,5 @@ struct catalog_swept {
  */
 int catalog_sweep(struct catalog *c, struct store *s, int64_t before_ns,
 		  struct catalog_swept *out, struct dsv_err *err);
-
-/* ---- What rules look at ---------------------------------------------- */
-
-enum catalog_kept {
-	CATALOG_PINNED = 1,
-	CATALOG_NAMED = 2,
-	CATALOG_HELD = 4,		/* by a waiting or running job */
-	CATALOG_OPEN_SCOPE = 8,
-	CATALOG_LIVE_HEAD = 16,		/* of a branch with a live job */
-	CATALOG_HEAD = 32,		/* of any branch */
-	CATALOG_SCOPED = 64,		/* in some scope, open or closed */
-	CATALOG_IN_OPEN = 128		/* in any open one */
-};
-
-struct catalog_candidate {
-	int64_t seq;
-	int64_t created_ns;
-	int64_t size_bytes;
-	int64_t stored_bytes;
-	int32_t branch;			/* row of the branch */
-	uint32_t kept;			/* enum catalog_kept */
-	unsigned char id[HASH_BYTES];
-};
-
-struct catalog_candidates {
-	size_t count;
-	struct catalog_candidate *items;	/* by seq */
-	int64_t pruned_stored_bytes;	/* added by states pruned already */
-};
-
-struct catalog_selection {
-	const char *branch, *scope, *author;	/* NULL: all */
-};
-
-/*
- * The live, durable states that are no forks.  Open scopes but that of the
- * selection count as CATALOG_OPEN_SCOPE.
- */
-int catalog_candidates(struct catalog *c,
-		       const struct catalog_selection *selection,
-		       struct catalog_candidates *out, struct dsv_err *err);
-void catalog_candidates_release(struct catalog_candidates *list);
-/* The index of seq, or -1. */
-int64_t catalog_candidate(const struct catalog_candidates *list, int64_t seq);
-
-/*
- * values[list->count] gets the numeric attribute key of each, NAN when it has
- * none.  *any: one has it.
- */
-int catalog_candidate_values(struct catalog *c,
-			     const struct catalog_candidates *list,
-			     const char *key, double *values, bool *any,
-			     struct dsv_err *err);
-
-/* (index of the candidate, scope), sorted; *out is the caller's. */
-struct catalog_membership {
-	size_t index;
-	int64_t scope;
-};
-
-int catalog_memberships(struct catalog *c,
-			const struct catalog_candidates *list,
-			struct catalog_membership **out, size_t *count,
-			struct dsv_err *err);
-/* Of any state, however it is. */
-int catalog_candidate_load(struct catalog *c, int64_t seq,
-			   struct catalog_candidate *out, struct dsv_err *err);
-/* The name of a branch or scope by its row; the caller's to free(). */
-int catalog_scope_name(struct catalog *c, int64_t id, char **out,
-		       struct dsv_err *err);
-int catalog_branch_name(struct catalog *c, int64_t id, char **out,
-			struct dsv_err *err);
-/* enum catalog_kept of one state, whatever it is. */
-int catalog_state_kept(struct catalog *c, int64_t seq, uint32_t *out,
-		       struct dsv_err *err);
-
-/* ---- Status ---------------------------------------------------------- */
-
-struct catalog_totals {
-	int64_t states, pruned, size_bytes, pending, lost;
-	int64_t scopes_open, jobs, segments, chunks;
-	int64_t chunk_bytes;		/* stored, not condemned */
-	int64_t condemned_bytes;
-};
-
-int catalog_totals(struct catalog *c, struct catalog_totals *out,
-		   struct dsv_err *err);
-/* by: "branch" "author" "scope"; items are the caller's. */
-int catalog_usage(struct catalog *c, const char *by, struct dsv_usages *out,
-		  struct dsv_err *err);
 
 #endif

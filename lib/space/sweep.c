@@ -13,12 +13,11 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
-#include "liveness.h"
+#include "../base/list.h"
+#include "../catalog/internal.h"
 #include "space.h"
 
 #define CACHE_AGE_NS (INT64_C(30) * 24 * 3600 * 1000000000)
-
-enum { RESERVE_BYTES = 1 << 20 };
 
 static int next_staged(struct catalog *c, int64_t before_ns, int64_t after,
 		       int64_t *id, struct dsv_err *err)
@@ -276,29 +275,4 @@ int catalog_sweep(struct catalog *c, struct store *s, int64_t before_ns,
 	if (ret == 0)
 		sweep_files(c, before_ns, out);
 	return ret;
-}
-
-void catalog_reserve(struct catalog *c)
-{
-	char *path = str_format("%s/reserve", c->dir);
-	int fd = -1;
-
-	if (path)
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0 && c->options.file_mode)
-		fchmod(fd, c->options.file_mode);
-	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
-		unlink(path);
-	if (fd >= 0)
-		close(fd);
-	free(path);
-}
-
-bool catalog_reserve_use(struct catalog *c)
-{
-	char *path = str_format("%s/reserve", c->dir);
-	bool used = path && unlink(path) == 0;
-
-	free(path);
-	return used;
 }

@@ -5,6 +5,7 @@
 
 #include "../base/utf8.h"
 #include "../group/group_file.h"
+#include "../group/replica.h"
 #include "../pending/parts.h"
 #include "tagging.h"
 
@@ -74,17 +75,6 @@ static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 			 "nodes", clean_json(p->nodes));
 }
 
-json_t *collective_segments(const struct ingest_result *result)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; i < result->segment_count; i++)
-		json_array_append_new(list,
-				      json_string(result->segments[i].name));
-	return list;
-}
-
 /* What every part says; the caller's. */
 static int part_json(struct group *g, const struct dsv_tag_options *o,
 		     json_t **out, struct dsv_err *err)
@@ -125,7 +115,7 @@ static int store_part(struct group *g, const struct dsv_tag_options *o,
 	if (ret == 0) {
 		hash_to_hex(c->hash, hex);
 		stored = json_pack("{s:o, s:s, s:O*}", "segments",
-				   collective_segments(c->result), "manifest",
+				   gathering_segments(c->result), "manifest",
 				   hex, "files", files);
 		if (!stored || json_object_update(json, stored) < 0)
 			ret = dsv_fail_nomem(err);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "../base/fs.h"
-#include "../fsck/check.h"
-#include "../space/space.h"
+#include "../base/list.h"
+#include "../fsck/rebuild.h"
 #include "../repo/repo.h"
 
 void dsv_fsck_report_free(struct dsv_fsck_report *report)
@@ -28,13 +28,6 @@ void dsv_fsck_report_free(struct dsv_fsck_report *report)
 	memset(report, 0, sizeof(*report));
 }
 
-static int compare_seqs(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int fill_states(struct dsv *d, struct check_problem *from,
 		       struct dsv_problem *to, struct dsv_err *err)
 {
@@ -49,7 +42,7 @@ static int fill_states(struct dsv *d, struct check_problem *from,
 	to->states.items = items;
 	if (from->state_count > 0)
 		qsort(from->states, from->state_count, sizeof(*from->states),
-		      compare_seqs);
+		      compare_int64);
 	for (i = 0; i < from->state_count; i++) {
 		char *hex;
 
@@ -75,8 +68,8 @@ static char *problem_text(const struct check_problem *p)
 			  p->file_count > 5 ? ", ..." : "");
 }
 
-int fsck_fill_report(struct dsv *d, struct check *k,
-		     struct dsv_fsck_report *out, struct dsv_err *err)
+static int fill_report(struct dsv *d, struct check *k,
+		       struct dsv_fsck_report *out, struct dsv_err *err)
 {
 	struct dsv_fsck_report r = {
 		.states = k->states,
@@ -141,7 +134,50 @@ int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
 	if (ret == 0)
 		ret = catalog_check(&k, err);
 	if (ret == 0)
-		ret = fsck_fill_report(d, &k, out, err);
+		ret = fill_report(d, &k, out, err);
 	check_release(&k);
 	return ret < 0 ? ret : verdict(out, err);
+}
+
+static int lookup_rebuilt(void *arg, const unsigned char hash[HASH_BYTES],
+			  struct chunk *rows, size_t max, struct dsv_err *err)
+{
+	return catalog_chunks_from(((struct check *)arg)->c, hash, rows, max,
+				   err);
+}
+
+int dsv_rebuild(const struct dsv_options *options,
+		struct dsv_fsck_report *out, struct dsv_err *err)
+{
+	struct dsv *d = NULL;
+	struct check k = { .repair = true };
+	struct catalog_options catalog;
+	struct store_options store;
+	int ret;
+
+	ret = repo_open_dir(options, &d, err);
+	if (ret < 0)
+		return ret;
+	repo_part_options(d, &catalog, &store);
+	store.lookup = lookup_rebuilt;
+	store.lookup_arg = &k;
+	store.remember = false;
+	k.interrupted = d->options.interrupted;
+	ret = config_bool(&d->config, "core.guardlock", false, &catalog.guard,
+			  err);
+	if (ret == 0)
+		ret = repo_writable(d, err);
+	if (ret == 0)
+		ret = store_open(&store, &k.s, err);
+	if (ret == 0)
+		ret = catalog_rebuild(&catalog, &k, err);
+	store_close(k.s);
+	k.s = NULL;
+	if (ret == 0)
+		ret = repo_open_parts(d, err);
+	if (ret == 0)
+		ret = fill_report(d, &k, out, err);
+	check_release(&k);
+	dsv_close(d);
+	return ret;
 }

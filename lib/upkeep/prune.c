@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "../base/fs.h"
+#include "../base/list.h"
 #include "../group/group.h"
-#include "../pending/parts.h"
 #include "../job/job.h"
+#include "../lineage/rev.h"
+#include "../pending/parts.h"
+#include "../space/space.h"
 #include "pruning.h"
 #include "repack.h"
-#include "../lineage/rev.h"
 
 enum { EXACT_STATES = 500 };	/* of how many the bytes are worked out */
 
@@ -200,13 +202,6 @@ static int check_state(struct dsv *d, int64_t seq, const char *rev,
 	return ret;
 }
 
-static int compare_seqs(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int resolve_all(struct dsv *d, const struct dsv_strings *revs,
 		       bool check, int64_t **out, size_t *count,
 		       struct dsv_err *err)
@@ -226,7 +221,7 @@ static int resolve_all(struct dsv *d, const struct dsv_strings *revs,
 		free(seqs);
 		return ret;
 	}
-	qsort(seqs, revs->count, sizeof(*seqs), compare_seqs);
+	qsort(seqs, revs->count, sizeof(*seqs), compare_int64);
 	for (i = 0; i < revs->count; i++)
 		if (n == 0 || seqs[n - 1] != seqs[i])
 			seqs[n++] = seqs[i];

@@ -2,10 +2,10 @@
 /*
  * A prune by rules: what is decided, and the report of it.
  */
-#ifndef DSV_LINEAGE_PRUNING_H
-#define DSV_LINEAGE_PRUNING_H
+#ifndef DSV_UPKEEP_PRUNING_H
+#define DSV_UPKEEP_PRUNING_H
 
-#include "../space/space.h"
+#include "../catalog/keep.h"
 #include "../repo/repo.h"
 #include "rules.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DSV_LINEAGE_REPACK_H
-#define DSV_LINEAGE_REPACK_H
+#ifndef DSV_UPKEEP_REPACK_H
+#define DSV_UPKEEP_REPACK_H
 
 #include "../repo/repo.h"
 

@@ -2,8 +2,8 @@
 /*
  * The rules of a prune, on numbers alone: which states of one group are kept.
  */
-#ifndef DSV_LINEAGE_RETENTION_H
-#define DSV_LINEAGE_RETENTION_H
+#ifndef DSV_UPKEEP_RETENTION_H
+#define DSV_UPKEEP_RETENTION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * What a prune is told: its options and those of a policy, checked and put
  * into one form.
  */
-#ifndef DSV_LINEAGE_RULES_H
-#define DSV_LINEAGE_RULES_H
+#ifndef DSV_UPKEEP_RULES_H
+#define DSV_UPKEEP_RULES_H
 
 #include "../base/str.h"
 #include "../repo/repo.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../space/space.h"
+#include "../catalog/totals.h"
 #include "../job/job.h"
 #include "../repo/repo.h"
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DSV_COMMIT_DESCRIBE_H
+#define DSV_COMMIT_DESCRIBE_H
+
+#include "line.h"
+
+/* All that a state is but its content. */
+int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
+		 struct line *out, struct dsv_err *err);
+
+#endif
