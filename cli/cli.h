@@ -88,11 +88,20 @@ int strings_add(struct dsv_strings *list, const char *text,
 /* argv as a list; borrowed. */
 struct dsv_strings strings_of(int argc, char **argv);
 
-/* ---- main.c ------------------------------------------------------------ */
+/* ---- cli.c ------------------------------------------------------------- */
 
 /* What the command line says of the repository. */
 void cli_options(struct dsv_options *out);
 int cli_open(struct dsv **out, struct dsv_err *err);
+/* What a number is that was not given: negative, so "none" to the library. */
+#define NOT_GIVEN INT64_MIN
+/* DSV_EUSAGE when a number was given and is negative. */
+int cli_not_negative(int64_t number, const char *option, struct dsv_err *err);
+/* DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
+int cli_operands(int argc, int min, int max, struct dsv_err *err);
+
+/* ---- main.c ------------------------------------------------------------ */
+
 /* Of the table, or NULL. */
 const struct cmd *cli_find(const char *name);
 /* DSV_EUSAGE, with the nearest; group: of "job", or NULL. */
@@ -104,13 +113,6 @@ void cli_usage(FILE *out);
 void cli_help(const struct cmd *cmd);
 /* The signal handler has run, or stdout is gone: stop printing. */
 bool cli_stopped(void);
-/* What a number is that was not given: negative, so "none" to the library. */
-#define NOT_GIVEN INT64_MIN
-
-/* DSV_EUSAGE when a number was given and is negative. */
-int cli_not_negative(int64_t number, const char *option, struct dsv_err *err);
-/* DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
-int cli_operands(int argc, int min, int max, struct dsv_err *err);
 
 /* ---- Signals, warnings, progress, traces (ui.c) ------------------------- */
 
@@ -293,67 +295,6 @@ int hook_run(struct dsv *d, const struct hook *h, struct dsv_err *err);
 /* After the fact: failure is a warning. */
 void hook_tell(struct dsv *d, const struct hook *h);
 
-/* ---- fork and its relatives -------------------------------------------- */
-
-struct sbatch {
-	struct dsv_job_request request;
-	const char *after;	/* job id, or NULL */
-	int argc;
-	char **argv;		/* [SBATCH ARGS] SCRIPT [ARGS] */
-};
-
-/* Of sbatch's options what matters for a fork. */
-struct sbatch_options {
-	const char *array, *clusters;	/* NULL: none */
-	bool test_only;
-};
-
-/* What is to be submitted. */
-struct job_script {
-	int options;		/* how many of argv are sbatch's own */
-	int wrap;		/* where --wrap is; -1: there is a script */
-	int wrap_words;		/* 1: --wrap=V, 2: --wrap V */
-	struct sbatch_options given, lines;	/* on the command line; in
-						   the script */
-	char *text;		/* the script */
-	size_t len;
-	const char *name;
-	char *words;		/* that lines points to */
-};
-
-/* Fills options, wrap, wrap_words, given. */
-int script_find(const struct sbatch *s, struct job_script *script,
-		struct dsv_err *err);
-/* Fills text (the caller's to free()), len and name. */
-int script_load(const struct sbatch *s, struct job_script *script,
-		struct dsv_err *err);
-/* Fills lines and words (the caller's to free()). */
-int script_read_options(struct job_script *script, struct dsv_err *err);
-/*
- * The script in a wrapper that starts the job first: in a directory of its own
- * below $TMPDIR, whose path goes to path, until script_unwrap().
- */
-int script_wrap(const struct dsv *d, const char *ticket,
-		const struct job_script *script, char path[PATH_MAX],
-		struct dsv_err *err);
-/* path "": there is none. */
-void script_unwrap(char path[PATH_MAX]);
-/*
- * The script that a wrapper holds.  fd is open across exec, a file in memory
- * that can be run as /proc/self/fd/<fd>; the caller's to close.
- */
-int script_open(const char *wrapper, const char *ticket, int *fd,
-		struct dsv_err *err);
-
-/* Returns the exit status of sbatch when it refused. */
-int sbatch_submit(struct dsv *d, const struct sbatch *s, struct dsv_err *err);
-
-/* The hook post-fork, once for each. */
-void fork_tell(struct dsv *d, const struct dsv_forks *forks);
-/* Print "BRANCH ID [JOBID]", or the JSON of it. */
-int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
-	       struct dsv_err *err);
-
 /* A file's text ("-": stdin), the caller's to free(). */
 int read_text(const char *path, char **out, size_t *len, struct dsv_err *err);
 
@@ -362,7 +303,6 @@ extern const struct cmd cmd_attr, cmd_bisect, cmd_branch, cmd_cat,
 	cmd_fork, cmd_fsck, cmd_help, cmd_init, cmd_job, cmd_log,
 	cmd_merge_base, cmd_name, cmd_next, cmd_params, cmd_pin, cmd_prev,
 	cmd_prune, cmd_queue, cmd_repack, cmd_restore, cmd_rev_parse, cmd_scope,
-	cmd_show,
-	cmd_status, cmd_switch, cmd_tag, cmd_unpin, cmd_wait;
+	cmd_show, cmd_status, cmd_switch, cmd_tag, cmd_unpin, cmd_wait;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* dsv job - what the Slurm plugin and "fork --sbatch" run */
-#include "cli.h"
+#include "sbatch.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * Without it, the script is submitted in a wrapper, which Slurm spools: "dsv
  * job exec" takes it from there.
  */
-#include "cli.h"
+#include "sbatch.h"
 
 #include <stdlib.h>
 #include <string.h>

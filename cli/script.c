@@ -3,7 +3,7 @@
  * The batch script of dsv fork --sbatch: where it is on sbatch's command
  * line, and the wrapper that is submitted in its place.
  */
-#include "cli.h"
+#include "sbatch.h"
 
 #include <errno.h>
 #include <fcntl.h>
