@@ -62,12 +62,3 @@ setup() {
 @test "the program is written on dsv.h alone" {
 	run ! grep -nE '#include "\.\./' <(grep -v '"\.\./lib/dsv\.h"' cli/*.[ch])
 }
-
-@test "layers use only what is to the left" {
-	wrong=$(grep -nE '#include "\.\./(format|store|catalog|lineage)/' \
-			lib/base/*.[ch]
-		grep -nE '#include "\.\./(store|catalog|lineage)/' lib/format/*.[ch]
-		grep -nE '#include "\.\./(catalog|lineage)/' lib/store/*.[ch]
-		grep -nE '#include "\.\./lineage/' lib/catalog/*.[ch]) || :
-	[ -z "$wrong" ] || { echo "$wrong"; false; }
-}

@@ -2,7 +2,7 @@
 /*
  * Chunks and the segments that hold them: looking up and staging.
  */
-#include "content.h"
+#include "uses.h"
 
 #include <errno.h>
 #include <inttypes.h>

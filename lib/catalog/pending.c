@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "../base/list.h"
-#include "content.h"
+#include "uses.h"
 
 /* 1: the state waits for its bytes; lost: also when it was given up. */
 static int is_waiting(struct catalog *c, int64_t seq, bool lost,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../base/value.h"
-#include "content.h"
+#include "uses.h"
 
 /* What the steps of one commit hand on. */
 struct addition {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "content.h"
+#include "uses.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
  *
  * All are called inside of a write transaction.
  */
-#ifndef DSV_CATALOG_CONTENT_H
-#define DSV_CATALOG_CONTENT_H
+#ifndef DSV_CATALOG_USES_H
+#define DSV_CATALOG_USES_H
 
 #include "internal.h"
 

@@ -203,7 +203,8 @@ out:
 	return files_failed(d, seq, ret, err);
 }
 
-int nearest_live(struct dsv *d, int64_t seq, int64_t *out, struct dsv_err *err)
+int checkout_nearest(struct dsv *d, int64_t seq, int64_t *out,
+		     struct dsv_err *err)
 {
 	for (;;) {
 		unsigned char manifest[HASH_BYTES];
@@ -279,7 +280,7 @@ int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *o,
 	if (ret < 0)
 		return ret;
 	if (o->nearest) {
-		ret = nearest_live(d, seq, &found, err);
+		ret = checkout_nearest(d, seq, &found, err);
 		if (ret < 0)
 			return ret;
 		if (found != seq)

@@ -13,7 +13,7 @@ int checkout_seq(struct dsv *d, int64_t seq,
  * The state itself or the nearest first-parent ancestor whose bytes can be
  * had here.  DSV_ENOTFOUND: none.
  */
-int nearest_live(struct dsv *d, int64_t seq, int64_t *out,
-		 struct dsv_err *err);
+int checkout_nearest(struct dsv *d, int64_t seq, int64_t *out,
+		     struct dsv_err *err);
 
 #endif

@@ -9,61 +9,62 @@
  * Files that were checked out from a state and are tagged onto another line
  * would lose where they came from.
  */
-static int check_origin(struct dsv *d, const struct line *l,
+static int check_origin(struct dsv *d, const struct draft *draft,
 			const struct dsv_strings *paths, struct dsv_err *err)
 {
 	size_t i;
 	int ret = 0;
 
-	for (i = 0; l->has_head && ret == 0 && i < paths->count; i++) {
+	for (i = 0; draft->has_head && ret == 0 && i < paths->count; i++) {
 		struct origin o;
 
 		if (origin_find(d, paths->items[i], &o) &&
-		    !record_has_parent(&l->record, o.id) && origin_covers(d, &o))
+		    !record_has_parent(&draft->record, o.id) &&
+		    origin_covers(d, &o))
 			ret = dsv_fail(err, DSV_EREFUSED, "'%s' was checked out"
 				" from %.12s, which is not the head of '%s':"
 				" fork it ('dsv fork %.12s'), start a branch"
 				" ('--parent %.12s -b NEW'), or insist"
 				" ('--parent HEAD')", paths->items[i], o.id,
-				l->branch, o.id, o.id);
+				draft->branch, o.id, o.id);
 		origin_release(&o);
 	}
 	return ret;
 }
 
 int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
-		 struct line *out, struct dsv_err *err)
+		 struct draft *out, struct dsv_err *err)
 {
 	struct dsv_kvs inherited = KVS_INIT;
-	struct line l;
+	struct draft draft;
 	size_t i;
 	int ret;
 
-	ret = line_place(d, &o->parents, &l, err);
+	ret = draft_place(d, &o->parents, &draft, err);
 	if (ret < 0)
 		return ret;
-	l.record.kind = "tag";
-	l.record.message = o->message;
+	draft.record.kind = "tag";
+	draft.record.message = o->message;
 	if (o->parents.count == 0)
-		ret = check_origin(d, &l, &o->paths, err);
+		ret = check_origin(d, &draft, &o->paths, err);
 	if (ret == 0)
-		ret = line_inherited(d, &l, &inherited, err);
+		ret = draft_inherited(d, &draft, &inherited, err);
 	if (ret == 0)
-		ret = line_params(&l, &inherited, o->params_from, &o->params,
-				  &o->unset_params, err);
+		ret = draft_params(&draft, &inherited, o->params_from,
+				   &o->params, &o->unset_params, err);
 	if (ret == 0 && o->attrs_from) {
-		ret = kvs_load(&l.record.attrs, o->attrs_from, err);
+		ret = kvs_load(&draft.record.attrs, o->attrs_from, err);
 		if (ret < 0)
 			dsv_fail_in(err, ret, "--attrs-from");
 	}
 	for (i = 0; ret == 0 && i < o->attrs.count; i++)
-		ret = kvs_assign(&l.record.attrs, o->attrs.items[i], err);
+		ret = kvs_assign(&draft.record.attrs, o->attrs.items[i], err);
 	if (ret == 0)
-		ret = line_stamp(d, &l, err);
+		ret = draft_stamp(d, &draft, err);
 	dsv_kvs_free(&inherited);
 	if (ret < 0)
-		line_release(&l);
+		draft_release(&draft);
 	else
-		*out = l;
+		*out = draft;
 	return ret;
 }

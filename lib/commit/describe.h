@@ -2,10 +2,10 @@
 #ifndef DSV_COMMIT_DESCRIBE_H
 #define DSV_COMMIT_DESCRIBE_H
 
-#include "line.h"
+#include "draft.h"
 
 /* All that a state is but its content. */
 int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
-		 struct line *out, struct dsv_err *err);
+		 struct draft *out, struct dsv_err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "line.h"
+#include "draft.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,27 +9,27 @@
 #include "../base/value.h"
 #include "../lineage/rev.h"
 
-void line_release(struct line *l)
+void draft_release(struct draft *draft)
 {
 	size_t i;
 
-	free(l->branch);
-	free(l->record.parents);
-	dsv_kvs_free(&l->record.params);
-	dsv_kvs_free(&l->record.set);
-	dsv_kvs_free(&l->record.attrs);
-	for (i = 0; i < l->record.unset.count; i++)
-		free((char *)l->record.unset.items[i]);
-	free((void *)l->record.unset.items);
-	memset(l, 0, sizeof(*l));
+	free(draft->branch);
+	free(draft->record.parents);
+	dsv_kvs_free(&draft->record.params);
+	dsv_kvs_free(&draft->record.set);
+	dsv_kvs_free(&draft->record.attrs);
+	for (i = 0; i < draft->record.unset.count; i++)
+		free((char *)draft->record.unset.items[i]);
+	free((void *)draft->record.unset.items);
+	memset(draft, 0, sizeof(*draft));
 }
 
 /* The parents that were asked for; the head must be among them. */
 static int given_parents(struct dsv *d, const struct dsv_strings *revs,
-			 struct line *l, struct dsv_err *err)
+			 struct draft *draft, struct dsv_err *err)
 {
-	bool head_seen = !l->has_head;
-	struct record *r = &l->record;
+	bool head_seen = !draft->has_head;
+	struct record *r = &draft->record;
 	size_t i, j;
 
 	for (i = 0; i < revs->count; i++) {
@@ -48,8 +48,8 @@ static int given_parents(struct dsv *d, const struct dsv_strings *revs,
 						" is given twice",
 						revs->items[i]);
 		}
-		if (l->has_head && !memcmp(r->parents[r->parent_count],
-					   l->head, HASH_BYTES))
+		if (draft->has_head && !memcmp(r->parents[r->parent_count],
+					       draft->head, HASH_BYTES))
 			head_seen = true;
 		r->parent_count++;
 	}
@@ -57,56 +57,56 @@ static int given_parents(struct dsv *d, const struct dsv_strings *revs,
 		return dsv_fail(err, DSV_EREFUSED, "branch '%s' has a head that"
 				" is not among the parents: add '--parent"
 				" HEAD', or start a new branch with -b",
-				l->branch);
+				draft->branch);
 	return 0;
 }
 
-int line_place(struct dsv *d, const struct dsv_strings *parents,
-	       struct line *out, struct dsv_err *err)
+int draft_place(struct dsv *d, const struct dsv_strings *parents,
+		struct draft *out, struct dsv_err *err)
 {
-	struct line l = { 0 };
+	struct draft draft = { 0 };
 	int64_t head = 0;
 	int ret;
 
-	ret = repo_branch(d, &l.branch, err);
+	ret = repo_branch(d, &draft.branch, err);
 	if (ret < 0)
 		return ret;
-	l.record.parents = calloc(parents->count + 1,
-				  sizeof(*l.record.parents));
-	if (!l.record.parents) {
+	draft.record.parents = calloc(parents->count + 1,
+				      sizeof(*draft.record.parents));
+	if (!draft.record.parents) {
 		ret = dsv_fail_nomem(err);
 		goto out;
 	}
-	ret = catalog_branch_head(d->catalog, l.branch, &head, err);
+	ret = catalog_branch_head(d->catalog, draft.branch, &head, err);
 	if (ret == DSV_ENOTFOUND)
 		ret = 0;
 	if (ret == 0 && head > 0) {
-		ret = catalog_id(d->catalog, head, l.head, err);
-		l.has_head = true;
+		ret = catalog_id(d->catalog, head, draft.head, err);
+		draft.has_head = true;
 	}
 	if (ret == 0 && parents->count > 0) {
-		ret = given_parents(d, parents, &l, err);
-	} else if (ret == 0 && l.has_head) {
-		memcpy(l.record.parents[0], l.head, HASH_BYTES);
-		l.record.parent_count = 1;
+		ret = given_parents(d, parents, &draft, err);
+	} else if (ret == 0 && draft.has_head) {
+		memcpy(draft.record.parents[0], draft.head, HASH_BYTES);
+		draft.record.parent_count = 1;
 	}
 out:
 	if (ret < 0)
-		line_release(&l);
+		draft_release(&draft);
 	else
-		*out = l;
+		*out = draft;
 	return ret;
 }
 
-int line_stamp(struct dsv *d, struct line *l, struct dsv_err *err)
+int draft_stamp(struct dsv *d, struct draft *draft, struct dsv_err *err)
 {
-	struct record *r = &l->record;
+	struct record *r = &draft->record;
 
-	r->author = d->place.author;
-	r->host = d->place.host;
-	r->job_id = d->place.job_id;
-	r->cluster = d->place.cluster;
-	l->nodes = d->place.nodes;
+	r->author = d->process.author;
+	r->host = d->process.host;
+	r->job_id = d->process.job_id;
+	r->cluster = d->process.cluster;
+	draft->nodes = d->process.nodes;
 	r->created_ns = now_ns();
 	if (!random_bytes(r->nonce, sizeof(r->nonce)))
 		return dsv_fail_errno(err, "get random bytes");
@@ -128,10 +128,10 @@ static int add_unset(struct record *r, const char *key, struct dsv_err *err)
 	return 0;
 }
 
-int line_changes(struct line *l, const struct dsv_kvs *inherited,
-		 struct dsv_err *err)
+int draft_changes(struct draft *draft, const struct dsv_kvs *inherited,
+		  struct dsv_err *err)
 {
-	struct record *r = &l->record;
+	struct record *r = &draft->record;
 	size_t i;
 	int ret = 0;
 
@@ -149,11 +149,11 @@ int line_changes(struct line *l, const struct dsv_kvs *inherited,
 	return ret;
 }
 
-int line_params(struct line *l, const struct dsv_kvs *inherited,
-		const char *from, const struct dsv_strings *assignments,
-		const struct dsv_strings *unset, struct dsv_err *err)
+int draft_params(struct draft *draft, const struct dsv_kvs *inherited,
+		 const char *from, const struct dsv_strings *assignments,
+		 const struct dsv_strings *unset, struct dsv_err *err)
 {
-	struct dsv_kvs *params = &l->record.params;
+	struct dsv_kvs *params = &draft->record.params;
 	size_t i;
 	int ret;
 
@@ -169,20 +169,20 @@ int line_params(struct line *l, const struct dsv_kvs *inherited,
 				       "there is no parameter '%s' to unset",
 				       unset->items[i]);
 	}
-	return ret < 0 ? ret : line_changes(l, inherited, err);
+	return ret < 0 ? ret : draft_changes(draft, inherited, err);
 }
 
-int line_inherited(struct dsv *d, const struct line *l, struct dsv_kvs *out,
-		   struct dsv_err *err)
+int draft_inherited(struct dsv *d, const struct draft *draft,
+		    struct dsv_kvs *out, struct dsv_err *err)
 {
 	struct dsv_state *state;
 	int64_t seq;
 	int ret;
 
 	*out = (struct dsv_kvs)KVS_INIT;
-	if (l->record.parent_count == 0)
+	if (draft->record.parent_count == 0)
 		return 0;
-	ret = catalog_seq(d->catalog, l->record.parents[0], &seq, err);
+	ret = catalog_seq(d->catalog, draft->record.parents[0], &seq, err);
 	if (ret == 0)
 		ret = catalog_load(d->catalog, &seq, 1, &state, err);
 	if (ret < 0)
@@ -192,11 +192,11 @@ int line_inherited(struct dsv *d, const struct line *l, struct dsv_kvs *out,
 	return ret;
 }
 
-int line_encode(struct line *l, struct catalog_state *s, struct line_text *out,
-		struct dsv_err *err)
+int draft_encode(struct draft *draft, struct catalog_state *s,
+		 struct draft_text *out, struct dsv_err *err)
 {
-	struct record *r = &l->record;
-	struct line_text text = { STR_INIT, STR_INIT, NULL };
+	struct record *r = &draft->record;
+	struct draft_text text = { STR_INIT, STR_INIT, NULL };
 	const char *given = r->message;
 	int ret;
 
@@ -213,13 +213,13 @@ int line_encode(struct line *l, struct catalog_state *s, struct line_text *out,
 	if (ret == 0)
 		ret = record_changes(r, &text.changed, err);
 	if (ret < 0) {
-		line_text_release(&text);
+		draft_text_release(&text);
 		return ret;
 	}
 	s->record = text.record.data;
 	s->record_len = text.record.len;
 	s->kind = r->kind;
-	s->branch = l->branch;
+	s->branch = draft->branch;
 	s->parent_count = r->parent_count;
 	s->parents = (const unsigned char (*)[HASH_BYTES])r->parents;
 	s->params = &r->params;
@@ -230,31 +230,31 @@ int line_encode(struct line *l, struct catalog_state *s, struct line_text *out,
 	s->created_ns = r->created_ns;
 	s->job_id = r->job_id;
 	s->cluster = r->cluster;
-	s->nodes = l->nodes;
-	s->expected_head = l->has_head ? l->head : NULL;
+	s->nodes = draft->nodes;
+	s->expected_head = draft->has_head ? draft->head : NULL;
 	*out = text;
 	return 0;
 }
 
-void line_text_release(struct line_text *text)
+void draft_text_release(struct draft_text *text)
 {
 	free(text->changed);
 	str_release(&text->message);
 	str_release(&text->record);
 }
 
-int line_commit(struct dsv *d, struct line *l, struct catalog_state *s,
-		char id[DSV_ID_SIZE], struct dsv_err *err)
+int draft_commit(struct dsv *d, struct draft *draft, struct catalog_state *s,
+		 char id[DSV_ID_SIZE], struct dsv_err *err)
 {
-	struct line_text text;
+	struct draft_text text;
 	int ret;
 
-	ret = line_encode(l, s, &text, err);
+	ret = draft_encode(draft, s, &text, err);
 	if (ret < 0)
 		return ret;
 	ret = catalog_add_state(d->catalog, s, err);
 	if (ret == 0)
 		hash_to_hex(s->id, id);
-	line_text_release(&text);
+	draft_text_release(&text);
 	return ret;
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "../base/list.h"
-#include "../catalog/content.h"
 #include "../catalog/internal.h"
+#include "../catalog/uses.h"
 #include "check_content.h"
 
 int pass_run(struct pass *p, const char *sql,

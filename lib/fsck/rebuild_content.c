@@ -7,7 +7,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
-#include "../catalog/content.h"
+#include "../catalog/uses.h"
 #include "../space/space.h"
 #include "rebuild.h"
 

@@ -25,7 +25,7 @@
 static int find_rank(struct group *g, const struct dsv_tag_options *o,
 		     struct dsv_err *err)
 {
-	const struct place *p = &g->d->place;
+	const struct process *p = &g->d->process;
 
 	g->rank = o->ranks > 0 ? o->rank : p->rank;
 	g->ranks = o->ranks > 0 ? o->ranks : p->ranks;
@@ -98,7 +98,7 @@ static int count_tags(struct group *g, const char *step, int64_t *count,
 static int find_name(struct group *g, const struct dsv_tag_options *o,
 		     struct dsv_err *err)
 {
-	const struct place *p = &g->d->place;
+	const struct process *p = &g->d->process;
 	char *step = NULL, *before = NULL;
 	int64_t count = 0;
 	int ret = 0;

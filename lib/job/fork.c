@@ -12,7 +12,7 @@
 
 #include "../base/str.h"
 #include "../base/value.h"
-#include "../commit/line.h"
+#include "../commit/draft.h"
 #include "../lineage/rev.h"
 
 enum {
@@ -113,7 +113,7 @@ static int fork_as(struct dsv *d, const struct fork_request *r,
 		   const char *branch, struct dsv_fork *out,
 		   struct dsv_err *err)
 {
-	struct line l = { .branch = strdup(branch) };
+	struct draft draft = { .branch = strdup(branch) };
 	struct catalog_state s = {
 		.files = source->files,
 		.size_bytes = source->size_bytes,
@@ -124,23 +124,23 @@ static int fork_as(struct dsv *d, const struct fork_request *r,
 	int ret;
 
 	memcpy(s.manifest, manifest, HASH_BYTES);
-	l.record.kind = "fork";
-	l.record.message = r->message;
-	l.record.parents = malloc(sizeof(*l.record.parents));
-	if (!l.branch || !l.record.parents) {
+	draft.record.kind = "fork";
+	draft.record.message = r->message;
+	draft.record.parents = malloc(sizeof(*draft.record.parents));
+	if (!draft.branch || !draft.record.parents) {
 		ret = dsv_fail_nomem(err);
 		goto out;
 	}
-	hash_from_hex(source->id, l.record.parents[0]);
-	l.record.parent_count = 1;
+	hash_from_hex(source->id, draft.record.parents[0]);
+	draft.record.parent_count = 1;
 	ret = fork_params(&source->params, &r->set, &r->unset,
-			  &l.record.params, err);
+			  &draft.record.params, err);
 	if (ret == 0)
-		ret = line_changes(&l, &source->params, err);
+		ret = draft_changes(&draft, &source->params, err);
 	if (ret == 0)
-		ret = line_stamp(d, &l, err);
+		ret = draft_stamp(d, &draft, err);
 	if (ret == 0)
-		ret = line_commit(d, &l, &s, out->id, err);
+		ret = draft_commit(d, &draft, &s, out->id, err);
 	if (ret == CATALOG_STALE)
 		ret = dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
 			       " already (choose another with -b)", branch);
@@ -150,7 +150,7 @@ static int fork_as(struct dsv *d, const struct fork_request *r,
 	if (ret == 0)
 		strcpy(out->branch, branch);
 out:
-	line_release(&l);
+	draft_release(&draft);
 	return ret;
 }
 

@@ -70,8 +70,8 @@ static char *submitter_text(struct dsv *d, bool ourselves)
 	char *text;
 
 	proc_boot_id(boot);
-	json = json_pack("{s:s, s:s, s:I, s:I}", "host", d->place.host, "boot",
-			 boot, "pid", (json_int_t)pid, "start",
+	json = json_pack("{s:s, s:s, s:I, s:I}", "host", d->process.host,
+			 "boot", boot, "pid", (json_int_t)pid, "start",
 			 (json_int_t)proc_start_time(pid));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
@@ -174,7 +174,7 @@ static int add_rows(struct dsv *d, const struct dsv_job_request *r,
 		.ticket = ticket,
 		.task = -1,
 		.branch = (char *)r->branch,
-		.author = d->place.author,
+		.author = d->process.author,
 		.fork = seq,
 	};
 	size_t i = 0;
@@ -364,7 +364,7 @@ int dsv_job_cancel(struct dsv *d, const char *ticket, struct dsv_err *err)
 int dsv_job_finish(struct dsv *d, const char *ticket, int wait_status,
 		   struct dsv_err *err)
 {
-	const char *job_id = d->place.job_id;
+	const char *job_id = d->process.job_id;
 	bool killed = WIFSIGNALED(wait_status);
 	int exit_code = killed ? 0 : WEXITSTATUS(wait_status);
 	struct catalog_job job;

@@ -39,7 +39,7 @@ static int json_strings(const json_t *array, struct dsv_strings *out,
 static char *default_branch(struct dsv *d, const json_t *request)
 {
 	const char *from = json_string_value(json_object_get(request, "from"));
-	const struct place *p = &d->place;
+	const struct process *p = &d->process;
 	bool array = p->array_job;
 	char *name;
 	int64_t head;
@@ -64,8 +64,8 @@ static char *default_branch(struct dsv *d, const json_t *request)
 /* An array whose submission names a branch: one for each task. */
 static char *named_branch(struct dsv *d, const char *name)
 {
-	if (d->place.array_task)
-		return str_format("%s.%s", name, d->place.array_task);
+	if (d->process.array_task)
+		return str_format("%s.%s", name, d->process.array_task);
 	return strdup(name);
 }
 
@@ -74,7 +74,7 @@ static int task_grid(struct dsv *d, const json_t *request, struct grid *grid,
 		     size_t *task, struct dsv_err *err)
 {
 	struct dsv_strings sweeps = { 0, NULL };
-	const char *text = d->place.array_task;
+	const char *text = d->process.array_task;
 	int ret;
 
 	ret = json_strings(json_object_get(request, "sweep"), &sweeps, err);
@@ -163,7 +163,8 @@ static int ensure_fork(struct dsv *d, struct catalog_job *job,
 	ticket = job->ticket;
 	job->ticket = NULL;
 	catalog_job_release(job);
-	if (catalog_job_get(d->catalog, ticket, d->place.job_id, job, err) < 0)
+	if (catalog_job_get(d->catalog, ticket, d->process.job_id, job,
+			    err) < 0)
 		ret = DSV_ESYS;
 	else
 		ret = job->fork_state ? 0 : ret;
@@ -184,14 +185,14 @@ static char *expand(struct dsv *d, const char *pattern, const char *branch)
 		}
 		switch (*++p) {
 		case 'j':
-			str_puts(&out, d->place.job_number);
+			str_puts(&out, d->process.job_number);
 			break;
 		case 'a':
-			str_puts(&out, d->place.array_task ?
-				 d->place.array_task : "0");
+			str_puts(&out, d->process.array_task ?
+				 d->process.array_task : "0");
 			break;
 		case 'N':
-			str_puts(&out, d->place.host);
+			str_puts(&out, d->process.host);
 			break;
 		case 'b':
 			str_puts(&out, branch);
@@ -217,7 +218,7 @@ static char *placement_dir(struct dsv *d, const json_t *request,
 		return expand(d, to, fork->branch);
 	return mine ?
 		repo_path(d, "jobs/%.16s/files-%.12s.%s", fork->id, id,
-			  d->place.host) :
+			  d->process.host) :
 		job_files_dir(d, fork->id, id);
 }
 
@@ -253,7 +254,7 @@ static int place_head(struct dsv *d, const struct dsv_state *fork,
 
 	ret = catalog_branch_head(d->catalog, fork->branch, &head, err);
 	if (ret == 0)
-		ret = nearest_live(d, head, &p.seq, err);
+		ret = checkout_nearest(d, head, &p.seq, err);
 	if (ret == 0)
 		ret = catalog_id(d->catalog, p.seq, id, err);
 	if (ret == 0 && wants_mine(request))
@@ -307,7 +308,7 @@ static int job_environment(struct dsv *d, const struct catalog_job *job,
 	if (ret == 0)
 		ret = add_variable(&env, "DSV_ATTEMPT", attempt, err);
 	if (ret == 0)
-		ret = add_variable(&env, "DSV_JOB_ID", d->place.job_number,
+		ret = add_variable(&env, "DSV_JOB_ID", d->process.job_number,
 				   err);
 	if (ret == 0)
 		ret = add_variable(&env, "DSV_TICKET", job->ticket, err);
@@ -323,8 +324,8 @@ static int job_environment(struct dsv *d, const struct catalog_job *job,
 /* The other nodes have directories of their own. */
 static bool is_of_nodes(struct dsv *d, const json_t *request)
 {
-	return d->place.many_nodes && (wants_mine(request) ||
-				       json_object_get(request, "to"));
+	return d->process.many_nodes && (wants_mine(request) ||
+					 json_object_get(request, "to"));
 }
 
 int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
@@ -332,11 +333,12 @@ int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
 {
 	struct catalog_job_start start = {
 		.ticket = ticket,
-		.job_id = d->place.job_id,
-		.task = d->place.array_task ? atol(d->place.array_task) : -1,
-		.cluster = d->place.cluster,
-		.nodes = d->place.nodes,
-		.attempt = d->place.attempt,
+		.job_id = d->process.job_id,
+		.task = d->process.array_task ?
+			atol(d->process.array_task) : -1,
+		.cluster = d->process.cluster,
+		.nodes = d->process.nodes,
+		.attempt = d->process.attempt,
 	};
 	struct catalog_job job = { .row = 0 };
 	json_t *request;

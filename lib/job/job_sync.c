@@ -98,7 +98,7 @@ static bool submitter_lives(struct dsv *d, const struct catalog_job *job)
 	bool lives;
 
 	proc_boot_id(our_boot);
-	if (host && boot && !strcmp(host, d->place.host))
+	if (host && boot && !strcmp(host, d->process.host))
 		lives = !strcmp(boot, our_boot) && pid > 0 &&
 			proc_start_time(pid) == start;
 	else

@@ -52,7 +52,7 @@ int dsv_branch_rename(struct dsv *d, const char *from, const char *to,
 		ret = catalog_branch_rename(d->catalog, from, to, err);
 	/* HEAD goes with it, as in git. */
 	if (ret == 0 && !strcmp(current, from) && !d->branch &&
-	    !d->place.branch && !d->place.job_number)
+	    !d->process.branch && !d->process.job_number)
 		ret = dsv_switch(d, to, false, err);
 	free(current);
 	return ret;
@@ -177,7 +177,7 @@ int dsv_attr_set(struct dsv *d, const char *rev,
 		ret = kvs_assign(&set, assignments->items[i], err);
 	if (ret == 0)
 		ret = catalog_attr_change(d->catalog, seq, &set, unset,
-					  d->place.author, err);
+					  d->process.author, err);
 	dsv_kvs_free(&set);
 	return ret;
 }

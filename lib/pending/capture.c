@@ -50,14 +50,14 @@ char *capture_tier(struct dsv *d)
 		}
 		switch (*++p) {
 		case 'u':
-			str_puts(&out, d->place.author);
+			str_puts(&out, d->process.author);
 			break;
 		case 'h':
-			str_puts(&out, d->place.host);
+			str_puts(&out, d->process.host);
 			break;
 		case 'j':
-			str_puts(&out, d->place.job_number ?
-				 d->place.job_number : "nojob");
+			str_puts(&out, d->process.job_number ?
+				 d->process.job_number : "nojob");
 			break;
 		default:
 			str_putc(&out, *p);
@@ -231,12 +231,12 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 {
 	char hex[HASH_HEX_SIZE];
 	char *tier = capture_tier(d);
-	char *host = repo_path(d, "queue/%s", d->place.host);
+	char *host = repo_path(d, "queue/%s", d->process.host);
 	char *queue, *local = NULL;
 	int ret;
 
 	hash_to_hex(c->id, hex);
-	queue = repo_path(d, "queue/%s/%.32s", d->place.host, hex);
+	queue = repo_path(d, "queue/%s/%.32s", d->process.host, hex);
 	if (tier)
 		local = str_format("%s/dsv-%.32s", tier, hex);
 	ret = !host || !queue || (tier && !local) ? dsv_fail_nomem(err) :
@@ -289,8 +289,8 @@ static int write_entry(struct dsv *d, const struct capture *c, bool move,
 		       struct dsv_err *err)
 {
 	char *boot = c->shared ? NULL : capture_boot();
-	char *path = entry_path(d, d->place.host, c->id);
-	char *dir = repo_path(d, "queue/%s", d->place.host);
+	char *path = entry_path(d, d->process.host, c->id);
+	char *dir = repo_path(d, "queue/%s", d->process.host);
 	json_t *json = json_pack("{s:s, s:b, s:b, s:s*, s:I}", "dir", c->dir,
 				 "shared", c->shared, "move", move, "boot",
 				 boot, "time", (json_int_t)now_ns());
@@ -361,7 +361,7 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 
 	if (!random_bytes(c.id, sizeof(c.id)))
 		return dsv_fail_errno(err, "get random bytes");
-	c.host = strdup(d->place.host);
+	c.host = strdup(d->process.host);
 	ret = c.host ? choose_dir(d, tree, move, &c, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
@@ -415,7 +415,7 @@ static int fill_capture(struct dsv *d, const json_t *json, const char *host,
 	memcpy(out->id, id, HASH_BYTES);
 	out->shared = json_is_true(json_object_get(json, "shared"));
 	out->moved = json_is_true(json_object_get(json, "move"));
-	out->stale = !out->shared && !strcmp(host, d->place.host) &&
+	out->stale = !out->shared && !strcmp(host, d->process.host) &&
 		was_booted(json_string_value(json_object_get(json, "boot")));
 	/* The repository may have been moved since. */
 	out->dir = out->shared ? repo_path(d, "queue/%s/%.32s", host, hex) :

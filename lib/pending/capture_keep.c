@@ -152,7 +152,7 @@ static void sweep_name(struct dsv *d, const char *path, const char *name)
 
 void capture_sweep(struct dsv *d, int64_t before_ns)
 {
-	char *path = repo_path(d, "queue/%s", d->place.host);
+	char *path = repo_path(d, "queue/%s", d->process.host);
 	DIR *dir = path ? opendir(path) : NULL;
 	struct dirent *e;
 

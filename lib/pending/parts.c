@@ -219,7 +219,7 @@ static bool part_is_lost(struct dsv *d, const struct part *part, bool ask)
 		return false;
 	if (!part->known)
 		return true;
-	if (part->capture.shared || !strcmp(part->host, d->place.host))
+	if (part->capture.shared || !strcmp(part->host, d->process.host))
 		return !capture_is_here(&part->capture);
 	return ask && node_is_down(part->host);
 }
@@ -253,7 +253,7 @@ bool parts_concern(struct dsv *d, const struct parts *p)
 	size_t i;
 
 	for (i = 0; i < p->count; i++) {
-		if (!strcmp(p->items[i].host, d->place.host))
+		if (!strcmp(p->items[i].host, d->process.host))
 			return true;
 	}
 	return false;
@@ -362,7 +362,7 @@ static int tidy_group(struct dsv *d, const unsigned char capture[HASH_BYTES],
 			if (!part->known)
 				continue;
 			if ((!part->capture.shared &&
-			     strcmp(part->host, d->place.host) != 0) ||
+			     strcmp(part->host, d->process.host) != 0) ||
 			    capture_remove(d, &part->capture, NULL) < 0)
 				left = true;
 		}

@@ -254,7 +254,7 @@ static int bind_parts(struct dsv *d, int64_t seq, struct parts *p,
 
 static bool is_ours(struct dsv *d, const struct part *part, bool own)
 {
-	bool ours = !strcmp(part->host, d->place.host);
+	bool ours = !strcmp(part->host, d->process.host);
 
 	return own == ours && (own || part->capture.shared) &&
 		part_is_here(part);

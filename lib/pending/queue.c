@@ -128,8 +128,8 @@ int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err)
 static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char *dir = repo_path(d, "queue/%s", d->place.host);
-	char *path = repo_path(d, "queue/%s/lock", d->place.host);
+	char *dir = repo_path(d, "queue/%s", d->process.host);
+	char *path = repo_path(d, "queue/%s/lock", d->process.host);
 	int ret;
 
 	*fd = -1;
@@ -311,10 +311,10 @@ static bool is_concern(struct dsv *d, const struct catalog_pending *p,
 		return false;
 	if (!p->lost || !parts_lost(d, parts, false))
 		return true;
-	if (!d->place.job_id ||
+	if (!d->process.job_id ||
 	    catalog_load(d->catalog, &p->seq, 1, &s, NULL) < 0)
 		return false;
-	ours = s->job && s->job->id && !strcmp(s->job->id, d->place.job_id);
+	ours = s->job && s->job->id && !strcmp(s->job->id, d->process.job_id);
 	dsv_state_free(s);
 	return ours;
 }

@@ -45,7 +45,7 @@ static int read_head(struct dsv *d, char **out, struct dsv_err *err)
 
 int repo_branch(struct dsv *d, char **out, struct dsv_err *err)
 {
-	const struct place *p = &d->place;
+	const struct process *p = &d->process;
 	const char *given = d->branch ? d->branch : p->branch;
 	int ret;
 

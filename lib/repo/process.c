@@ -49,7 +49,7 @@ static char *host_name(void)
 	return strdup(node);
 }
 
-void place_release(struct place *p)
+void process_release(struct process *p)
 {
 	free(p->author);
 	free(p->host);
@@ -68,7 +68,7 @@ void place_release(struct place *p)
 	memset(p, 0, sizeof(*p));
 }
 
-static bool fill_job(struct place *p)
+static bool fill_job(struct process *p)
 {
 	const char *array = get("SLURM_ARRAY_JOB_ID");
 	const char *task = get("SLURM_ARRAY_TASK_ID");
@@ -103,7 +103,7 @@ static bool get_number(const char *name, int64_t *out)
  * A batch script has the numbers of the job, but is no step of it: there are
  * no other processes to wait for.
  */
-static void fill_rank(struct place *p)
+static void fill_rank(struct process *p)
 {
 	if (get_number("RANK", &p->rank) &&
 	    get_number("WORLD_SIZE", &p->ranks))
@@ -118,7 +118,7 @@ static void fill_rank(struct place *p)
  * torchrun starts its processes again within one step of a job: then each of
  * them counts its tags anew.
  */
-static bool fill_step(struct place *p)
+static bool fill_step(struct process *p)
 {
 	const char *step = get("SLURM_STEP_ID");
 	const char *run = get("TORCHELASTIC_RUN_ID");
@@ -151,7 +151,7 @@ static int64_t het_tasks(int64_t components)
 }
 
 /* Slurm tells a step which of its tasks are here. */
-static bool fill_tasks(struct place *p)
+static bool fill_tasks(struct process *p)
 {
 	const char *nodes = p->nodes ? p->nodes : "";
 	bool step = get("SLURM_STEP_ID");
@@ -170,7 +170,7 @@ static bool fill_tasks(struct place *p)
 	       copy(&p->distribution, get("SLURM_DISTRIBUTION"));
 }
 
-int place_init(struct place *p, struct dsv *d, struct dsv_err *err)
+int process_init(struct process *p, struct dsv *d, struct dsv_err *err)
 {
 	const char *told = get("DSV_JOB_ID");
 	bool foreign = told && get("SLURM_JOB_ID") &&

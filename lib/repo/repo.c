@@ -312,7 +312,7 @@ int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		d->dir_mode = 02770;
 	}
 	if (ret == 0)
-		ret = place_init(&d->place, d, err);
+		ret = process_init(&d->process, d, err);
 	if (ret < 0)
 		dsv_close(d);
 	else
@@ -349,7 +349,7 @@ void dsv_close(struct dsv *d)
 	store_close(d->store);
 	catalog_close(d->catalog);
 	config_release(&d->config);
-	place_release(&d->place);
+	process_release(&d->process);
 	free(d->branch);
 	free(d->path);
 	free(d);

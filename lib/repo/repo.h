@@ -17,7 +17,7 @@
 #define DAY_NS (INT64_C(24) * 3600 * 1000000000)
 
 /* Where this process runs: what it was told by its environment. */
-struct place {
+struct process {
 	char *author;		/* user name */
 	char *host;		/* in a job the node's name */
 	char *job_id;		/* "123", array: "120_3"; NULL: no job */
@@ -50,7 +50,7 @@ struct dsv {
 	bool queue_auto;
 	struct catalog *catalog;
 	struct store *store;
-	struct place place;
+	struct process process;
 	int64_t total_bytes;	/* of what is done now; 0: not known */
 };
 
@@ -87,7 +87,7 @@ void repo_part_options(struct dsv *d, struct catalog_options *catalog,
 int repo_open_parts(struct dsv *d, struct dsv_err *err);
 
 /* Fill from the environment. */
-int place_init(struct place *p, struct dsv *d, struct dsv_err *err);
-void place_release(struct place *p);
+int process_init(struct process *p, struct dsv *d, struct dsv_err *err);
+void process_release(struct process *p);
 
 #endif

@@ -136,7 +136,7 @@ static int first_node(const int64_t *counts, size_t nodes, int64_t share,
 }
 
 /* How many a node gets at a time; 0: each task has been told its node. */
-static int64_t share_of(const struct place *p)
+static int64_t share_of(const struct process *p)
 {
 	const char *name = p->distribution ? p->distribution : "block";
 
@@ -150,22 +150,22 @@ static int64_t share_of(const struct place *p)
 static int batch_ranks(struct dsv *d, struct ranks *out, int64_t *total,
 		       struct dsv_err *err)
 {
-	int64_t share = share_of(&d->place);
+	int64_t share = share_of(&d->process);
 	struct str counts = STR_INIT;
 	int ret;
 
-	ret = parse_counts(d->place.tasks_per_node, &counts, total, err);
+	ret = parse_counts(d->process.tasks_per_node, &counts, total, err);
 	if (ret == 0 && share == 0)
 		ret = dsv_fail(err, DSV_EREFUSED, "which ranks this node gets"
 			       " by a distribution '%s' is not known before"
 			       " srun (--dsv-parts=all places all parts)",
-			       d->place.distribution);
+			       d->process.distribution);
 	if (ret == 0)
 		ret = first_node((int64_t *)(void *)counts.data,
 				 counts.len / sizeof(int64_t), share, out,
 				 err);
-	if (d->place.tasks > 0)
-		*total = d->place.tasks;
+	if (d->process.tasks > 0)
+		*total = d->process.tasks;
 	str_release(&counts);
 	return ret;
 }
@@ -174,10 +174,11 @@ int ranks_here(struct dsv *d, int64_t size, struct ranks *out,
 	       struct dsv_err *err)
 {
 	struct ranks r = RANKS_INIT;
-	int64_t total = d->place.tasks;
+	int64_t total = d->process.tasks;
 	int ret;
 
-	ret = d->place.node_tasks ? ranks_parse(d->place.node_tasks, &r, err) :
+	ret = d->process.node_tasks ?
+		ranks_parse(d->process.node_tasks, &r, err) :
 		batch_ranks(d, &r, &total, err);
 	if (ret == 0 && total != size)
 		ret = dsv_fail(err, DSV_EREFUSED, "%lld task%s cannot have the"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../catalog/content.h"
+#include "../catalog/uses.h"
 #include "heads.h"
 
 enum { PRUNE_BATCH = 500 };	/* states a transaction */

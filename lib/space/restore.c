@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../catalog/content.h"
+#include "../catalog/uses.h"
 #include "space.h"
 
 struct revival {

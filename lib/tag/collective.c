@@ -55,7 +55,7 @@ static int says_json(struct group *g, const struct dsv_tag_options *o,
 /* What only rank 0 says. */
 static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 {
-	const struct place *p = &g->d->place;
+	const struct process *p = &g->d->process;
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
 			 " s:o, s:o, s:o, s:o}",

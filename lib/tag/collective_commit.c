@@ -65,15 +65,15 @@ static int lead_options(const json_t *part, struct dsv_tag_options *o,
 	return ret;
 }
 
-static int add_state(struct gathering *x, struct line *l,
+static int add_state(struct gathering *x, struct draft *draft,
 		     struct catalog_state *s, char id[DSV_ID_SIZE],
 		     struct dsv_err *err)
 {
-	struct line_text text;
+	struct draft_text text;
 	char hex[DSV_ID_SIZE];
 	int ret;
 
-	ret = line_encode(l, s, &text, err);
+	ret = draft_encode(draft, s, &text, err);
 	if (ret < 0)
 		return ret;
 	hash_to_hex(s->id, hex);
@@ -82,7 +82,7 @@ static int add_state(struct gathering *x, struct line *l,
 		ret = catalog_add_state(x->g->d->catalog, s, err);
 	if (ret == 0)
 		memcpy(id, hex, sizeof(hex));
-	line_text_release(&text);
+	draft_text_release(&text);
 	return ret;
 }
 
@@ -103,25 +103,25 @@ static int try_commit(struct gathering *x, const struct dsv_tag_options *o,
 		.ingest = capture ? NULL : &x->all,
 		.files_of = capture ? NULL : &x->top,
 	};
-	struct line l;
+	struct draft draft;
 	int ret;
 
 	memcpy(s.manifest, x->hash, HASH_BYTES);
-	ret = tag_describe(x->g->d, o, &l, err);
+	ret = tag_describe(x->g->d, o, &draft, err);
 	if (ret < 0)
 		return ret;
-	l.record.author = text_of(lead, "author");
-	l.record.host = text_of(lead, "host");
-	l.record.job_id = text_of(lead, "job");
-	l.record.cluster = text_of(lead, "cluster");
-	l.nodes = text_of(lead, "nodes");
+	draft.record.author = text_of(lead, "author");
+	draft.record.host = text_of(lead, "host");
+	draft.record.job_id = text_of(lead, "job");
+	draft.record.cluster = text_of(lead, "cluster");
+	draft.nodes = text_of(lead, "nodes");
 	/* Only now, with the branch's head known: see group.h. */
 	ret = group_tried(x->g, id, err);
 	if (ret == 0)
-		ret = add_state(x, &l, &s, id, err);
+		ret = add_state(x, &draft, &s, id, err);
 	else if (ret > 0)
 		ret = 0;
-	line_release(&l);
+	draft_release(&draft);
 	return ret;
 }
 

@@ -14,7 +14,7 @@
 #include "../base/fs.h"
 #include "../base/value.h"
 #include "../commit/contents.h"
-#include "../commit/line.h"
+#include "../commit/draft.h"
 #include "../files/origin.h"
 #include "../files/tree.h"
 #include "../lineage/rev.h"
@@ -24,7 +24,7 @@
 enum { MAX_TRIES = 10 };
 
 /* What goes on from here goes on from the new state. */
-static void move_origins(struct dsv *d, const struct line *l,
+static void move_origins(struct dsv *d, const struct draft *draft,
 			 const struct dsv_strings *paths, const char *id)
 {
 	size_t i;
@@ -33,7 +33,8 @@ static void move_origins(struct dsv *d, const struct line *l,
 		struct origin o;
 
 		if (origin_find(d, paths->items[i], &o) &&
-		    (record_has_parent(&l->record, o.id) || origin_covers(d, &o)))
+		    (record_has_parent(&draft->record, o.id) ||
+		     origin_covers(d, &o)))
 			origin_tagged(d, &o, id);
 		origin_release(&o);
 	}
@@ -57,7 +58,7 @@ static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
 }
 
 static int commit(struct dsv *d, const struct dsv_tag_options *o,
-		  struct line *l, const struct contents *c,
+		  struct draft *draft, const struct contents *c,
 		  char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct catalog_state s = {
@@ -72,7 +73,7 @@ static int commit(struct dsv *d, const struct dsv_tag_options *o,
 	};
 
 	memcpy(s.manifest, c->hash, HASH_BYTES);
-	return line_commit(d, l, &s, id, err);
+	return draft_commit(d, draft, &s, id, err);
 }
 
 /*
@@ -80,7 +81,7 @@ static int commit(struct dsv *d, const struct dsv_tag_options *o,
  * a prune took a chunk that was counted on, capture again.
  */
 static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
-		    const struct tree *tree, struct line *l,
+		    const struct tree *tree, struct draft *draft,
 		    char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct contents c;
@@ -91,7 +92,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 	if (ret < 0)
 		return ret;
 	for (;;) {
-		ret = commit(d, o, l, &c, id, err);
+		ret = commit(d, o, draft, &c, id, err);
 		if (ret <= 0)
 			break;
 		if (ret == CATALOG_MISSING && ++tries == MAX_TRIES) {
@@ -107,8 +108,8 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 			if (ret < 0)
 				return ret;
 		} else {
-			line_release(l);
-			ret = tag_describe(d, o, l, err);
+			draft_release(draft);
+			ret = tag_describe(d, o, draft, err);
 			if (ret < 0)
 				break;
 		}
@@ -120,7 +121,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 
 /* Safe from the writer now, in the store later. */
 static int tag_captured(struct dsv *d, const struct dsv_tag_options *o,
-			const struct tree *tree, struct line *l,
+			const struct tree *tree, struct draft *draft,
 			char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct catalog_state s = {
@@ -140,11 +141,11 @@ static int tag_captured(struct dsv *d, const struct dsv_tag_options *o,
 		return ret;
 	s.capture = c.id;
 	for (;;) {
-		ret = line_commit(d, l, &s, id, err);
+		ret = draft_commit(d, draft, &s, id, err);
 		if (ret != CATALOG_STALE)
 			break;
-		line_release(l);
-		ret = tag_describe(d, o, l, err);
+		draft_release(draft);
+		ret = tag_describe(d, o, draft, err);
 		if (ret < 0)
 			break;
 	}
@@ -200,10 +201,10 @@ static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 		     struct dsv_err *err)
 {
 	struct tree tree = TREE_INIT;
-	struct line l = { 0 };
+	struct draft draft = { 0 };
 	int ret;
 
-	ret = tag_describe(d, o, &l, err);
+	ret = tag_describe(d, o, &draft, err);
 	if (ret == 0)
 		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
 	if (ret < 0)
@@ -213,21 +214,22 @@ static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 	if (o->collective)
 		ret = collective_tag(g, o, &tree, id, err);
 	else
-		ret = o->async ? tag_captured(d, o, &tree, &l, id, err) :
-			tag_tree(d, o, &tree, &l, id, err);
+		ret = o->async ? tag_captured(d, o, &tree, &draft, id, err) :
+			tag_tree(d, o, &tree, &draft, id, err);
 	if (ret == 0 && o->move && !o->async)
 		remove_sources(d, &tree);
 	if (ret == 0)
-		move_origins(d, &l, &o->paths, id);
+		move_origins(d, &draft, &o->paths, id);
 out:
 	tree_release(&tree);
-	line_release(&l);
+	draft_release(&draft);
 	return ret;
 }
 
 bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *o)
 {
-	return !o->collective || (o->ranks > 0 ? o->rank : d->place.rank) <= 0;
+	return !o->collective ||
+	       (o->ranks > 0 ? o->rank : d->process.rank) <= 0;
 }
 
 void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *o,

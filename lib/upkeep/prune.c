@@ -282,7 +282,7 @@ int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
 	struct pruning p = { .d = d, .options = options };
 	struct dsv_prune_report report = { 0 };
 	struct catalog_prune prune = {
-		.author = d->place.author,
+		.author = d->process.author,
 		.by_rule = options->revs.count == 0,
 		.expire = options->expire_now,
 		.forget = options->forget,
