@@ -96,6 +96,11 @@ past_doors() {
 		"$BATS_TEST_TMPDIR/doors")
 }
 
+@test "what operations a recipe has, only recipe.c knows" {
+	operation='RECIPE_(RANGE|ZERO)|struct recipe_item \{|items\[.*\.op\>'
+	[ "$(grep -rlE "$operation" lib cli)" = lib/store/recipe.c ]
+}
+
 @test "no room has more than 30 files or 7000 lines" {
 	for room in "${rooms[@]}"; do
 		files=("lib/$room"/*)

@@ -47,28 +47,6 @@ void catalog_recipes_release(struct ingest_result *recipes)
 	recipes->recipe_count = 0;
 }
 
-static int read_recipe(struct store *s, struct ingest_recipe *out,
-		       struct dsv_err *err)
-{
-	struct recipe recipe = RECIPE_INIT;
-	size_t i;
-	int ret;
-
-	ret = store_read_recipe(s, out->hash, &recipe, err);
-	if (ret == 0)
-		out->chunks = malloc((recipe.count + 1) *
-				     sizeof(*out->chunks));
-	if (ret == 0 && !out->chunks)
-		ret = dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < recipe.count; i++) {
-		if (recipe.items[i].op == RECIPE_RANGE)
-			memcpy(out->chunks[out->count++],
-			       recipe.items[i].chunk, HASH_BYTES);
-	}
-	recipe_release(&recipe);
-	return ret;
-}
-
 int catalog_recipes_read(struct store *s, const struct manifest *files,
 			 struct ingest_result *out, struct dsv_err *err)
 {
@@ -88,7 +66,7 @@ int catalog_recipes_read(struct store *s, const struct manifest *files,
 
 		memcpy(recipe->hash, recipes[i], HASH_BYTES);
 		out->recipe_count++;
-		ret = read_recipe(s, recipe, err);
+		ret = store_list_chunks(s, recipe, err);
 	}
 	free(recipes);
 	return ret;

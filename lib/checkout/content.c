@@ -71,36 +71,28 @@ void dsv_entries_free(struct dsv_entries *entries)
 }
 
 /* A file of a state as lib/format reads it. */
-struct stored_file {
-	struct dsv *d;
-	struct recipe recipe;
-};
-
 static int read_stored(void *arg, void *buf, size_t len, int64_t offset,
 		       struct dsv_err *err)
 {
-	struct stored_file *file = arg;
-
-	return store_pread(file->d->store, &file->recipe, buf, len, offset,
-			   err);
+	return reader_read(arg, buf, len, offset, err);
 }
 
 static int tensors_of(struct dsv *d, const struct manifest_entry *entry,
 		      struct format_tensors *out, struct dsv_err *err)
 {
-	struct stored_file file = { d, RECIPE_INIT };
+	struct reader stored = READER_INIT;
 	struct format_source source = {
 		.size_bytes = entry->size_bytes,
 		.read = read_stored,
-		.arg = &file,
+		.arg = &stored,
 	};
 	int ret;
 
-	ret = store_read_file(d->store, entry->recipe, entry->size_bytes,
-			      &file.recipe, err);
+	ret = reader_open(d->store, entry->recipe, entry->size_bytes, &stored,
+			  err);
 	if (ret == 0)
 		ret = format_tensors(&source, out, err);
-	recipe_release(&file.recipe);
+	reader_close(&stored);
 	return ret < 0 ? dsv_fail_in(err, ret, "'%s'", entry->path) : 0;
 }
 

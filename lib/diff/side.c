@@ -106,28 +106,6 @@ int side_load_dir(struct side *s, const char *dir,
 
 /* ---- Their bytes ---- */
 
-static int open_stored(struct side_file *f, const struct manifest_entry *entry,
-		       struct dsv_err *err)
-{
-	int64_t start = 0;
-	size_t i;
-	int ret;
-
-	ret = store_read_file(f->side->d->store, entry->recipe,
-			      entry->size_bytes, &f->recipe, err);
-	if (ret < 0)
-		return ret;
-	f->starts = malloc((f->recipe.count + 1) * sizeof(*f->starts));
-	if (!f->starts)
-		return dsv_fail_nomem(err);
-	for (i = 0; i < f->recipe.count; i++) {
-		f->starts[i] = start;
-		start += f->recipe.items[i].length;
-	}
-	f->size_bytes = start;
-	return 0;
-}
-
 static int open_on_disk(struct side_file *f, struct dsv_err *err)
 {
 	char *path = str_format("%s/%s", f->side->dir, f->path);
@@ -152,7 +130,8 @@ int side_open(const struct side *s, const struct manifest_entry *entry,
 	f.path = entry->path;
 	f.size_bytes = entry->size_bytes;
 	ret = s->dir ? open_on_disk(&f, err) :
-		open_stored(&f, entry, err);
+		reader_open(s->d->store, entry->recipe, entry->size_bytes,
+			    &f.stored, err);
 	if (ret < 0) {
 		side_close(&f);
 		return dsv_fail_in(err, ret, "'%s'", entry->path);
@@ -166,77 +145,7 @@ void side_close(struct side_file *f)
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
-	recipe_release(&f->recipe);
-	free(f->starts);
-	f->starts = NULL;
-	str_release(&f->chunk);
-}
-
-/* The item that has the byte at offset, which is inside the file. */
-static size_t find_item(const struct side_file *f, int64_t offset)
-{
-	size_t low = 0;
-	size_t high = f->recipe.count;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (f->starts[middle] <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static int read_chunk(struct side_file *f, const unsigned char *hash,
-		      struct dsv_err *err)
-{
-	int ret;
-
-	if (f->chunk.data && !memcmp(f->chunk_hash, hash, HASH_BYTES))
-		return 0;
-	ret = store_read_chunk(f->side->d->store, hash, &f->chunk, err);
-	if (ret < 0)
-		str_release(&f->chunk);
-	else
-		memcpy(f->chunk_hash, hash, HASH_BYTES);
-	return ret;
-}
-
-static int read_stored(struct side_file *f, char *to, size_t len,
-		       int64_t offset, struct dsv_err *err)
-{
-	size_t i = find_item(f, offset);
-
-	for (; len > 0; i++) {
-		const struct recipe_item *item = &f->recipe.items[i];
-		int64_t skip = offset - f->starts[i];
-		size_t n = len;
-		int64_t from;
-		int ret;
-
-		if ((int64_t)n > item->length - skip)
-			n = (size_t)(item->length - skip);
-		if (item->op == RECIPE_ZERO) {
-			memset(to, 0, n);
-		} else {
-			ret = read_chunk(f, item->chunk, err);
-			if (ret < 0)
-				return ret;
-			from = item->chunk_offset + skip;
-			if (from < 0 || (uint64_t)from > f->chunk.len ||
-			    n > f->chunk.len - (size_t)from)
-				return dsv_fail(err, DSV_ECORRUPT, "recipe:"
-						" more than there is of a"
-						" chunk");
-			memcpy(to, f->chunk.data + from, n);
-		}
-		to += n;
-		offset += (int64_t)n;
-		len -= n;
-	}
-	return 0;
+	reader_close(&f->stored);
 }
 
 int side_read(void *arg, void *buf, size_t len, int64_t offset,
@@ -251,7 +160,7 @@ int side_read(void *arg, void *buf, size_t len, int64_t offset,
 	if (len == 0)
 		return 0;
 	if (f->fd < 0)
-		return read_stored(f, buf, len, offset, err);
+		return reader_read(&f->stored, buf, len, offset, err);
 	n = pread_full(f->fd, buf, len, offset);
 	if (n < 0)
 		return dsv_fail_errno(err, "read '%s/%s'", f->side->dir,
@@ -268,28 +177,21 @@ int64_t side_run(const struct side_file *a, int64_t offset_a,
 		 const struct side_file *b, int64_t offset_b, int64_t len,
 		 bool *equal)
 {
-	const struct recipe_item *x, *y;
-	int64_t skip_x, skip_y;
-	size_t i, k;
+	struct recipe_piece x, y;
 
 	*equal = false;
-	if (a->fd >= 0 || b->fd >= 0)
+	if (a->fd >= 0 || b->fd >= 0 ||
+	    !recipe_at(&a->stored.recipe, offset_a, &x) ||
+	    !recipe_at(&b->stored.recipe, offset_b, &y))
 		return len;
-	i = find_item(a, offset_a);
-	k = find_item(b, offset_b);
-	x = &a->recipe.items[i];
-	y = &b->recipe.items[k];
-	skip_x = offset_a - a->starts[i];
-	skip_y = offset_b - b->starts[k];
-	if (len > x->length - skip_x)
-		len = x->length - skip_x;
-	if (len > y->length - skip_y)
-		len = y->length - skip_y;
-	*equal = x->op == y->op &&
-		(x->op == RECIPE_ZERO ||
-		 (x->chunk_offset + skip_x == y->chunk_offset + skip_y &&
-		  !memcmp(x->chunk, y->chunk, HASH_BYTES)));
-	return len;
+	if (x.chunk && y.chunk)
+		*equal = x.chunk_offset == y.chunk_offset &&
+			 !memcmp(x.chunk, y.chunk, HASH_BYTES);
+	else
+		*equal = !x.chunk && !y.chunk;
+	if (len > x.length)
+		len = x.length;
+	return len > y.length ? y.length : len;
 }
 
 int side_poll(const struct side *s, struct dsv_err *err)

@@ -26,14 +26,11 @@ struct side_file {
 	const struct side *side;
 	const char *path;
 	int64_t size_bytes;
-	int fd;			/* -1: of a state, as is what follows */
-	struct recipe recipe;
-	int64_t *starts;	/* of the recipe's items, in the file */
-	struct str chunk;	/* the last one read */
-	unsigned char chunk_hash[HASH_BYTES];
+	int fd;			/* -1: of a state */
+	struct reader stored;
 };
 
-#define SIDE_FILE_INIT { .fd = -1, .recipe = RECIPE_INIT, .chunk = STR_INIT }
+#define SIDE_FILE_INIT { .fd = -1, .stored = READER_INIT }
 
 int side_open(const struct side *s, const struct manifest_entry *entry,
 	      struct side_file *out, struct dsv_err *err);

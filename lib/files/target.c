@@ -62,15 +62,15 @@ static int compare_bytes(const struct target *t,
 			 const struct manifest_entry *e, int fd,
 			 struct dsv_err *err)
 {
-	struct recipe recipe = RECIPE_INIT;
+	struct reader stored = READER_INIT;
 	char *ours = malloc(COMPARE_BYTES);
 	char *theirs = malloc(COMPARE_BYTES);
 	int64_t offset;
 	int ret;
 
 	ret = ours && theirs ?
-		store_read_file(t->d->store, e->recipe, e->size_bytes,
-				&recipe, err) :
+		reader_open(t->d->store, e->recipe, e->size_bytes, &stored,
+			    err) :
 		dsv_fail_nomem(err);
 	for (offset = 0; ret == 0 && offset < e->size_bytes;
 	     offset += COMPARE_BYTES) {
@@ -83,15 +83,14 @@ static int compare_bytes(const struct target *t,
 					     e->path);
 			break;
 		}
-		ret = store_pread(t->d->store, &recipe, ours, len, offset,
-				  err);
+		ret = reader_read(&stored, ours, len, offset, err);
 		if (ret == 0 && ((size_t)n != len ||
 				 memcmp(ours, theirs, len) != 0))
 			ret = TARGET_DIFFERS;
 	}
 	free(ours);
 	free(theirs);
-	recipe_release(&recipe);
+	reader_close(&stored);
 	return ret == 0 ? TARGET_SAME : ret;
 }
 

@@ -64,7 +64,8 @@ static int check_recipe(struct pass *p, int64_t id,
 	struct known *r = &p->known[id];
 	struct recipe recipe = RECIPE_INIT;
 	struct dsv_err why = { DSV_OK, "" };
-	size_t problem = 0, i;
+	struct recipe_chunk chunk;
+	size_t problem = 0, at = 0;
 	int ret;
 
 	r->seen = true;
@@ -78,16 +79,11 @@ static int check_recipe(struct pass *p, int64_t id,
 	if (ret < 0)
 		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
 	r->size_bytes = recipe.size_bytes;
-	for (i = 0; ret >= 0 && i < recipe.count; i++) {
-		const struct recipe_item *item = &recipe.items[i];
-
-		if (item->op != RECIPE_RANGE)
-			continue;
-		ret = check_chunk(p, item->chunk, id, false, &problem, err);
+	while (ret >= 0 && recipe_next_chunk(&recipe, &at, &chunk)) {
+		ret = check_chunk(p, chunk.hash, id, false, &problem, err);
 		if (ret > 0)
 			ret = known_add_problem(r, problem, err);
-		else if (ret == 0 && item->length >
-				     p->length_bytes - item->chunk_offset)
+		else if (ret == 0 && chunk.length > p->length_bytes)
 			ret = recipe_problem(p, r, hash, "recipe: more than"
 					     " there is of a chunk", err);
 	}

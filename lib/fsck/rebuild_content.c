@@ -137,9 +137,7 @@ int rebuild_segments(struct check *k, struct dsv_err *err)
 static int read_recipe(struct check *k, struct ingest_recipe *out,
 		       struct dsv_err *err)
 {
-	struct recipe recipe = RECIPE_INIT;
 	int64_t n;
-	size_t i;
 	struct query q = db_query(&k->c->writer,
 		"SELECT 1 FROM recipe WHERE hash = :hash AND refs > 0");
 	int ret;
@@ -148,17 +146,9 @@ static int read_recipe(struct check *k, struct ingest_recipe *out,
 	ret = query_one_int(&q, &n, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	ret = store_read_recipe(k->s, out->hash, &recipe, err);
+	ret = store_list_chunks(k->s, out, err);
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
 		return 0;	/* the check afterwards tells */
-	if (ret == 0 && !(out->chunks = malloc((recipe.count + 1) *
-					       sizeof(*out->chunks))))
-		ret = dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < recipe.count; i++)
-		if (recipe.items[i].op == RECIPE_RANGE)
-			memcpy(out->chunks[out->count++],
-			       recipe.items[i].chunk, HASH_BYTES);
-	recipe_release(&recipe);
 	return ret;
 }
 

@@ -274,13 +274,13 @@ static int assemble(const struct ingest_piece *pieces, size_t count,
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < count; i++) {
-		struct recipe_item item = { .length = pieces[i].length };
-
 		if (pieces[i].offset != recipe.size_bytes)
 			break;
-		item.op = pieces[i].is_zero ? RECIPE_ZERO : RECIPE_RANGE;
-		memcpy(item.chunk, pieces[i].hash, HASH_BYTES);
-		ret = recipe_add(&recipe, &item, err);
+		if (pieces[i].is_zero)
+			ret = recipe_add_zeros(&recipe, pieces[i].length, err);
+		else
+			ret = recipe_add_range(&recipe, pieces[i].hash, 0,
+					       pieces[i].length, err);
 	}
 	if (ret == 0 && (i < count || recipe.size_bytes != e->size_bytes))
 		ret = dsv_fail(err, DSV_ESYS, "'%s': the shares of the ranks do"

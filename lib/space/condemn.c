@@ -78,7 +78,8 @@ static int mark_recipe(struct store *s, struct liveness *l,
 		       struct dsv_err *err)
 {
 	struct recipe recipe = RECIPE_INIT;
-	size_t i;
+	struct recipe_chunk chunk;
+	size_t at = 0;
 	int ret;
 
 	mark(l, hash);
@@ -90,10 +91,8 @@ static int mark_recipe(struct store *s, struct liveness *l,
 		l->damaged = true;
 		return 0;
 	}
-	for (i = 0; ret == 0 && i < recipe.count; i++) {
-		if (recipe.items[i].op == RECIPE_RANGE)
-			mark(l, recipe.items[i].chunk);
-	}
+	while (ret == 0 && recipe_next_chunk(&recipe, &at, &chunk))
+		mark(l, chunk.hash);
 	recipe_release(&recipe);
 	return ret;
 }

@@ -12,7 +12,7 @@
 
 #define TOO_SMALL_BYTES 4096	/* to be worth an ioctl: copied */
 
-/* Items that are neighbours in one segment as they are in the file. */
+/* Stretches that are neighbours in one segment as they are in the file. */
 struct run {
 	size_t first;
 	size_t count;
@@ -21,33 +21,35 @@ struct run {
 	int64_t length;
 };
 
-static int64_t source_of(const struct copying *c, size_t i)
+static int64_t source_of(const struct stretch *stretch)
 {
-	return c->rows[i].offset + c->r->items[i].chunk_offset;
+	return stretch->row.offset + stretch->piece.chunk_offset;
 }
 
-static bool item_is_sane(const struct copying *c, size_t i)
+/* Whether its bytes are in the segment as they are in the file. */
+static bool can_clone(const struct stretch *stretch)
 {
-	const struct recipe_item *item = &c->r->items[i];
-	const struct chunk *row = &c->rows[i];
+	const struct chunk *row = &stretch->row;
 
-	return row->encoding == CHUNK_RAW && chunk_is_sane(row, INT64_MAX) &&
-	       item->chunk_offset + item->length <= row->length;
+	return stretch->piece.chunk && row->encoding == CHUNK_RAW &&
+	       chunk_is_sane(row, INT64_MAX);
 }
 
-static struct run next_run(const struct copying *c, size_t first)
+static struct run next_run(const struct copying *c, size_t number)
 {
-	const struct recipe *r = c->r;
-	struct run run = { first, 1, c->start[first], source_of(c, first),
-			   r->items[first].length };
+	const struct stretch *first = &c->stretches[number];
+	struct run run = { number, 1, first->piece.start, source_of(first),
+			   first->piece.length };
+	const struct stretch *next;
 	size_t i;
 
-	for (i = first + 1; i < r->count; i++, run.count++) {
-		if (r->items[i].op != RECIPE_RANGE || !item_is_sane(c, i) ||
-		    strcmp(c->rows[i].segment, c->rows[first].segment) ||
-		    source_of(c, i) != run.source + run.length)
+	for (i = number + 1; i < c->count; i++, run.count++) {
+		next = &c->stretches[i];
+		if (!can_clone(next) ||
+		    strcmp(next->row.segment, first->row.segment) ||
+		    source_of(next) != run.source + run.length)
 			break;
-		run.length += r->items[i].length;
+		run.length += next->piece.length;
 	}
 	return run;
 }
@@ -66,10 +68,10 @@ static int clone_result(const struct copying *c, int got, struct dsv_err *err)
 	return 0;
 }
 
-static int add_span(struct copying *c, size_t item, int64_t skip,
+static int add_span(struct copying *c, size_t stretch, int64_t skip,
 		    int64_t length, bool only_verify, struct dsv_err *err)
 {
-	struct span span = { item, skip, length, only_verify };
+	struct span span = { stretch, skip, length, only_verify };
 
 	return length > 0 ? copying_add_span(c, &span, err) : 0;
 }
@@ -82,8 +84,8 @@ static int list_rest(struct copying *c, const struct run *run, int64_t from,
 	int ret = 0;
 
 	for (i = run->first; ret == 0 && i < run->first + run->count; i++) {
-		int64_t start = c->start[i];
-		int64_t end = start + c->r->items[i].length;
+		int64_t start = c->stretches[i].piece.start;
+		int64_t end = start + c->stretches[i].piece.length;
 		int64_t head = from < end ? from : end;
 		int64_t tail = to > start ? to : start;
 
@@ -105,15 +107,16 @@ static int clone_range(struct copying *c, const struct run *run, int64_t from,
 		.src_length = (uint64_t)(to - from),
 		.dest_offset = (uint64_t)from,
 	};
+	const char *segment = c->stretches[run->first].row.segment;
 	struct open_segment *o;
 	int ret;
 
-	ret = segment_get(c->s, c->rows[run->first].segment, &o, err);
+	ret = segment_get(c->s, segment, &o, err);
 	if (ret < 0)
 		return ret;
 	if (run->length > o->size_bytes - run->source) {
 		ret = dsv_fail(err, DSV_ECORRUPT, "segment %.12s is too short",
-			       c->rows[run->first].segment);
+			       segment);
 	} else {
 		range.src_fd = o->fd;
 		ret = clone_result(c, ioctl(c->fd, FICLONERANGE, &range), err);
@@ -131,7 +134,7 @@ static int clone_run(struct copying *c, const struct run *run, int64_t block,
 	int64_t to = end / block * block;
 	int ret;
 
-	if (!item_is_sane(c, run->first) ||
+	if (!can_clone(&c->stretches[run->first]) ||
 	    (run->start - run->source) % block != 0 ||
 	    to - from < TOO_SMALL_BYTES)
 		from = to = end;
@@ -147,14 +150,13 @@ static int clone_run(struct copying *c, const struct run *run, int64_t block,
 
 static int clone_runs(struct copying *c, int64_t block, struct dsv_err *err)
 {
-	const struct recipe *r = c->r;
 	struct run run;
 	size_t i;
 	int ret = 1;
 
-	for (i = 0; ret > 0 && i < r->count; i += run.count) {
+	for (i = 0; ret > 0 && i < c->count; i += run.count) {
 		run.count = 1;
-		if (r->items[i].op != RECIPE_RANGE)
+		if (!c->stretches[i].piece.chunk)
 			continue;
 		run = next_run(c, i);
 		ret = clone_run(c, &run, block, err);
@@ -162,22 +164,34 @@ static int clone_runs(struct copying *c, int64_t block, struct dsv_err *err)
 	return ret;
 }
 
+/* The segment of the first chunk; NULL: all is zeros. */
+static const char *any_segment(const struct copying *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++) {
+		if (c->stretches[i].piece.chunk)
+			return c->stretches[i].row.segment;
+	}
+	return NULL;
+}
+
 /* Whether all is in one segment, where it is in the file. */
 static bool is_mirrored(const struct copying *c)
 {
-	const struct chunk *first = NULL;
+	const char *segment = any_segment(c);
 	size_t i;
 
-	for (i = 0; i < c->r->count; i++) {
-		if (c->r->items[i].op != RECIPE_RANGE)
-			continue;
-		if (!first)
-			first = &c->rows[i];
-		if (!item_is_sane(c, i) || source_of(c, i) != c->start[i] ||
-		    strcmp(first->segment, c->rows[i].segment))
+	for (i = 0; i < c->count; i++) {
+		const struct stretch *stretch = &c->stretches[i];
+
+		if (stretch->piece.chunk &&
+		    (!can_clone(stretch) ||
+		     source_of(stretch) != stretch->piece.start ||
+		     strcmp(segment, stretch->row.segment)))
 			return false;
 	}
-	return first;
+	return segment;
 }
 
 /* Where the recipe has zeros the segment may hold another file's chunks. */
@@ -185,22 +199,15 @@ static int punch_zeros(const struct copying *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->r->count; i++) {
-		if (c->r->items[i].op == RECIPE_ZERO &&
+	for (i = 0; i < c->count; i++) {
+		const struct recipe_piece *piece = &c->stretches[i].piece;
+
+		if (!piece->chunk &&
 		    fallocate(c->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      c->start[i], c->r->items[i].length) < 0)
+			      piece->start, piece->length) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-static const char *any_segment(const struct copying *c)
-{
-	size_t i = 0;
-
-	while (c->r->items[i].op != RECIPE_RANGE)
-		i++;
-	return c->rows[i].segment;
 }
 
 static int clone_whole(struct copying *c, struct dsv_err *err)
@@ -222,10 +229,10 @@ static int clone_whole(struct copying *c, struct dsv_err *err)
 		return copying_reset(c, err);
 	c->cloned = true;
 	ret = 0;
-	for (i = 0; ret == 0 && c->verify && i < c->r->count; i++) {
-		if (c->r->items[i].op == RECIPE_RANGE)
-			ret = add_span(c, i, 0, c->r->items[i].length, true,
-				       err);
+	for (i = 0; ret == 0 && c->verify && i < c->count; i++) {
+		if (c->stretches[i].piece.chunk)
+			ret = add_span(c, i, 0, c->stretches[i].piece.length,
+				       true, err);
 	}
 	return ret < 0 ? ret : 1;
 }

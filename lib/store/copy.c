@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/list.h"
 
 #define TRIES 3
 #define ALONE_BYTES (4 << 20)	/* less is not worth threads */
@@ -30,37 +31,42 @@ int copying_add_span(struct copying *c, const struct span *span,
 	return 0;
 }
 
+static int find_chunk(struct copying *c, struct stretch *stretch,
+		      struct dsv_err *err)
+{
+	const struct recipe_piece *piece = &stretch->piece;
+	int ret = chunk_find(c->s, piece->chunk, &stretch->row, err);
+
+	if (ret == 0 && (piece->length > stretch->row.length ||
+			 piece->chunk_offset >
+			 stretch->row.length - piece->length))
+		ret = dsv_fail(err, DSV_ECORRUPT,
+			       "recipe: more than there is of a chunk");
+	return ret;
+}
+
 static int prepare(struct copying *c, struct dsv_err *err)
 {
-	int64_t start = 0;
-	size_t i;
+	struct stretch stretch = { .piece = { .start = 0 } };
+	int64_t offset = 0;
 	int ret = 0;
 
-	c->start = calloc(c->r->count + 1, sizeof(*c->start));
-	c->rows = calloc(c->r->count + 1, sizeof(*c->rows));
-	if (!c->start || !c->rows)
-		return dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < c->r->count; i++) {
-		const struct recipe_item *item = &c->r->items[i];
-
-		c->start[i] = start;
-		start += item->length;
-		if (item->op != RECIPE_RANGE)
-			continue;
-		ret = chunk_find(c->s, item->chunk, &c->rows[i], err);
-		if (ret == 0 && (item->length > c->rows[i].length ||
-				 item->chunk_offset >
-				 c->rows[i].length - item->length))
-			ret = dsv_fail(err, DSV_ECORRUPT,
-				       "recipe: more than there is of a chunk");
+	while (ret == 0 && recipe_at(c->r, offset, &stretch.piece)) {
+		offset += stretch.piece.length;
+		if (stretch.piece.chunk)
+			ret = find_chunk(c, &stretch, err);
+		if (ret == 0)
+			ret = list_grow((void **)&c->stretches, c->count,
+					sizeof(stretch), err);
+		if (ret == 0)
+			c->stretches[c->count++] = stretch;
 	}
 	return ret;
 }
 
 static void release(struct copying *c)
 {
-	free(c->start);
-	free(c->rows);
+	free(c->stretches);
 	free(c->spans);
 }
 
@@ -81,7 +87,9 @@ static int write_block(void *arg, const char *data, size_t len, int64_t offset,
 {
 	const struct span_copy *w = arg;
 	const struct span *span = w->span;
-	int64_t first = w->c->r->items[span->item].chunk_offset + span->skip;
+	const struct recipe_piece *piece =
+		&w->c->stretches[span->stretch].piece;
+	int64_t first = piece->chunk_offset + span->skip;
 	int64_t from = offset > first ? offset : first;
 	int64_t to = offset + (int64_t)len;
 
@@ -90,8 +98,7 @@ static int write_block(void *arg, const char *data, size_t len, int64_t offset,
 	if (span->only_verify || from >= to)
 		return 0;
 	if (pwrite_all(w->c->fd, data + (from - offset), (size_t)(to - from),
-		       w->c->start[span->item] + span->skip +
-		       (from - first)) < 0)
+		       piece->start + span->skip + (from - first)) < 0)
 		return dsv_fail_errno(err, "write");
 	return 0;
 }
@@ -100,7 +107,7 @@ static int copy_span(struct copying *c, const struct span *span,
 		     struct dsv_err *err)
 {
 	struct span_copy w = { c, span };
-	struct chunk row = c->rows[span->item];
+	struct chunk row = c->stretches[span->stretch].row;
 	int ret;
 
 	ret = chunk_pass(c->s, &row, write_block, &w, err);
@@ -184,10 +191,11 @@ static int list_all(struct copying *c, struct dsv_err *err)
 	size_t i;
 	int ret = 0;
 
-	for (i = 0; ret == 0 && i < c->r->count; i++) {
-		struct span span = { i, 0, c->r->items[i].length, false };
+	for (i = 0; ret == 0 && i < c->count; i++) {
+		const struct recipe_piece *piece = &c->stretches[i].piece;
+		struct span span = { i, 0, piece->length, false };
 
-		if (c->r->items[i].op == RECIPE_RANGE)
+		if (piece->chunk)
 			ret = copying_add_span(c, &span, err);
 	}
 	return ret;
@@ -202,14 +210,16 @@ static int recheck(const struct copying *c, struct dsv_err *err)
 	size_t i;
 	int ret;
 
-	for (i = 0; i < c->r->count; i++) {
-		if (c->r->items[i].op != RECIPE_RANGE)
+	for (i = 0; i < c->count; i++) {
+		const struct stretch *stretch = &c->stretches[i];
+
+		if (!stretch->piece.chunk)
 			continue;
 		memset(&now, 0, sizeof(now));
-		ret = store_lookup_now(c->s, c->r->items[i].chunk, &now, err);
+		ret = store_lookup_now(c->s, stretch->piece.chunk, &now, err);
 		if (ret < 0)
 			return ret;
-		if (ret == 0 || !chunk_is_same(&now, &c->rows[i]))
+		if (ret == 0 || !chunk_is_same(&now, &stretch->row))
 			return 0;
 	}
 	return 1;

@@ -5,10 +5,16 @@
 
 #include "internal.h"
 
-/* Bytes of an item that are yet to be copied. */
+/* A piece of the file, and where its chunk is, unless it is zeros. */
+struct stretch {
+	struct recipe_piece piece;
+	struct chunk row;
+};
+
+/* Bytes of a stretch that are yet to be copied. */
 struct span {
-	size_t item;
-	int64_t skip;		/* from the start of the item */
+	size_t stretch;
+	int64_t skip;		/* from the start of the stretch */
 	int64_t length;
 	bool only_verify;	/* they are there by reflink */
 };
@@ -20,8 +26,8 @@ struct copying {
 	bool verify;
 	bool must_clone;	/* that the file system cannot is an error */
 	bool cloned;
-	int64_t *start;		/* of each item, in the file */
-	struct chunk *rows;	/* of each item that is a range */
+	struct stretch *stretches;	/* all of the file, in order */
+	size_t count;
 	struct span *spans;
 	size_t span_count;
 	size_t span_capacity;

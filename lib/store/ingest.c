@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err)
 {
 	struct ingest *in = calloc(1, sizeof(*in));
@@ -129,24 +131,39 @@ static int list_chunks(const struct recipe *r, struct ingest_recipe *out,
 		       struct dsv_err *err)
 {
 	struct hash_set seen = HASH_SET_INIT;
-	size_t i;
+	unsigned char (*chunks)[HASH_BYTES] = NULL;
+	struct recipe_chunk chunk;
+	size_t count = 0, at = 0;
 	int ret = 0;
 
-	out->chunks = malloc((r->count + 1) * sizeof(*out->chunks));
-	if (!out->chunks)
-		return dsv_fail_nomem(err);
-	for (i = 0; ret >= 0 && i < r->count; i++) {
-		if (r->items[i].op != RECIPE_RANGE)
+	while (ret >= 0 && recipe_next_chunk(r, &at, &chunk)) {
+		ret = hash_set_add(&seen, chunk.hash, err);
+		if (ret <= 0)
 			continue;
-		ret = hash_set_add(&seen, r->items[i].chunk, err);
-		if (ret > 0)
-			memcpy(out->chunks[out->count++], r->items[i].chunk,
-			       HASH_BYTES);
+		ret = list_grow((void **)&chunks, count, sizeof(*chunks), err);
+		if (ret == 0)
+			memcpy(chunks[count++], chunk.hash, HASH_BYTES);
 	}
 	hash_set_release(&seen);
-	if (ret < 0)
-		free(out->chunks);
-	return ret < 0 ? ret : 0;
+	if (ret < 0) {
+		free(chunks);
+		return ret;
+	}
+	out->count = count;
+	out->chunks = chunks;
+	return 0;
+}
+
+int store_list_chunks(struct store *s, struct ingest_recipe *out,
+		      struct dsv_err *err)
+{
+	struct recipe r = RECIPE_INIT;
+	int ret = store_read_recipe(s, out->hash, &r, err);
+
+	if (ret == 0)
+		ret = list_chunks(&r, out, err);
+	recipe_release(&r);
+	return ret;
 }
 
 int ingest_note_recipe(struct ingest *in, const struct recipe *r,

@@ -49,11 +49,12 @@ static int make_recipe(struct taking *t, unsigned char hash[HASH_BYTES],
 
 	for (i = 0; ret == 0 && i < t->count; i++) {
 		const struct piece *piece = &t->pieces[i];
-		struct recipe_item item = { .length = piece->length };
 
-		item.op = piece->is_zero ? RECIPE_ZERO : RECIPE_RANGE;
-		memcpy(item.chunk, piece->hash, HASH_BYTES);
-		ret = recipe_add(&r, &item, err);
+		if (piece->is_zero)
+			ret = recipe_add_zeros(&r, piece->length, err);
+		else
+			ret = recipe_add_range(&r, piece->hash, 0,
+					       piece->length, err);
 	}
 	if (ret == 0)
 		ret = ingest_recipe(t->in, &r, hash, err);
@@ -67,7 +68,8 @@ static int take_known(struct taking *t, const struct stat *st,
 {
 	struct store *s = t->in->s;
 	struct recipe r = RECIPE_INIT;
-	size_t i;
+	struct recipe_chunk chunk;
+	size_t at = 0;
 	int noted;
 	int ret = 1;
 
@@ -76,10 +78,8 @@ static int take_known(struct taking *t, const struct stat *st,
 		return 0;
 	if (r.size_bytes != st->st_size)
 		ret = 0;
-	for (i = 0; ret > 0 && i < r.count; i++) {
-		if (r.items[i].op == RECIPE_RANGE)
-			ret = ingest_lookup(t->in, r.items[i].chunk, err);
-	}
+	while (ret > 0 && recipe_next_chunk(&r, &at, &chunk))
+		ret = ingest_lookup(t->in, chunk.hash, err);
 	if (ret > 0) {
 		noted = ingest_note_recipe(t->in, &r, hash, err);
 		if (noted < 0)

@@ -63,10 +63,6 @@ struct store {
 	void **buffers;			/* each of CHUNK_LIMIT_BYTES */
 	size_t buffer_count;
 	size_t buffer_capacity;
-
-	/* Of store_pread(), by the thread that has the store. */
-	unsigned char cached_hash[HASH_BYTES];
-	struct str cached;
 };
 
 /* ---- store.c ----------------------------------------------------------- */

@@ -11,6 +11,20 @@ static const char magic[4] = { 'd', 's', 'v', 'r' };
 #define RANGE_BYTES 49
 #define ZERO_BYTES 9
 
+/* What comes next in the file. */
+enum recipe_op {
+	RECIPE_RANGE = 1,	/* bytes of a chunk */
+	RECIPE_ZERO = 2		/* zero bytes */
+};
+
+struct recipe_item {
+	enum recipe_op op;
+	unsigned char chunk[HASH_BYTES];	/* RECIPE_RANGE */
+	int64_t chunk_offset;			/* RECIPE_RANGE */
+	int64_t start;				/* in the file */
+	int64_t length;
+};
+
 void recipe_release(struct recipe *r)
 {
 	free(r->items);
@@ -45,8 +59,10 @@ static int grow(struct recipe *r, struct dsv_err *err)
 	return 0;
 }
 
-int recipe_add(struct recipe *r, const struct recipe_item *item,
-	       struct dsv_err *err)
+/* ---- Making ------------------------------------------------------------ */
+
+static int add_item(struct recipe *r, const struct recipe_item *item,
+		    struct dsv_err *err)
 {
 	struct recipe_item *last = r->count ? &r->items[r->count - 1] : NULL;
 	int ret;
@@ -61,11 +77,91 @@ int recipe_add(struct recipe *r, const struct recipe_item *item,
 		ret = grow(r, err);
 		if (ret < 0)
 			return ret;
-		r->items[r->count++] = *item;
+		r->items[r->count] = *item;
+		r->items[r->count++].start = r->size_bytes;
 	}
 	r->size_bytes += item->length;
 	return 0;
 }
+
+int recipe_add_range(struct recipe *r, const unsigned char chunk[HASH_BYTES],
+		     int64_t chunk_offset, int64_t length,
+		     struct dsv_err *err)
+{
+	struct recipe_item item = {
+		.op = RECIPE_RANGE,
+		.chunk_offset = chunk_offset,
+		.length = length,
+	};
+
+	memcpy(item.chunk, chunk, HASH_BYTES);
+	return add_item(r, &item, err);
+}
+
+int recipe_add_zeros(struct recipe *r, int64_t length, struct dsv_err *err)
+{
+	struct recipe_item item = { .op = RECIPE_ZERO, .length = length };
+
+	return add_item(r, &item, err);
+}
+
+/* ---- Reading ----------------------------------------------------------- */
+
+/* The item that has the byte at offset, which is inside the file. */
+static const struct recipe_item *find_item(const struct recipe *r,
+					   int64_t offset)
+{
+	size_t low = 0;
+	size_t high = r->count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->items[middle].start <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &r->items[low];
+}
+
+bool recipe_at(const struct recipe *r, int64_t offset,
+	       struct recipe_piece *out)
+{
+	const struct recipe_item *item;
+	int64_t skip;
+
+	if (offset < 0 || offset >= r->size_bytes)
+		return false;
+	item = find_item(r, offset);
+	skip = offset - item->start;
+	*out = (struct recipe_piece){
+		.start = offset, .length = item->length - skip,
+	};
+	if (item->op == RECIPE_RANGE) {
+		out->chunk = item->chunk;
+		out->chunk_offset = item->chunk_offset + skip;
+	}
+	return true;
+}
+
+bool recipe_next_chunk(const struct recipe *r, size_t *at,
+		       struct recipe_chunk *out)
+{
+	const struct recipe_item *item;
+
+	while (*at < r->count) {
+		item = &r->items[(*at)++];
+		if (item->op != RECIPE_RANGE)
+			continue;
+		out->hash = item->chunk;
+		out->length = item->chunk_offset + item->length;
+		return true;
+	}
+	return false;
+}
+
+/* ---- As bytes ---------------------------------------------------------- */
 
 int recipe_encode(const struct recipe *r, struct str *out, struct dsv_err *err)
 {
@@ -147,7 +243,7 @@ static int decode_items(const unsigned char *p, size_t len, uint32_t count,
 			return corrupt(err, "not in canonical form");
 		if (item.length > INT64_MAX - r->size_bytes)
 			return corrupt(err, "impossible length");
-		ret = recipe_add(r, &item, err);
+		ret = add_item(r, &item, err);
 		if (ret < 0)
 			return ret;
 	}

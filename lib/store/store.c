@@ -58,7 +58,6 @@ void store_close(struct store *s)
 	while (s->buffer_count > 0)
 		free(s->buffers[--s->buffer_count]);
 	free(s->buffers);
-	str_release(&s->cached);
 	pthread_mutex_destroy(&s->lookup_lock);
 	pthread_mutex_destroy(&s->lock);
 	free(s->dir);

@@ -180,6 +180,9 @@ int store_read_chunk(struct store *s, const unsigned char hash[HASH_BYTES],
 		     struct str *out, struct dsv_err *err);
 int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
 		      struct recipe *out, struct dsv_err *err);
+/* Fill in the chunks of the recipe out->hash; they are the caller's. */
+int store_list_chunks(struct store *s, struct ingest_recipe *out,
+		      struct dsv_err *err);
 /* That of a file, whose size must be what its manifest says. */
 int store_read_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 		    int64_t size_bytes, struct recipe *out,
@@ -225,9 +228,23 @@ int store_cat(struct store *s, const unsigned char recipe[HASH_BYTES],
 	      int64_t size_bytes, int64_t offset, int64_t length, int fd,
 	      struct dsv_err *err);
 
-/* len bytes at offset into buf. */
-int store_pread(struct store *s, const struct recipe *r, void *buf, size_t len,
-		int64_t offset, struct dsv_err *err);
+/* A stored file that is read here and there. */
+struct reader {
+	struct store *store;
+	struct recipe recipe;
+	struct str chunk;			/* the last one that was read */
+	unsigned char hash[HASH_BYTES];		/* of chunk */
+};
+
+#define READER_INIT { .recipe = RECIPE_INIT, .chunk = STR_INIT }
+
+/* The size must be what its manifest says. */
+int reader_open(struct store *s, const unsigned char recipe[HASH_BYTES],
+		int64_t size_bytes, struct reader *out, struct dsv_err *err);
+/* len bytes at offset into buf; verified by the hashes of their chunks. */
+int reader_read(struct reader *rd, void *buf, size_t len, int64_t offset,
+		struct dsv_err *err);
+void reader_close(struct reader *rd);
 
 /* ---- Segments on disk ------------------------------------------------ */
 

@@ -21,17 +21,22 @@ static void try_recipe(const uint8_t *data, size_t len)
 {
 	struct recipe r = RECIPE_INIT;
 	struct str text = STR_INIT;
+	struct recipe_chunk chunk;
+	struct recipe_piece piece;
 	int64_t sum = 0;
-	size_t i;
+	size_t at = 0, chunks = 0;
 
 	if (recipe_decode(data, len, &r, NULL) < 0)
 		return;
-	for (i = 0; i < r.count; i++) {
-		assert(r.items[i].length > 0);
-		assert(r.items[i].length <= r.size_bytes - sum);
-		sum += r.items[i].length;
+	for (; recipe_at(&r, sum, &piece); sum += piece.length) {
+		assert(piece.start == sum && piece.length > 0);
+		assert(piece.length <= r.size_bytes - sum);
+		chunks += piece.chunk != NULL;
 	}
 	assert(sum == r.size_bytes);
+	for (; recipe_next_chunk(&r, &at, &chunk); chunks--)
+		assert(chunk.length > 0);
+	assert(chunks == 0);
 	assert(recipe_encode(&r, &text, NULL) == 0);
 	check_same(&text, data, len);
 	recipe_release(&r);

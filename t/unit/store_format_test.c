@@ -5,14 +5,14 @@
 
 /* ---- Recipes ----------------------------------------------------------- */
 
-static void add(struct recipe *r, enum recipe_op op, int chunk, int64_t offset,
-		int64_t length)
-{
-	struct recipe_item item = { op, { 0 }, offset, length };
+enum { RANGE = 1, ZERO = 2 };
 
-	if (op == RECIPE_RANGE)
-		memset(item.chunk, chunk, HASH_BYTES);
-	must(recipe_add(r, &item, NULL) == 0);
+static void add(struct recipe *r, int chunk, int64_t offset, int64_t length)
+{
+	unsigned char hash[HASH_BYTES];
+
+	memset(hash, chunk, HASH_BYTES);
+	must(recipe_add_range(r, hash, offset, length, NULL) == 0);
 }
 
 static int decode_recipe(const void *data, size_t len)
@@ -36,9 +36,9 @@ static void put_item(struct str *s, int op, int chunk, uint64_t offset,
 	int i;
 
 	str_u8(s, (uint8_t)op);
-	for (i = 0; op == RECIPE_RANGE && i < HASH_BYTES; i++)
+	for (i = 0; op == RANGE && i < HASH_BYTES; i++)
 		str_u8(s, (uint8_t)chunk);
-	if (op == RECIPE_RANGE)
+	if (op == RANGE)
 		str_u64(s, offset);
 	str_u64(s, length);
 }
@@ -59,20 +59,18 @@ static void test_recipe(void)
 	size_t i;
 	int bad = 0;
 
-	add(&r, RECIPE_RANGE, 1, 0, 10);
-	add(&r, RECIPE_RANGE, 1, 10, 5);
-	add(&r, RECIPE_RANGE, 1, 16, 5);
-	add(&r, RECIPE_ZERO, 0, 0, 100);
-	add(&r, RECIPE_ZERO, 0, 0, 1);
-	add(&r, RECIPE_RANGE, 2, 0, 0);
+	add(&r, 1, 0, 10);
+	add(&r, 1, 10, 5);
+	add(&r, 1, 16, 5);
+	must(recipe_add_zeros(&r, 100, NULL) == 0);
+	must(recipe_add_zeros(&r, 1, NULL) == 0);
+	add(&r, 2, 0, 0);
 	is_int((int64_t)r.count, 3, "neighbours are joined, nothing dropped");
 	is_int(r.size_bytes, 121, "the size is the sum");
 	must(recipe_encode(&r, &s, NULL) == 0);
 	is_int((int64_t)s.len, 17 + 2 * 49 + 9, "the encoding is as designed");
 	must(recipe_decode(s.data, s.len, &back, NULL) == 0);
-	ok(back.count == 3 && back.size_bytes == 121 &&
-	   back.items[1].chunk_offset == 16 && back.items[2].length == 101,
-	   "and comes back");
+	ok(back.count == 3 && back.size_bytes == 121, "and comes back");
 	for (i = 0; i < s.len; i++)
 		bad += decode_recipe(s.data, i) == DSV_ECORRUPT;
 	is_int(bad, (int64_t)s.len, "a recipe cut anywhere is refused");
@@ -81,6 +79,34 @@ static void test_recipe(void)
 	recipe_release(&r);
 	recipe_release(&back);
 	str_release(&s);
+}
+
+static void test_read_recipe(void)
+{
+	struct recipe r = RECIPE_INIT;
+	struct recipe_piece piece;
+	struct recipe_chunk chunk;
+	size_t at = 0;
+
+	add(&r, 1, 5, 10);
+	must(recipe_add_zeros(&r, 20, NULL) == 0);
+	add(&r, 2, 0, 30);
+	ok(recipe_at(&r, 4, &piece) && piece.chunk && piece.chunk[0] == 1 &&
+	   piece.start == 4 && piece.chunk_offset == 9 && piece.length == 6,
+	   "a piece begins in the middle of a range");
+	ok(recipe_at(&r, 10, &piece) && !piece.chunk && piece.length == 20,
+	   "zeros are of no chunk");
+	ok(recipe_at(&r, 59, &piece) && piece.chunk && piece.chunk[0] == 2 &&
+	   piece.chunk_offset == 29 && piece.length == 1, "the last byte");
+	ok(!recipe_at(&r, 60, &piece) && !recipe_at(&r, -1, &piece),
+	   "no byte outside of the file");
+	ok(recipe_next_chunk(&r, &at, &chunk) && chunk.hash[0] == 1 &&
+	   chunk.length == 15 && recipe_next_chunk(&r, &at, &chunk) &&
+	   chunk.hash[0] == 2 && chunk.length == 30 &&
+	   !recipe_next_chunk(&r, &at, &chunk),
+	   "each chunk is named, and how much of it is needed");
+	recipe_release(&r);
+	ok(!recipe_at(&r, 0, &piece), "an empty file has no piece");
 }
 
 static void test_hostile_recipe(void)
@@ -93,27 +119,27 @@ static void test_hostile_recipe(void)
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT,
 	       "four billion items in no bytes");
 	put_header(&s, 20, 2);
-	put_item(&s, RECIPE_ZERO, 0, 0, 10);
-	put_item(&s, RECIPE_ZERO, 0, 0, 10);
+	put_item(&s, ZERO, 0, 0, 10);
+	put_item(&s, ZERO, 0, 0, 10);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT,
 	       "what could be joined is not canonical");
 	put_header(&s, 20, 2);
-	put_item(&s, RECIPE_RANGE, 3, 0, 10);
-	put_item(&s, RECIPE_RANGE, 3, 10, 10);
+	put_item(&s, RANGE, 3, 0, 10);
+	put_item(&s, RANGE, 3, 10, 10);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT, "ranges too");
 	put_header(&s, 0, 1);
-	put_item(&s, RECIPE_ZERO, 0, 0, 0);
+	put_item(&s, ZERO, 0, 0, 0);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT, "an empty range");
 	put_header(&s, UINT64_MAX, 1);
-	put_item(&s, RECIPE_ZERO, 0, 0, UINT64_MAX);
+	put_item(&s, ZERO, 0, 0, UINT64_MAX);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT, "a negative one");
 	put_header(&s, 1, 3);
-	put_item(&s, RECIPE_ZERO, 0, 0, INT64_MAX);
-	put_item(&s, RECIPE_RANGE, 1, 0, INT64_MAX);
-	put_item(&s, RECIPE_ZERO, 0, 0, 3);
+	put_item(&s, ZERO, 0, 0, INT64_MAX);
+	put_item(&s, RANGE, 1, 0, INT64_MAX);
+	put_item(&s, ZERO, 0, 0, 3);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT, "an overflow");
 	put_header(&s, 2, 1);
-	put_item(&s, RECIPE_RANGE, 1, INT64_MAX, 2);
+	put_item(&s, RANGE, 1, INT64_MAX, 2);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT, "an offset's too");
 	put_header(&s, 1, 1);
 	put_item(&s, 3, 1, 0, 1);
@@ -309,6 +335,7 @@ static void test_index(void)
 int main(void)
 {
 	test_recipe();
+	test_read_recipe();
 	test_hostile_recipe();
 	test_manifest();
 	test_hostile_manifest();

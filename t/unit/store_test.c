@@ -479,7 +479,7 @@ static void test_pieces(void)
 		{ 9 * MIB, 0 }, { 5 * MIB - 100, MIB + 200 },
 	};
 	unsigned char hash[HASH_BYTES];
-	struct recipe r = RECIPE_INIT;
+	struct reader rd = READER_INIT;
 	struct str text = STR_INIT;
 	size_t i;
 	int fd;
@@ -489,13 +489,14 @@ static void test_pieces(void)
 	memset(data + 2 * MIB, 0, 5 * MIB);
 	write_file(path_of("file"), data, 9 * MIB);
 	take_one(s, path_of("file"), hash);
-	must(store_read_recipe(s, hash, &r, NULL) == 0);
-	is_int(r.size_bytes, 9 * MIB, "a recipe knows the size");
+	is_int(reader_open(s, hash, 9 * MIB - 1, &rd, NULL), DSV_ECORRUPT,
+	       "a recipe knows the size");
+	must(reader_open(s, hash, 9 * MIB, &rd, NULL) == 0);
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		size_t len = (size_t)at[i][1];
 
-		ok(store_pread(s, &r, got, len, at[i][0], NULL) == 0 &&
-		   !memcmp(got, data + at[i][0], len), "pread, piece %zu", i);
+		ok(reader_read(&rd, got, len, at[i][0], NULL) == 0 &&
+		   !memcmp(got, data + at[i][0], len), "read, piece %zu", i);
 		fd = open(path_of("cat"), O_RDWR | O_CREAT | O_TRUNC, 0600);
 		must(store_cat(s, hash, 9 * MIB, at[i][0], at[i][1], fd,
 			       NULL) == 0);
@@ -506,11 +507,11 @@ static void test_pieces(void)
 		   (!len || !memcmp(text.data, data + at[i][0], len)),
 		   "cat, piece %zu", i);
 	}
-	is_int(store_pread(s, &r, got, 2, 9 * MIB - 1, NULL), DSV_EUSAGE,
+	is_int(reader_read(&rd, got, 2, 9 * MIB - 1, NULL), DSV_EUSAGE,
 	       "not past the end");
 	ok(comes_back(s, hash, data, 9 * MIB), "zeros in the middle");
 	str_release(&text);
-	recipe_release(&r);
+	reader_close(&rd);
 	store_close(s);
 	free(data);
 	free(got);
