@@ -101,6 +101,11 @@ past_doors() {
 	[ "$(grep -rlE "$operation" lib cli)" = lib/store/recipe.c ]
 }
 
+@test "how a chunk is encoded, only codec.c knows" {
+	encoding='CHUNK_RAW|encoding [=!]= [A-Z0-9]'
+	[ "$(grep -rlE "$encoding" lib cli --include='*.c')" = lib/store/codec.c ]
+}
+
 @test "no room has more than 30 files or 7000 lines" {
 	for room in "${rooms[@]}"; do
 		files=("lib/$room"/*)

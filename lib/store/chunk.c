@@ -5,18 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
-
 #define TRIES 3
-
-static int fail(const unsigned char hash[HASH_BYTES], const char *what,
-		struct dsv_err *err)
-{
-	char hex[HASH_HEX_SIZE];
-
-	hash_to_hex(hash, hex);
-	return dsv_fail(err, DSV_ECORRUPT, "chunk %.12s %s", hex, what);
-}
 
 int chunk_find(struct store *s, const unsigned char hash[HASH_BYTES],
 	       struct chunk *out, struct dsv_err *err)
@@ -29,11 +18,11 @@ int chunk_find(struct store *s, const unsigned char hash[HASH_BYTES],
 	if (ret < 0)
 		return ret;
 	if (ret == 0)
-		return fail(hash, "is missing", err);
+		return chunk_fail(hash, "is missing", err);
 	if (memcmp(row.hash, hash, HASH_BYTES) ||
 	    !segment_name_is_valid(row.segment) ||
 	    !chunk_is_sane(&row, INT64_MAX))
-		return fail(hash, "has an impossible place", err);
+		return chunk_fail(hash, "has an impossible place", err);
 	*out = row;
 	return 0;
 }
@@ -47,73 +36,21 @@ bool chunk_is_same(const struct chunk *a, const struct chunk *b)
 	       a->encoding == b->encoding;
 }
 
-/* Where the bytes go: all into buf, or block by block through it to fn. */
-struct sink {
-	char *buf;
-	chunk_block *fn;
-	void *arg;
-};
-
-static int read_blocks(const struct open_segment *o, const struct chunk *row,
-		       const struct sink *sink, struct hash *h,
-		       struct dsv_err *err)
-{
-	uint32_t done = 0;
-	char *to;
-	size_t len;
-	ssize_t n;
-	int ret = 0;
-
-	for (; ret == 0 && done < row->length; done += (uint32_t)len) {
-		len = row->length - done;
-		if (len > BLOCK_BYTES)
-			len = BLOCK_BYTES;
-		to = sink->fn ? sink->buf : sink->buf + done;
-		n = pread_full(o->fd, to, len, row->offset + done);
-		if (n < 0)
-			return dsv_fail_errno(err, "read segment '%s'",
-					      row->segment);
-		if ((size_t)n != len)
-			return fail(row->hash, "is cut short", err);
-		if (!hash_add(h, to, len))
-			return dsv_fail_nomem(err);
-		if (sink->fn)
-			ret = sink->fn(sink->arg, to, len, done, err);
-	}
-	return ret;
-}
-
 static int read_once(struct store *s, const struct chunk *row,
-		     const struct sink *sink, struct dsv_err *err)
+		     const struct chunk_sink *sink, struct dsv_err *err)
 {
-	unsigned char hash[HASH_BYTES];
 	struct open_segment *o;
-	struct hash *h;
-	int ret;
+	int ret = segment_get(s, row->segment, &o, err);
 
-	ret = segment_get(s, row->segment, &o, err);
 	if (ret < 0)
 		return ret;
-	h = hash_new();
-	if (!h)
-		ret = dsv_fail_nomem(err);
-	else if (row->encoding != CHUNK_RAW)
-		ret = fail(row->hash, "is encoded as a newer dsv does", err);
-	else if (!chunk_is_sane(row, o->size_bytes))
-		ret = fail(row->hash, "lies outside of its segment", err);
-	else
-		ret = read_blocks(o, row, sink, h, err);
+	ret = codec_read(o, row, sink, err);
 	segment_put(s, o);
-	if (ret == 0 && !hash_finish(h, hash))
-		ret = dsv_fail_nomem(err);
-	if (ret == 0 && memcmp(hash, row->hash, HASH_BYTES))
-		ret = fail(row->hash, "has wrong bytes", err);
-	hash_free(h);
 	return ret;
 }
 
 static int read_anywhere(struct store *s, struct chunk *row,
-			 const struct sink *sink, struct dsv_err *err)
+			 const struct chunk_sink *sink, struct dsv_err *err)
 {
 	struct chunk now;
 	int tries;
@@ -135,7 +72,7 @@ static int read_anywhere(struct store *s, struct chunk *row,
 int chunk_read(struct store *s, struct chunk *row, void *buf,
 	       struct dsv_err *err)
 {
-	struct sink sink = { .buf = buf };
+	struct chunk_sink sink = { .buf = buf };
 
 	return read_anywhere(s, row, &sink, err);
 }
@@ -143,7 +80,9 @@ int chunk_read(struct store *s, struct chunk *row, void *buf,
 int chunk_pass(struct store *s, struct chunk *row, chunk_block *fn, void *arg,
 	       struct dsv_err *err)
 {
-	struct sink sink = { store_buffer_get(s), fn, arg };
+	struct chunk_sink sink = {
+		.buf = store_buffer_get(s), .fn = fn, .arg = arg,
+	};
 	int ret;
 
 	if (!sink.buf)
@@ -168,7 +107,8 @@ static int check_length(struct store *s, const struct chunk *row,
 		return ret;
 	good = chunk_is_sane(row, o->size_bytes);
 	segment_put(s, o);
-	return good ? 0 : fail(row->hash, "lies outside of its segment", err);
+	return good ? 0 :
+		chunk_fail(row->hash, "lies outside of its segment", err);
 }
 
 int store_read_chunk(struct store *s, const unsigned char hash[HASH_BYTES],

@@ -29,10 +29,8 @@ static int64_t source_of(const struct stretch *stretch)
 /* Whether its bytes are in the segment as they are in the file. */
 static bool can_clone(const struct stretch *stretch)
 {
-	const struct chunk *row = &stretch->row;
-
-	return stretch->piece.chunk && row->encoding == CHUNK_RAW &&
-	       chunk_is_sane(row, INT64_MAX);
+	return stretch->piece.chunk && codec_is_raw(&stretch->row) &&
+	       chunk_is_sane(&stretch->row, INT64_MAX);
 }
 
 static struct run next_run(const struct copying *c, size_t number)

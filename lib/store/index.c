@@ -75,7 +75,7 @@ static int decode_entry(const unsigned char *p, int64_t end, struct chunk *c,
 	c->stored_length = get_u32(p + 44);
 	c->encoding = p[48];
 	c->crc32c = get_u32(p + 81);
-	if (c->encoding != CHUNK_RAW || !is_zero(p + 49, HASH_BYTES))
+	if (!codec_is_known(c) || !is_zero(p + 49, HASH_BYTES))
 		return corrupt(err, "a chunk's encoding needs a newer dsv");
 	if (offset > INT64_MAX || (int64_t)offset < end)
 		return corrupt(err, "chunks overlap");

@@ -132,6 +132,42 @@ int segment_index_stage(struct store *s, const char *name,
 			const struct segment_index *index, char **path,
 			int *fd, struct dsv_err *err);
 
+/* ---- codec.c ----------------------------------------------------------- */
+
+/* Called with the bytes at offset of the chunk, before they are verified. */
+typedef int chunk_block(void *arg, const char *data, size_t len,
+			int64_t offset, struct dsv_err *err);
+
+/* Where plain bytes go: all into buf, or through it to fn, block by block. */
+struct chunk_sink {
+	char *buf;	/* of the chunk's length; with fn: of BLOCK_BYTES */
+	chunk_block *fn;
+	void *arg;
+	uint32_t *crc;	/* NULL, or goes on with the stored bytes */
+};
+
+/* Whether the stored bytes are the plain ones: a file can share them. */
+bool codec_is_raw(const struct chunk *c);
+/* Whether this dsv can read it. */
+bool codec_is_known(const struct chunk *c);
+/*
+ * The plain bytes of a chunk of the segment o, verified by their hash.
+ * DSV_ECORRUPT: wrong, or of an encoding that is not known.
+ */
+int codec_read(const struct open_segment *o, const struct chunk *c,
+	       const struct chunk_sink *sink, struct dsv_err *err);
+/* DSV_ECORRUPT, "chunk <hash> <what>". */
+int chunk_fail(const unsigned char hash[HASH_BYTES], const char *what,
+	       struct dsv_err *err);
+
+/*
+ * How data is best stored: fills in lengths, encoding and CRC of c.  The
+ * bytes to be stored, c->stored_length of them, are borrowed.
+ */
+const void *codec_encode(struct chunk *c, const void *data, size_t len);
+/* The same when data has to be stored as it is. */
+void codec_keep(struct chunk *c, const void *data, size_t len);
+
 /* ---- chunk.c ----------------------------------------------------------- */
 
 /* The row of a chunk.  DSV_ECORRUPT: there is none. */
@@ -146,9 +182,6 @@ bool chunk_is_same(const struct chunk *a, const struct chunk *b);
 int chunk_read(struct store *s, struct chunk *row, void *buf,
 	       struct dsv_err *err);
 
-/* Called with the bytes at offset of the chunk, before they are verified. */
-typedef int chunk_block(void *arg, const char *data, size_t len,
-			int64_t offset, struct dsv_err *err);
 /*
  * The same, block by block.  When it succeeds, the last calls for each offset
  * were with the right bytes.

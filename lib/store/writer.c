@@ -232,18 +232,14 @@ static int note_chunk(struct writer *w, const struct chunk *c,
 	return 0;
 }
 
-static void fill_chunk(struct chunk *c, const struct writer *w,
-		       const unsigned char hash[HASH_BYTES], const void *data,
-		       size_t len, int64_t offset)
+/* All but how its bytes are stored. */
+static void place_chunk(struct chunk *c, const struct writer *w,
+			const unsigned char hash[HASH_BYTES], int64_t offset)
 {
 	memset(c, 0, sizeof(*c));
 	memcpy(c->hash, hash, HASH_BYTES);
 	memcpy(c->segment, w->name, SEGMENT_NAME_SIZE);
 	c->offset = offset;
-	c->length = (uint32_t)len;
-	c->stored_length = (uint32_t)len;
-	c->crc32c = crc32c(0, data, len);
-	c->encoding = CHUNK_RAW;
 }
 
 /*
@@ -265,7 +261,8 @@ int writer_put(struct ingest *in, struct writer *w,
 	struct chunk c;
 	int ret;
 
-	fill_chunk(&c, w, hash, data, len, offset);
+	place_chunk(&c, w, hash, offset);
+	codec_keep(&c, data, len);	/* a mirror is as the file is */
 	if (!w->cloned) {
 		if (pwrite_all(w->fd, data, len, offset) < 0)
 			return dsv_fail_errno(err, "write '%s'", w->path);
@@ -291,23 +288,12 @@ int writer_flush(struct ingest *in, struct writer *w, struct dsv_err *err)
 	return 0;
 }
 
-int writer_append(struct ingest *in, const unsigned char hash[HASH_BYTES],
-		  const void *data, size_t len, struct dsv_err *err)
+/* At the end of the packed segment. */
+static int append_bytes(struct ingest *in, struct writer *w, const void *data,
+			size_t len, struct dsv_err *err)
 {
-	struct writer *w = in->packed;
-	struct chunk c;
 	int ret;
 
-	if (!w) {
-		ret = writer_new(in, SEGMENT_PACKED, 0, &w, err);
-		if (ret < 0)
-			return ret;
-		in->packed = w;
-	}
-	fill_chunk(&c, w, hash, data, len, w->end);
-	ret = note_chunk(w, &c, err);
-	if (ret < 0)
-		return ret;
 	w->end += (int64_t)len;
 	if (w->buffer.len + len > PACKED_BUFFER_BYTES) {
 		ret = writer_flush(in, w, err);
@@ -323,6 +309,27 @@ int writer_append(struct ingest *in, const unsigned char hash[HASH_BYTES],
 	begin_writeback(in->s, w->fd, w->buffer_start, len);
 	w->buffer_start += (int64_t)len;
 	return 0;
+}
+
+int writer_append(struct ingest *in, const unsigned char hash[HASH_BYTES],
+		  const void *data, size_t len, struct dsv_err *err)
+{
+	struct writer *w = in->packed;
+	const void *stored;
+	struct chunk c;
+	int ret;
+
+	if (!w) {
+		ret = writer_new(in, SEGMENT_PACKED, 0, &w, err);
+		if (ret < 0)
+			return ret;
+		in->packed = w;
+	}
+	place_chunk(&c, w, hash, w->end);
+	stored = codec_encode(&c, data, len);
+	ret = note_chunk(w, &c, err);
+	return ret < 0 ? ret :
+		append_bytes(in, w, stored, c.stored_length, err);
 }
 
 int writer_sync(const struct store *s, struct writer *w, struct dsv_err *err)

@@ -465,6 +465,13 @@ static void test_corruption(void)
 	is_int(copy_out(s, recipe, DSV_LINK_COPY, false, &out, NULL),
 	       DSV_ECORRUPT, "and a length of 4 GiB");
 	*find(c.hash) = stale;
+	find(c.hash)->encoding = 1;
+	is_int(copy_out(s, recipe, DSV_LINK_AUTO, false, &out, NULL),
+	       DSV_ECORRUPT, "and an encoding of the future");
+	*find(c.hash) = stale;
+	stale.encoding = 1;
+	is_int(segment_verify(s, &stale, NULL), DSV_ECORRUPT,
+	       "which cannot be verified either");
 	store_close(s);
 	str_release(&out);
 	free(data);
