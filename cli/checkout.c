@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-static struct dsv_checkout_options options = { .rank = NOT_GIVEN };
+static struct dsv_checkout_options options = {
+	.size_bytes = sizeof(options),
+	.rank = NOT_GIVEN,
+};
 static const char *link_mode;
 
 static const struct opt opts[] = {

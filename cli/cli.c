@@ -26,6 +26,7 @@ int cli_not_negative(int64_t number, const char *option, struct dsv_err *err)
 void cli_options(struct dsv_options *out)
 {
 	*out = (struct dsv_options){
+		.size_bytes = sizeof(*out),
 		.repo = cli.repo,
 		.branch = cli.branch,
 		.lock_wait_ms = -1,

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dsv_diff_options options = { .tolerance = -1 };
+static struct dsv_diff_options options = {
+	.size_bytes = sizeof(options),
+	.tolerance = -1,
+};
 static const char *tolerance;
 static bool exit_code;
 

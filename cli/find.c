@@ -2,7 +2,10 @@
 /* dsv find - states that satisfy an expression */
 #include "cli.h"
 
-static struct dsv_find_options options = { .limit = NOT_GIVEN };
+static struct dsv_find_options options = {
+	.size_bytes = sizeof(options),
+	.limit = NOT_GIVEN,
+};
 static bool count;
 static bool exit_code;
 

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static struct dsv_fork_options options;
+static struct dsv_fork_options options = {
+	.size_bytes = sizeof(options),
+};
 static const char *to;
 static const char *after;
 static const char *parts;
@@ -46,7 +48,9 @@ static const struct opt opts[] = {
 
 static int checkout(struct dsv *d, const char *id, struct dsv_err *err)
 {
-	struct dsv_checkout_options o = { .rev = id, .dir = to, .rank = -1 };
+	struct dsv_checkout_options o = {
+		.size_bytes = sizeof(o), .rev = id, .dir = to, .rank = -1,
+	};
 	struct dsv_checkout_result result;
 
 	return dsv_checkout(d, &o, &result, err);
@@ -154,7 +158,10 @@ static int run_sweep(struct dsv *d, const char *rev, struct dsv_err *err)
 
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
-	struct sbatch sbatch = { .after = after };
+	struct sbatch sbatch = {
+		.request = { .size_bytes = sizeof(sbatch.request) },
+		.after = after,
+	};
 	struct dsv_fork fork;
 	struct dsv_forks forks = { 1, &fork };
 	int ret = check_operands(argc, err);

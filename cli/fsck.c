@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dsv_fsck_options options;
+static struct dsv_fsck_options options = {
+	.size_bytes = sizeof(options),
+};
 static const char *data;
 static bool rebuild;
 static size_t lost;	/* records, says the rebuild */

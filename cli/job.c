@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct dsv_job_request request;
+static struct dsv_job_request request = {
+	.size_bytes = sizeof(request),
+};
 static const char *ticket;
 static const char *job_id;
 static int64_t wait_status = -1;

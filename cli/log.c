@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dsv_log_options options = { .limit = NOT_GIVEN };
+static struct dsv_log_options options = {
+	.size_bytes = sizeof(options),
+	.limit = NOT_GIVEN,
+};
 static bool oneline;
 static bool graphical;
 static bool dot;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dsv_prune_options options;
+static struct dsv_prune_options options = {
+	.size_bytes = sizeof(options),
+};
 static int64_t keep_within_ns = -1;
 static const char *expire;
 

@@ -123,7 +123,10 @@ static void print_queue(const struct dsv_queue *q)
 /* Nobody waits for this, as a rule. */
 static int run_queue(struct dsv *d, struct dsv_err *err)
 {
-	const struct dsv_repack_options options = { .if_it_pays = true };
+	const struct dsv_repack_options options = {
+		.size_bytes = sizeof(options),
+		.if_it_pays = true,
+	};
 	struct dsv_repack_report report;
 	int64_t stored;
 	int ret = dsv_queue_run(d, false, &stored, err);

@@ -2,7 +2,9 @@
 /* dsv repack - few dense segments out of many */
 #include "cli.h"
 
-static struct dsv_repack_options options;
+static struct dsv_repack_options options = {
+	.size_bytes = sizeof(options),
+};
 
 static const struct opt opts[] = {
 	{ 'n', "dry-run", NULL, "report, change nothing",

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dsv_tag_options options;
+static struct dsv_tag_options options = {
+	.size_bytes = sizeof(options),
+};
 static int64_t rank = NOT_GIVEN, ranks = NOT_GIVEN;
 static int64_t group_timeout_ns;
 static const char *params_from;

@@ -7,6 +7,9 @@
  * - 0 (or a count) is success, a negative enum dsv_code is failure with the
  *   reason in *err; err may be NULL.  -code is the exit status of dsv(1).
  * - On failure outputs are untouched and the repository is as it was.
+ * - Options begin with their size, which the caller sets, so that programs
+ *   that were compiled against an older dsv.h go on to work when options are
+ *   added: struct dsv_x_options o = { .size_bytes = sizeof(o) };
  * - Strings are NUL-terminated and, unless a comment says otherwise,
  *   borrowed: valid as long as the object they were got from.
  * - An id is 64 lower-case hexadecimal digits.  Sizes are in bytes, times in
@@ -88,6 +91,13 @@ int dsv_fail_nomem(struct dsv_err *err);
 
 /* The version of the library, "0.1.0"; static. */
 const char *dsv_version(void);
+
+/*
+ * How large "dsv_tag_options", or any other struct of this header, is in the
+ * library; 0: there is none of that name.  For bindings, which have no
+ * compiler that could tell.
+ */
+size_t dsv_sizeof(const char *name);
 
 /* ---- Values ------------------------------------------------------------ */
 
@@ -187,6 +197,7 @@ const char *dsv_json_take(struct dsv_json *j, size_t *len);
 struct dsv;
 
 struct dsv_options {
+	size_t size_bytes;	/* of this struct */
 	/*
 	 * The .dsv directory or the directory that holds it; NULL: $DSV_REPO,
 	 * else the nearest .dsv upwards from the working directory.
@@ -303,6 +314,7 @@ int dsv_list_next(struct dsv_list *l, struct dsv_state **out,
 void dsv_list_free(struct dsv_list *l);
 
 struct dsv_log_options {
+	size_t size_bytes;	/* of this struct */
 	struct dsv_strings revs;	/* or "A..B"; none: HEAD */
 	bool all;			/* from every branch head */
 	bool first_parent;
@@ -316,6 +328,7 @@ int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 	    struct dsv_list **out, struct dsv_err *err);
 
 struct dsv_find_options {
+	size_t size_bytes;	/* of this struct */
 	const char *expr;		/* NULL: every state */
 	const char *branch;
 	const char *scope;
@@ -400,6 +413,7 @@ int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
 	    struct dsv_err *err);
 
 struct dsv_tag_options {
+	size_t size_bytes;	/* of this struct */
 	struct dsv_strings paths;
 	const char *message;
 	const char *name;
@@ -494,6 +508,7 @@ int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
 enum dsv_link { DSV_LINK_AUTO, DSV_LINK_REFLINK, DSV_LINK_COPY };
 
 struct dsv_checkout_options {
+	size_t size_bytes;	/* of this struct */
 	const char *rev;	/* NULL: HEAD */
 	const char *dir;	/* NULL: "." */
 	struct dsv_strings paths;	/* globs; none: all */
@@ -518,6 +533,7 @@ int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *options,
 /* ---- Diff -------------------------------------------------------------- */
 
 struct dsv_diff_options {
+	size_t size_bytes;	/* of this struct */
 	const char *a;		/* revisions; NULL: HEAD */
 	const char *b;
 	const char *dir;	/* not NULL: the files there, in b's place */
@@ -626,6 +642,7 @@ int dsv_bisect_reset(struct dsv *d, struct dsv_err *err);
 /* ---- Fork -------------------------------------------------------------- */
 
 struct dsv_fork_options {
+	size_t size_bytes;	/* of this struct */
 	const char *rev;
 	const char *branch;	/* NULL: "<branch>-1", "-2", ... */
 	struct dsv_strings set;	/* "K=V", "+K=V" (new), with ":=" JSON */
@@ -773,6 +790,7 @@ int dsv_params_format(const struct dsv_kvs *params, const char *format,
 /* ---- Prune, restore, fsck, status --------------------------------------- */
 
 struct dsv_prune_options {
+	size_t size_bytes;	/* of this struct */
 	struct dsv_strings revs;	/* exactly these; else by rules */
 	int64_t keep_last;		/* 0: rule not given, as below */
 	int64_t keep_hourly, keep_daily, keep_weekly, keep_monthly;
@@ -823,6 +841,7 @@ int dsv_restore(struct dsv *d, const struct dsv_strings *revs,
 		struct dsv_err *err);
 
 struct dsv_fsck_options {
+	size_t size_bytes;	/* of this struct */
 	double data_percent;	/* 0: structure only; 100: all bytes */
 	bool repair;
 };
@@ -844,6 +863,7 @@ struct dsv_fsck_report {
 };
 
 struct dsv_repack_options {
+	size_t size_bytes;	/* of this struct */
 	bool dry_run;
 	bool if_it_pays;	/* only when there are many, or much is dead */
 };
@@ -962,6 +982,7 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 #define DSV_TICKET_SIZE 33
 
 struct dsv_job_request {
+	size_t size_bytes;	/* of this struct */
 	const char *rev;
 	struct dsv_strings set, unset;
 	struct dsv_strings sweep;	/* an array job over the grid */

@@ -59,6 +59,14 @@ setup() {
 	run ! grep -E ' [bBC] ' <(nm "$objects/libdsv.a")
 }
 
+@test "dsv_sizeof() knows every struct of dsv.h, and options their size" {
+	diff <(sed -nE 's/^struct (dsv_[a-z_]+) \{$/\1/p' lib/dsv.h | LC_ALL=C sort) \
+		<(sed -nE 's/^\tSIZE_OF\((.*)\),$/\1/p' lib/base/options.c)
+	run ! grep -vP '^\tsize_t size_bytes;' \
+		<(grep -hA1 -E '^struct dsv_([a-z_]*options|job_request) \{$' \
+			lib/dsv.h | grep -vE '^struct|^--')
+}
+
 @test "the program is written on dsv.h alone" {
 	run ! grep -nE '#include "\.\./' <(grep -v '"\.\./lib/dsv\.h"' cli/*.[ch])
 }

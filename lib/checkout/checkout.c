@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/options.h"
 #include "../files/files.h"
 #include "../files/origin.h"
 #include "../files/target.h"
@@ -263,8 +264,8 @@ static void tell_nearest(struct dsv *d, const char *rev, int64_t seq)
 	dsv_state_free(state);
 }
 
-int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *o,
-		 struct dsv_checkout_result *out, struct dsv_err *err)
+static int checkout(struct dsv *d, const struct dsv_checkout_options *o,
+		    struct dsv_checkout_result *out, struct dsv_err *err)
 {
 	const char *rev = o->rev ? o->rev : "HEAD";
 	struct dsv_checkout_result result = { .files = 0 };
@@ -296,4 +297,13 @@ int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *o,
 	origin_note(d, o->dir ? o->dir : ".", result.id);
 	*out = result;
 	return 0;
+}
+
+int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *given,
+		 struct dsv_checkout_result *out, struct dsv_err *err)
+{
+	struct dsv_checkout_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : checkout(d, &o, out, err);
 }

@@ -2,6 +2,7 @@
 /*
  * Two states, or a state and a directory: files, parameters, attributes.
  */
+#include "../base/options.h"
 #include "../files/files.h"
 #include "diff.h"
 
@@ -245,8 +246,8 @@ static int load(struct dsv *d, struct diff_memory *m,
 		side_load_state(&m->b, b, &o->paths, err);
 }
 
-int dsv_diff(struct dsv *d, const struct dsv_diff_options *o,
-	     struct dsv_diff *out, struct dsv_err *err)
+static int diff_states(struct dsv *d, const struct dsv_diff_options *o,
+		       struct dsv_diff *out, struct dsv_err *err)
 {
 	struct diff_memory *m = calloc(1, sizeof(*m));
 	struct dsv_diff diff = { .memory = m };
@@ -277,6 +278,15 @@ int dsv_diff(struct dsv *d, const struct dsv_diff_options *o,
 		memcpy(diff.b, m->state_b->id, DSV_ID_SIZE);
 	*out = diff;
 	return 0;
+}
+
+int dsv_diff(struct dsv *d, const struct dsv_diff_options *given,
+	     struct dsv_diff *out, struct dsv_err *err)
+{
+	struct dsv_diff_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : diff_states(d, &o, out, err);
 }
 
 void dsv_diff_free(struct dsv_diff *diff)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/options.h"
 #include "../base/str.h"
 #include "../base/value.h"
 #include "../commit/draft.h"
@@ -337,9 +338,9 @@ static struct fork_request request_of(const struct dsv_fork_options *o)
 	};
 }
 
-int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
-		   const struct dsv_strings *sweeps, struct dsv_forks *out,
-		   struct dsv_err *err)
+static int fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
+		      const struct dsv_strings *sweeps, struct dsv_forks *out,
+		      struct dsv_err *err)
 {
 	struct fork_request r = request_of(o);
 	struct tasks tasks = TASKS_INIT;
@@ -360,8 +361,18 @@ int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *o,
 	return ret;
 }
 
-int dsv_fork(struct dsv *d, const struct dsv_fork_options *o,
-	     struct dsv_fork *out, struct dsv_err *err)
+int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *given,
+		   const struct dsv_strings *sweeps, struct dsv_forks *out,
+		   struct dsv_err *err)
+{
+	struct dsv_fork_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : fork_sweep(d, &o, sweeps, out, err);
+}
+
+static int fork_one(struct dsv *d, const struct dsv_fork_options *o,
+		    struct dsv_fork *out, struct dsv_err *err)
 {
 	struct fork_request r = request_of(o);
 	int64_t seq;
@@ -369,4 +380,13 @@ int dsv_fork(struct dsv *d, const struct dsv_fork_options *o,
 
 	ret = rev_resolve(d, o->rev ? o->rev : "HEAD", &seq, err);
 	return ret < 0 ? ret : fork_seq(d, seq, &r, out, err);
+}
+
+int dsv_fork(struct dsv *d, const struct dsv_fork_options *given,
+	     struct dsv_fork *out, struct dsv_err *err)
+{
+	struct dsv_fork_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : fork_one(d, &o, out, err);
 }

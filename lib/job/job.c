@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/hash.h"
+#include "../base/options.h"
 #include "../base/proc.h"
 #include "../base/value.h"
 #include "../checkout/checkout.h"
@@ -276,8 +277,8 @@ void dsv_submission_release(struct dsv_submission *s)
 	dsv_forks_free(&s->forks);
 }
 
-int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *r,
-		    struct dsv_submission *out, struct dsv_err *err)
+static int prepare(struct dsv *d, const struct dsv_job_request *r,
+		   struct dsv_submission *out, struct dsv_err *err)
 {
 	struct dsv_submission s = { .tasks = 0 };
 	struct tasks tasks = TASKS_INIT;
@@ -306,6 +307,15 @@ int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *r,
 	if (ret == 0)
 		*out = s;
 	return ret;
+}
+
+int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *given,
+		    struct dsv_submission *out, struct dsv_err *err)
+{
+	struct dsv_job_request o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : prepare(d, &o, out, err);
 }
 
 int dsv_job_bind(struct dsv *d, const char *ticket, const char *job_id,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/options.h"
 #include "../base/str.h"
 #include "rev.h"
 
@@ -221,8 +222,8 @@ static int find_ends(struct dsv *d, const struct dsv_log_options *options,
 	return ret;
 }
 
-int dsv_log(struct dsv *d, const struct dsv_log_options *options,
-	    struct dsv_list **out, struct dsv_err *err)
+static int list_log(struct dsv *d, const struct dsv_log_options *options,
+		    struct dsv_list **out, struct dsv_err *err)
 {
 	struct ends e = { NULL, NULL, 0, 0 };
 	struct catalog_log_query query = {
@@ -264,6 +265,15 @@ int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 	return 0;
 }
 
+int dsv_log(struct dsv *d, const struct dsv_log_options *given,
+	    struct dsv_list **out, struct dsv_err *err)
+{
+	struct dsv_log_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : list_log(d, &o, out, err);
+}
+
 /* ---- find ------------------------------------------------------------ */
 
 static int make_query(struct dsv *d, const struct dsv_find_options *options,
@@ -285,26 +295,32 @@ static int make_query(struct dsv *d, const struct dsv_find_options *options,
 	return ret;
 }
 
-int dsv_find(struct dsv *d, const struct dsv_find_options *options,
+int dsv_find(struct dsv *d, const struct dsv_find_options *given,
 	     struct dsv_list **out, struct dsv_err *err)
 {
+	struct dsv_find_options o;
 	struct catalog_query query;
 	int64_t *seqs;
 	size_t count;
 	int ret;
 
-	ret = make_query(d, options, &query, err);
+	ret = options_take(&o, sizeof(o), given, err);
+	if (ret == 0)
+		ret = make_query(d, &o, &query, err);
 	if (ret == 0)
 		ret = catalog_find(d->catalog, &query, &seqs, &count, err);
 	return ret < 0 ? ret : list_new(d, seqs, count, out, err);
 }
 
-int dsv_find_count(struct dsv *d, const struct dsv_find_options *options,
+int dsv_find_count(struct dsv *d, const struct dsv_find_options *given,
 		   int64_t *out, struct dsv_err *err)
 {
+	struct dsv_find_options o;
 	struct catalog_query query;
-	int ret = make_query(d, options, &query, err);
+	int ret = options_take(&o, sizeof(o), given, err);
 
+	if (ret == 0)
+		ret = make_query(d, &o, &query, err);
 	return ret < 0 ? ret :
 		catalog_find_count(d->catalog, &query, out, err);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/options.h"
 #include "../base/str.h"
 #include "format_file.h"
 
@@ -279,15 +280,18 @@ static int check_dirs(struct dsv *d, struct dsv_err *err)
 int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		  struct dsv_err *err)
 {
-	static const struct dsv_options none = { .lock_wait_ms = -1 };
 	struct dsv *d = calloc(1, sizeof(*d));
 	bool shared = false;
-	int ret;
+	int ret = 0;
 
 	if (!d)
 		return dsv_fail_nomem(err);
-	d->options = options ? *options : none;
-	ret = settle_lock_wait(&d->options, err);
+	d->options.lock_wait_ms = -1;
+	if (options)
+		ret = options_take(&d->options, sizeof(d->options), options,
+				   err);
+	if (ret == 0)
+		ret = settle_lock_wait(&d->options, err);
 	if (d->options.branch && !(d->branch = strdup(d->options.branch)))
 		ret = dsv_fail_nomem(err);
 	if (ret == 0)
@@ -327,7 +331,7 @@ int dsv_open(const struct dsv_options *options, struct dsv **out,
 	int ret;
 
 	ret = repo_open_dir(options, &d, err);
-	if (ret == 0 && !(options && options->only_config))
+	if (ret == 0 && !d->options.only_config)
 		ret = repo_open_parts(d, err);
 	if (ret < 0)
 		dsv_close(d);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/options.h"
 #include "../base/value.h"
 #include "../commit/contents.h"
 #include "../commit/draft.h"
@@ -226,25 +227,30 @@ out:
 	return ret;
 }
 
-bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *o)
+bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *given)
 {
-	return !o->collective ||
-	       (o->ranks > 0 ? o->rank : d->process.rank) <= 0;
+	struct dsv_tag_options o;
+
+	/* What is wrong with them dsv_tag() says. */
+	return options_take(&o, sizeof(o), given, NULL) < 0 || !o.collective ||
+	       (o.ranks > 0 ? o.rank : d->process.rank) <= 0;
 }
 
-void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *o,
+void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *given,
 		    const struct dsv_err *why)
 {
 	struct group g = { .lock_fd = -1 };
+	struct dsv_tag_options o;
 
-	if (!o->collective || group_open(d, o, &g, NULL) < 0)
+	if (options_take(&o, sizeof(o), given, NULL) < 0 || !o.collective ||
+	    group_open(d, &o, &g, NULL) < 0)
 		return;
 	group_fail(&g, why);
 	group_close(&g);
 }
 
-int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
-	    char id[DSV_ID_SIZE], struct dsv_err *err)
+static int tag(struct dsv *d, const struct dsv_tag_options *o,
+	       char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	struct group g = { .lock_fd = -1 };
 	struct dsv_err why;
@@ -267,4 +273,13 @@ int dsv_tag(struct dsv *d, const struct dsv_tag_options *o,
 		group_tidy(&g);
 	group_close(&g);
 	return ret;
+}
+
+int dsv_tag(struct dsv *d, const struct dsv_tag_options *given,
+	    char id[DSV_ID_SIZE], struct dsv_err *err)
+{
+	struct dsv_tag_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : tag(d, &o, id, err);
 }

@@ -7,6 +7,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/options.h"
 #include "../fsck/rebuild.h"
 #include "../repo/repo.h"
 
@@ -116,8 +117,8 @@ static int verdict(const struct dsv_fsck_report *r, struct dsv_err *err)
 			r->count, r->count - left);
 }
 
-int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
-	     struct dsv_fsck_report *out, struct dsv_err *err)
+static int fsck(struct dsv *d, const struct dsv_fsck_options *options,
+		struct dsv_fsck_report *out, struct dsv_err *err)
 {
 	struct check k = {
 		.c = d->catalog,
@@ -137,6 +138,15 @@ int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
 		ret = fill_report(d, &k, out, err);
 	check_release(&k);
 	return ret < 0 ? ret : verdict(out, err);
+}
+
+int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *given,
+	     struct dsv_fsck_report *out, struct dsv_err *err)
+{
+	struct dsv_fsck_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : fsck(d, &o, out, err);
 }
 
 static int lookup_rebuilt(void *arg, const unsigned char hash[HASH_BYTES],

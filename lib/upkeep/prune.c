@@ -8,6 +8,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/options.h"
 #include "../group/group.h"
 #include "../job/job.h"
 #include "../lineage/rev.h"
@@ -276,8 +277,8 @@ static int decide(struct pruning *p, int64_t **seqs, size_t *count,
 	return ret < 0 ? ret : list_removed(p, seqs, count, err);
 }
 
-int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
-	      struct dsv_prune_report *out, struct dsv_err *err)
+static int prune_states(struct dsv *d, const struct dsv_prune_options *options,
+			struct dsv_prune_report *out, struct dsv_err *err)
 {
 	struct pruning p = { .d = d, .options = options };
 	struct dsv_prune_report report = { 0 };
@@ -319,6 +320,15 @@ int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
 	else
 		dsv_prune_report_free(&report);
 	return ret;
+}
+
+int dsv_prune(struct dsv *d, const struct dsv_prune_options *given,
+	      struct dsv_prune_report *out, struct dsv_err *err)
+{
+	struct dsv_prune_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : prune_states(d, &o, out, err);
 }
 
 int dsv_restore(struct dsv *d, const struct dsv_strings *revs,

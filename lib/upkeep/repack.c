@@ -4,10 +4,11 @@
  */
 #include "repack.h"
 
+#include "../base/options.h"
 #include "../space/space.h"
 
-int dsv_repack(struct dsv *d, const struct dsv_repack_options *options,
-	       struct dsv_repack_report *out, struct dsv_err *err)
+static int repack(struct dsv *d, const struct dsv_repack_options *options,
+		  struct dsv_repack_report *out, struct dsv_err *err)
 {
 	const struct catalog_repack how = {
 		.dry_run = options->dry_run,
@@ -35,12 +36,21 @@ int dsv_repack(struct dsv *d, const struct dsv_repack_options *options,
 	return ret;
 }
 
+int dsv_repack(struct dsv *d, const struct dsv_repack_options *given,
+	       struct dsv_repack_report *out, struct dsv_err *err)
+{
+	struct dsv_repack_options o;
+	int ret = options_take(&o, sizeof(o), given, err);
+
+	return ret < 0 ? ret : repack(d, &o, out, err);
+}
+
 void repack_if_it_pays(struct dsv *d)
 {
 	const struct dsv_repack_options options = { .if_it_pays = true };
 	struct dsv_repack_report report;
 	struct dsv_err err;
-	int ret = dsv_repack(d, &options, &report, &err);
+	int ret = repack(d, &options, &report, &err);
 
 	if (ret < 0 && ret != DSV_EINTERRUPTED)
 		repo_warn(d, "small segments were not repacked: %s", err.msg);

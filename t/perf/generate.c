@@ -71,7 +71,9 @@ static void tag_one(struct run *r, struct dsv *d, int branch)
 	char attrs[6][48], scope[32];
 	const char *attr_list[6];
 	const char *paths[] = { r->file }, *scopes[] = { scope };
-	struct dsv_tag_options o = { .paths = { 1, paths } };
+	struct dsv_tag_options o = {
+		.size_bytes = sizeof(o), .paths = { 1, paths },
+	};
 	char id[DSV_ID_SIZE];
 	struct dsv_err err;
 	int i;
@@ -104,6 +106,7 @@ static void fork_one(struct run *r, struct dsv *d, int branch)
 	char rev[32], name[32], set[48];
 	const char *sets[] = { set };
 	struct dsv_fork_options o = {
+		.size_bytes = sizeof(o),
 		.rev = rev, .branch = name, .set = { 1, sets },
 	};
 	struct dsv_fork fork;
@@ -120,6 +123,7 @@ static struct dsv *open_branch(const struct run *r, int branch)
 {
 	char name[32];
 	struct dsv_options o = {
+		.size_bytes = sizeof(o),
 		.repo = r->dir, .branch = name, .lock_wait_ms = -1,
 	};
 	struct dsv *d = NULL;
@@ -149,6 +153,7 @@ static void prune_some(const struct run *r)
 		struct dsv *d = open_branch(r, branch);
 		char name[32];
 		struct dsv_prune_options o = {
+			.size_bytes = sizeof(o),
 			.branch = name,
 			.keep_last = r->steps[branch] / 2 + 1,
 		};
