@@ -42,6 +42,15 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 void capture_undo(struct dsv *d, const struct tree *tree,
 		  const struct capture *c);
 
+/* ---- capture_entry.c ---------------------------------------------------- */
+
+/* Where a capture is that lies in the repository. */
+char *capture_shared_dir(struct dsv *d, const char *host,
+			 const unsigned char id[HASH_BYTES]);
+/* Makes its entry; move: its files are to be moved. */
+int capture_write(struct dsv *d, const struct capture *c, bool move,
+		  struct dsv_err *err);
+
 /* The entry of a capture that this host or (any) another made. */
 int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 		 struct capture *out, struct dsv_err *err);
