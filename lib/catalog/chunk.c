@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/paths.h"
 #include "../base/str.h"
 
 enum {
@@ -92,9 +93,8 @@ int catalog_chunk_marked(struct catalog *c,
  */
 static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
 {
-	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
-	char *index = str_format("%s/segments/%.2s/%s.idx", c->dir, name,
-				 name);
+	char *path = segment_path(c->dir, name, "");
+	char *index = segment_path(c->dir, name, ".idx");
 	int64_t n;
 	struct query q;
 	int ret;
@@ -133,7 +133,7 @@ static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 /* Whether the file of a segment has so many bytes. */
 static bool has_bytes(struct catalog *c, const char *name, int64_t bytes)
 {
-	char *path = str_format("%s/segments/%.2s/%s", c->dir, name, name);
+	char *path = segment_path(c->dir, name, "");
 	struct stat st;
 	bool gone = path && (stat(path, &st) < 0 ? errno == ENOENT :
 			     st.st_size < bytes);

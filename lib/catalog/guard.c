@@ -22,6 +22,7 @@
 
 #include "../base/fs.h"
 #include "../base/hash.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 
 #define OWNER_LIMIT_BYTES 4096
@@ -439,7 +440,7 @@ int guard_acquire(const char *dir, int64_t wait_ms, struct guard **out,
 			       " bytes");
 		goto out;
 	}
-	g->lock = str_format("%s/guard", dir);
+	g->lock = str_format("%s/" FILE_GUARD, dir);
 	g->own = str_format("%s/guard.own.%s", dir, g->self.nonce);
 	if (!g->lock || !g->own) {
 		ret = dsv_fail_nomem(err);

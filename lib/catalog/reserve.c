@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "internal.h"
 
@@ -12,7 +13,7 @@ enum { RESERVE_BYTES = 1 << 20 };
 
 void catalog_reserve(struct catalog *c)
 {
-	char *path = str_format("%s/reserve", c->dir);
+	char *path = str_format("%s/" FILE_RESERVE, c->dir);
 	int fd = -1;
 
 	if (path)
@@ -28,7 +29,7 @@ void catalog_reserve(struct catalog *c)
 
 bool catalog_reserve_use(struct catalog *c)
 {
-	char *path = str_format("%s/reserve", c->dir);
+	char *path = str_format("%s/" FILE_RESERVE, c->dir);
 	bool used = path && unlink(path) == 0;
 
 	free(path);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "internal.h"
 
@@ -20,7 +21,8 @@ enum {
 
 static char *path_of(const char *dir, uint32_t n, const char *suffix)
 {
-	return str_format("%s/turns/%u%s", dir, (unsigned int)n, suffix);
+	return str_format("%s/" DIR_TURNS "/%u%s", dir, (unsigned int)n,
+			  suffix);
 }
 
 /* 1: made; 0: somebody has. */
@@ -73,7 +75,7 @@ static int64_t read_counter(struct catalog *c)
 /* Over NFS a name that was not there may be remembered as such. */
 static bool is_done(struct catalog *c, uint32_t n)
 {
-	char *dir = str_format("%s/turns", c->dir);
+	char *dir = str_format("%s/" DIR_TURNS, c->dir);
 	char *path = path_of(c->dir, n, ".done");
 	DIR *d = dir ? opendir(dir) : NULL;
 	bool done = true;
@@ -91,7 +93,7 @@ static bool is_done(struct catalog *c, uint32_t n)
 
 static int make_dir(struct catalog *c, struct dsv_err *err)
 {
-	char *dir = str_format("%s/turns", c->dir);
+	char *dir = str_format("%s/" DIR_TURNS, c->dir);
 	int ret = 0;
 
 	if (!dir)
@@ -197,7 +199,7 @@ void turn_end(struct catalog *c)
 /* The last change that has a name; 0: none has. */
 static uint32_t last_turn(const char *dir)
 {
-	char *path = str_format("%s/turns", dir);
+	char *path = str_format("%s/" DIR_TURNS, dir);
 	DIR *d = path ? opendir(path) : NULL;
 	unsigned long n, last = 0;
 	struct dirent *e;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "journal.h"
 #include "turn.h"
 
@@ -106,9 +107,9 @@ static int publish_record(struct catalog *c, const unsigned char *id,
 	int ret = 0;
 
 	hash_to_hex(id, hex);
-	dir = str_format("%s/states/%.2s", c->dir, hex);
-	path = str_format("%s/states/%.2s/%s", c->dir, hex, hex);
-	tmp = str_format("%s/tmp", c->dir);
+	dir = record_dir_path(c->dir, hex);
+	path = record_path(c->dir, hex);
+	tmp = str_format("%s/" DIR_TMP, c->dir);
 	if (!dir || !path || !tmp)
 		ret = dsv_fail_nomem(err);
 	else if (!fs_is_dir(dir))
@@ -135,7 +136,7 @@ static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
 		ret = publish_record(c, id, record, record_len, err);
 	if (ret < 0)
 		return ret;
-	path = str_format("%s/journal", c->dir);
+	path = str_format("%s/" FILE_JOURNAL, c->dir);
 	if (!path)
 		return dsv_fail_nomem(err);
 	ret = journal_append(path, c->options.file_mode, seq, line, line_len,

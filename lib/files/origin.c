@@ -10,6 +10,7 @@
 
 #include "../base/fs.h"
 #include "../base/hash.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
 #include "files.h"
@@ -21,17 +22,26 @@ void origin_release(struct origin *o)
 	memset(o, 0, sizeof(*o));
 }
 
-/* heads/<uid>.dirs/<hash of the directory's path>; NULL: it cannot be. */
+/* Where it is noted which states this user's directories were filled from. */
+static char *notes_dir(struct dsv *d)
+{
+	return repo_path(d, DIR_HEADS "/%lu.dirs", (unsigned long)geteuid());
+}
+
+/* Named after the directory's path.  NULL: it cannot be. */
 static char *note_path(struct dsv *d, const char *dir)
 {
 	unsigned char hash[HASH_BYTES];
 	char hex[HASH_HEX_SIZE];
+	char *notes, *path;
 
 	if (!hash_bytes(dir, strlen(dir), hash))
 		return NULL;
 	hash_to_hex(hash, hex);
-	return repo_path(d, "heads/%lu.dirs/%.32s", (unsigned long)geteuid(),
-			 hex);
+	notes = notes_dir(d);
+	path = notes ? str_format("%s/%.32s", notes, hex) : NULL;
+	free(notes);
+	return path;
 }
 
 /*
@@ -56,7 +66,7 @@ static void note(struct dsv *d, const char *dir, const char *filled_from,
 		 const char *id)
 {
 	char *path = note_path(d, dir);
-	char *parent = repo_path(d, "heads/%lu.dirs", (unsigned long)geteuid());
+	char *parent = notes_dir(d);
 	unsigned long long inode;
 	long long born_ns;
 	char *text = NULL;

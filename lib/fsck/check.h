@@ -106,8 +106,6 @@ struct check_segment {
 	struct chunk *chunks;	/* by offset, not the bad ones */
 };
 
-/* The file of a segment, suffix "" or ".idx", the caller's to free(). */
-char *check_path(struct check *k, const char *name, const char *suffix);
 /* Fills count and chunks. */
 int check_load_chunks(struct check *k, struct check_segment *g,
 		      struct dsv_err *err);

@@ -7,16 +7,11 @@
 #include <unistd.h>
 
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../catalog/internal.h"
 #include "../space/space.h"
 #include "check.h"
-
-char *check_path(struct check *k, const char *name, const char *suffix)
-{
-	return str_format("%s/segments/%.2s/%s%s", k->c->dir, name, name,
-			  suffix);
-}
 
 int check_load_chunks(struct check *k, struct check_segment *g,
 		      struct dsv_err *err)
@@ -175,7 +170,7 @@ static bool rows_are_right(struct check *k, const struct check_segment *g)
 static int repair_index(struct check *k, struct check_segment *g,
 			struct dsv_err *err)
 {
-	char *path = check_path(k, g->name, ".idx");
+	char *path = segment_path(k->c->dir, g->name, ".idx");
 	int ret = path ? 0 : dsv_fail_nomem(err);
 
 	if (ret == 0 && access(path, F_OK) == 0)

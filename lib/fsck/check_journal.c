@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
 #include "check.h"
@@ -179,7 +180,7 @@ static int check_tail(struct check *k, FILE *file, struct dsv_err *err)
 
 int check_journal(struct check *k, struct dsv_err *err)
 {
-	char *path = str_format("%s/journal", k->c->dir);
+	char *path = str_format("%s/" FILE_JOURNAL, k->c->dir);
 	struct seen seen = { 0, NULL, 0 };
 	int64_t last = 0, number = 0;
 	size_t size = 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../catalog/internal.h"
 #include "check.h"
@@ -120,8 +121,8 @@ int check_modes(struct check *k, struct dsv_err *err)
 			ret = check_in(k, e->d_name, err);
 	closedir(d);
 	for (i = 0; ret == 0 && i < 512; i++) {
-		snprintf(name, sizeof(name), "%s/%02x", i & 1 ? "states" :
-			 "segments", i >> 1);
+		snprintf(name, sizeof(name), "%s/%02x", i & 1 ? DIR_STATES :
+			 DIR_SEGMENTS, i >> 1);
 		ret = check_in(k, name, err);
 	}
 	return ret;

@@ -13,6 +13,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
 #include "../db/schema.h"
@@ -170,7 +171,7 @@ static int check_record(struct check *k, const struct state *s,
 	int ret;
 
 	hash_to_hex(s->id, hex);
-	path = str_format("%s/states/%.2s/%s", k->c->dir, hex, hex);
+	path = record_path(k->c->dir, hex);
 	if (!path)
 		return dsv_fail_nomem(err);
 	ret = fs_read(path, RECORD_LIMIT_BYTES, &text, err);
@@ -235,7 +236,7 @@ static int check_name(struct check *k, const char *dir, const char *name,
 
 static int check_dir(struct check *k, int number, struct dsv_err *err)
 {
-	char *dir = str_format("%s/states/%02x", k->c->dir, number);
+	char *dir = str_format("%s/" DIR_STATES "/%02x", k->c->dir, number);
 	struct dirent *e;
 	DIR *d;
 	int ret = 0;

@@ -10,6 +10,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../base/pool.h"
 #include "../catalog/internal.h"
 #include "../space/space.h"
@@ -106,7 +107,7 @@ static int check_file(struct check *k, struct check_segment *g,
 static int check_segment(struct check *k, struct check_segment *g,
 			 struct dsv_err *err)
 {
-	char *path = check_path(k, g->name, "");
+	char *path = segment_path(k->c->dir, g->name, "");
 	size_t problems = k->count;
 	int ret;
 
@@ -117,7 +118,7 @@ static int check_segment(struct check *k, struct check_segment *g,
 	if (ret < 0 || g->staged || k->count > problems)
 		return ret;
 	ret = check_index(k, g, err);
-	path = ret == 0 ? check_path(k, g->name, ".idx") : NULL;
+	path = ret == 0 ? segment_path(k->c->dir, g->name, ".idx") : NULL;
 	if (path)
 		ret = check_mode(k, path, g->name, true, err);
 	free(path);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../catalog/internal.h"
 #include "../catalog/turn.h"
 
@@ -159,8 +160,8 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 		    struct dsv_err *err)
 {
 	char *path = str_format("%s/catalog.db", options->dir);
-	char *temp = str_format("%s/tmp/catalog.db.new-%ld", options->dir,
-				(long)getpid());
+	char *temp = str_format("%s/" DIR_TMP "/catalog.db.new-%ld",
+				options->dir, (long)getpid());
 	struct holding h = { NULL, NULL };
 	uint32_t turn = 0;
 	int ret;

@@ -7,6 +7,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../catalog/uses.h"
 #include "../space/space.h"
 #include "rebuild.h"
@@ -66,7 +67,7 @@ static int add_chunk(struct check *k, int64_t segment,
 static int set_aside(struct check *k, const char *name, const char *why,
 		     struct dsv_err *err)
 {
-	char *path = str_format("%s/segments/%.2s/%s", k->c->dir, name, name);
+	char *path = segment_path(k->c->dir, name, "");
 	int64_t bytes, mtime_ns = 0;
 	int ret = path ? 0 : dsv_fail_nomem(err);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
@@ -450,7 +451,7 @@ static int do_lines(struct check *k, struct journal *j, struct dsv_err *err)
 int rebuild_journal(struct check *k, struct dsv_err *err)
 {
 	struct journal j = { .forgotten = json_object() };
-	char *path = str_format("%s/journal", k->c->dir);
+	char *path = str_format("%s/" FILE_JOURNAL, k->c->dir);
 	int ret = path && j.forgotten ? 0 : dsv_fail_nomem(err);
 
 	if (ret == 0)

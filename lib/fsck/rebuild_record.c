@@ -9,6 +9,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
 #include "rebuild.h"
@@ -19,7 +20,7 @@
 static int read_record(struct check *k, const char *hex, json_t **out,
 		       struct dsv_err *err)
 {
-	char *path = str_format("%s/states/%.2s/%s", k->c->dir, hex, hex);
+	char *path = record_path(k->c->dir, hex);
 	unsigned char hash[HASH_BYTES];
 	struct str text = STR_INIT;
 	char is[HASH_HEX_SIZE] = "";
@@ -244,7 +245,7 @@ static int scan_states(struct check *k, struct orphans *list,
 	int i, ret = 0;
 
 	for (i = 0; ret == 0 && i < 256; i++) {
-		char *dir = str_format("%s/states/%02x", k->c->dir, i);
+		char *dir = str_format("%s/" DIR_STATES "/%02x", k->c->dir, i);
 		DIR *d = dir ? opendir(dir) : NULL;
 		struct dirent *e;
 

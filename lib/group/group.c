@@ -13,6 +13,7 @@
 
 #include "../base/fs.h"
 #include "../base/hash.h"
+#include "../base/paths.h"
 #include "group_file.h"
 
 #define DEFAULT_TIMEOUT_MS (10 * 60 * 1000)
@@ -46,7 +47,7 @@ static int find_rank(struct group *g, const struct dsv_tag_options *o,
 	return 0;
 }
 
-/* "intake/<what>-<hash of text>" */
+/* Where ranks meet that have agreed on text. */
 static char *intake_dir(struct dsv *d, const char *what, const char *text)
 {
 	unsigned char hash[HASH_BYTES];
@@ -55,7 +56,7 @@ static char *intake_dir(struct dsv *d, const char *what, const char *text)
 	if (!hash_bytes(text, strlen(text), hash))
 		return NULL;
 	hash_to_hex(hash, hex);
-	return repo_path(d, "intake/%s-%.32s", what, hex);
+	return repo_path(d, DIR_INTAKE "/%s-%.32s", what, hex);
 }
 
 /*
@@ -242,7 +243,7 @@ static int64_t newest_ns(const char *path)
 
 int64_t group_sweep(struct dsv *d, int64_t before_ns)
 {
-	char *intake = repo_path(d, "intake");
+	char *intake = repo_path(d, DIR_INTAKE);
 	DIR *dir = intake ? opendir(intake) : NULL;
 	int64_t removed = 0;
 	struct dirent *e;

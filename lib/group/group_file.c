@@ -11,6 +11,7 @@
 
 #include "../base/fs.h"
 #include "../base/hash.h"
+#include "../base/paths.h"
 
 /* Pieces of a replica's files are the most of it. */
 #define FILE_LIMIT_BYTES (1u << 30)
@@ -76,7 +77,7 @@ int group_file_make(struct group *g, const char *name, const json_t *json,
 		goto out;
 	}
 	hex_encode(nonce, sizeof(nonce), hex);
-	tmp = repo_path(g->d, "tmp/group.%s.%s", name, hex);
+	tmp = repo_path(g->d, DIR_TMP "/group.%s.%s", name, hex);
 	ret = path && text && tmp ? make_file(g, tmp, path, text, err) :
 		dsv_fail_nomem(err);
 	free(tmp);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
 #include "../repo/repo.h"
@@ -60,16 +61,16 @@ static void put_params(struct env *env, const struct dsv_kvs *params)
 	}
 }
 
-/* "<repo>/jobs/<fork's id>/params.json"; the same bytes whoever writes. */
+/* The fork's params.json; the same bytes whoever writes. */
 static int write_params(struct dsv *d, const struct dsv_state *fork,
 			char **path, struct dsv_err *err)
 {
-	char *dir = repo_path(d, "jobs/%.16s", fork->id);
-	char *tmp = repo_path(d, "tmp");
+	char *dir = repo_path(d, DIR_JOBS "/%.16s", fork->id);
+	char *tmp = repo_path(d, DIR_TMP);
 	char *text = NULL;
 	int ret;
 
-	*path = repo_path(d, "jobs/%.16s/params.json", fork->id);
+	*path = repo_path(d, DIR_JOBS "/%.16s/params.json", fork->id);
 	ret = dir && *path && tmp ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)

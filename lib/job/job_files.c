@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/paths.h"
 #include "job.h"
 
 struct jobs {
@@ -77,7 +78,7 @@ static void sweep_states(struct dsv *d, const char *dir)
 
 char *job_files_dir(struct dsv *d, const char *fork, const char *id)
 {
-	return repo_path(d, "jobs/%.16s/files-%.12s", fork, id);
+	return repo_path(d, DIR_JOBS "/%.16s/files-%.12s", fork, id);
 }
 
 static void sweep_fork(struct dsv *d, const char *name, const char *dir,
@@ -111,7 +112,7 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 void job_sweep_files(struct dsv *d, int64_t young_ns)
 {
 	struct jobs jobs = { NULL, 0 };
-	char *root = repo_path(d, "jobs");
+	char *root = repo_path(d, DIR_JOBS);
 	struct dirent *e;
 	DIR *dir;
 

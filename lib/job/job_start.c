@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../checkout/checkout.h"
 #include "../files/files.h"
@@ -217,7 +218,7 @@ static char *placement_dir(struct dsv *d, const json_t *request,
 	if (to)
 		return expand(d, to, fork->branch);
 	return mine ?
-		repo_path(d, "jobs/%.16s/files-%.12s.%s", fork->id, id,
+		repo_path(d, DIR_JOBS "/%.16s/files-%.12s.%s", fork->id, id,
 			  d->process.host) :
 		job_files_dir(d, fork->id, id);
 }

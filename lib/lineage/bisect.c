@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../repo/repo.h"
 #include "rev.h"
@@ -44,7 +45,7 @@ static void search_release(struct search *s)
 
 static char *bisect_path(struct dsv *d)
 {
-	return repo_path(d, "heads/%lu.bisect", (unsigned long)geteuid());
+	return repo_path(d, DIR_HEADS "/%lu.bisect", (unsigned long)geteuid());
 }
 
 /* ---- The line ---- */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 
 enum { COPY_BYTES = 1 << 30 };
@@ -229,7 +230,7 @@ static int choose_dir(struct dsv *d, const struct tree *tree, bool move,
 {
 	char hex[HASH_HEX_SIZE];
 	char *tier = capture_tier(d);
-	char *host = repo_path(d, "queue/%s", d->process.host);
+	char *host = repo_path(d, DIR_QUEUE "/%s", d->process.host);
 	char *queue, *local = NULL;
 	int ret;
 

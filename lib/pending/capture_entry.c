@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "capture.h"
 
@@ -21,7 +22,7 @@ char *capture_shared_dir(struct dsv *d, const char *host,
 	char hex[HASH_HEX_SIZE];
 
 	hash_to_hex(id, hex);
-	return repo_path(d, "queue/%s/%.32s", host, hex);
+	return repo_path(d, DIR_QUEUE "/%s/%.32s", host, hex);
 }
 
 static char *entry_path(struct dsv *d, const char *host,
@@ -30,7 +31,7 @@ static char *entry_path(struct dsv *d, const char *host,
 	char hex[HASH_HEX_SIZE];
 
 	hash_to_hex(id, hex);
-	return repo_path(d, "queue/%s/%s.json", host, hex);
+	return repo_path(d, DIR_QUEUE "/%s/%s.json", host, hex);
 }
 
 /*
@@ -42,7 +43,7 @@ int capture_write(struct dsv *d, const struct capture *c, bool move,
 {
 	char *boot = c->shared ? NULL : capture_boot();
 	char *path = entry_path(d, d->process.host, c->id);
-	char *dir = repo_path(d, "queue/%s", d->process.host);
+	char *dir = repo_path(d, DIR_QUEUE "/%s", d->process.host);
 	json_t *json = json_pack("{s:s, s:b, s:b, s:s*, s:I}", "dir", c->dir,
 				 "shared", c->shared, "move", move, "boot",
 				 boot, "time", (json_int_t)now_ns());
@@ -132,7 +133,7 @@ int capture_read(struct dsv *d, const char *host,
 int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 		 struct capture *out, struct dsv_err *err)
 {
-	char *queue = repo_path(d, "queue");
+	char *queue = repo_path(d, DIR_QUEUE);
 	struct dirent *entry;
 	int ret = DSV_ENOTFOUND;
 	DIR *dir;

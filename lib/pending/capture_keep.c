@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "parts.h"
 
@@ -67,8 +68,8 @@ static int sync_tree(int dirfd, const char *name, int depth)
 
 int capture_sync(struct dsv *d, const struct capture *c, struct dsv_err *err)
 {
-	char *host = repo_path(d, "queue/%s", c->host);
-	char *queue = repo_path(d, "queue");
+	char *host = repo_path(d, DIR_QUEUE "/%s", c->host);
+	char *queue = repo_path(d, DIR_QUEUE);
 	int ret = 0;
 
 	if (!host || !queue)
@@ -152,7 +153,7 @@ static void sweep_name(struct dsv *d, const char *path, const char *name)
 
 void capture_sweep(struct dsv *d, int64_t before_ns)
 {
-	char *path = repo_path(d, "queue/%s", d->process.host);
+	char *path = repo_path(d, DIR_QUEUE "/%s", d->process.host);
 	DIR *dir = path ? opendir(path) : NULL;
 	struct dirent *e;
 

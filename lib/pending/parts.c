@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../group/group_file.h"
 #include "../slurm/slurm.h"
@@ -115,7 +116,7 @@ static int fill_group(struct dsv *d, const json_t *json, struct parts *p,
 static int find_group(struct dsv *d, const char *name, struct parts *out,
 		      struct dsv_err *err)
 {
-	struct parts p = { .dir = repo_path(d, "intake/%s", name) };
+	struct parts p = { .dir = repo_path(d, DIR_INTAKE "/%s", name) };
 	struct group g = parts_group(d, &p, 0);
 	json_t *json = NULL;
 	int ret;
@@ -170,8 +171,8 @@ int parts_note(struct dsv *d, const json_t *group,
 		return dsv_fail_nomem(err);
 	}
 	group_name(id, name);
-	intake = repo_path(d, "intake");
-	dir = repo_path(d, "intake/%s", name);
+	intake = repo_path(d, DIR_INTAKE);
+	dir = repo_path(d, DIR_INTAKE "/%s", name);
 	path = dir ? str_format("%s/group", dir) : NULL;
 	ret = intake && path ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
@@ -285,7 +286,7 @@ typedef int each_group(struct dsv *d, const unsigned char capture[HASH_BYTES],
 /* Until each returns something else than 0, which is returned. */
 static int for_each(struct dsv *d, each_group *each, void *arg)
 {
-	char *intake = repo_path(d, "intake");
+	char *intake = repo_path(d, DIR_INTAKE);
 	DIR *dir = intake ? opendir(intake) : NULL;
 	unsigned char capture[HASH_BYTES];
 	struct dirent *e;

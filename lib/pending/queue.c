@@ -13,6 +13,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
 #include "parts.h"
@@ -128,8 +129,8 @@ int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err)
 static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char *dir = repo_path(d, "queue/%s", d->process.host);
-	char *path = repo_path(d, "queue/%s/lock", d->process.host);
+	char *dir = repo_path(d, DIR_QUEUE "/%s", d->process.host);
+	char *path = repo_path(d, DIR_QUEUE "/%s/lock", d->process.host);
 	int ret;
 
 	*fd = -1;

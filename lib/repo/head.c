@@ -8,12 +8,13 @@
 
 #include "../base/fs.h"
 #include "../base/name.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "repo.h"
 
 static char *head_path(struct dsv *d)
 {
-	return repo_path(d, "heads/%lu", (unsigned long)geteuid());
+	return repo_path(d, DIR_HEADS "/%lu", (unsigned long)geteuid());
 }
 
 /* The user's branch outside of jobs; "main" until a switch. */

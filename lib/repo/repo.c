@@ -15,6 +15,7 @@
 
 #include "../base/fs.h"
 #include "../base/options.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "format_file.h"
 
@@ -53,7 +54,7 @@ char *repo_path(const struct dsv *d, const char *fmt, ...)
 int repo_replace(const struct dsv *d, const char *path, const char *text,
 		 struct dsv_err *err)
 {
-	char *tmp = repo_path(d, "tmp");
+	char *tmp = repo_path(d, DIR_TMP);
 	int ret = tmp ? fs_replace_from(tmp, path, text, strlen(text),
 					d->file_mode, err) :
 		dsv_fail_nomem(err);
@@ -258,8 +259,8 @@ int repo_open_parts(struct dsv *d, struct dsv_err *err)
 }
 
 static const char *const dirs[] = {
-	"states", "segments", "heads", "intake", "queue", "jobs", "tmp",
-	"turns",
+	DIR_STATES, DIR_SEGMENTS, DIR_HEADS, DIR_INTAKE, DIR_QUEUE, DIR_JOBS,
+	DIR_TMP, DIR_TURNS,
 };
 
 /* What is written, freed and swept through a link would be that of others. */

@@ -2,6 +2,7 @@
 /*
  * Dropping the references of states.
  */
+#include "../base/paths.h"
 #include "space.h"
 
 #include <stdio.h>
@@ -378,8 +379,7 @@ static void remove_records(struct catalog *c, const struct batch *b)
 	size_t i;
 
 	for (i = 0; i < b->forgotten_count; i++) {
-		char *path = str_format("%s/states/%.2s/%s", c->dir,
-					b->forgotten[i], b->forgotten[i]);
+		char *path = record_path(c->dir, b->forgotten[i]);
 
 		if (path)
 			unlink(path);

@@ -14,6 +14,7 @@
 
 #include "../base/fs.h"
 #include "../base/list.h"
+#include "../base/paths.h"
 #include "../catalog/internal.h"
 #include "space.h"
 
@@ -223,7 +224,7 @@ static void sweep_inits(struct catalog *c, int64_t before_ns,
  */
 static void sweep_guard(struct catalog *c, struct catalog_swept *out)
 {
-	char *path = str_format("%s/guard", c->dir);
+	char *path = str_format("%s/" FILE_GUARD, c->dir);
 	struct guard *guard;
 
 	if (path && !c->options.guard && access(path, F_OK) == 0 &&
@@ -240,8 +241,9 @@ static void sweep_files(struct catalog *c, int64_t before_ns,
 	static const struct {
 		const char *dir, *part;
 	} places[] = {
-		{ "tmp", "" }, { ".", "guard.own." }, { ".", "guard.break." },
-		{ ".", ".tmp-" }, { "heads", ".tmp-" },
+		{ DIR_TMP, "" }, { ".", FILE_GUARD ".own." },
+		{ ".", FILE_GUARD ".break." }, { ".", ".tmp-" },
+		{ DIR_HEADS, ".tmp-" },
 	};
 	size_t i;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which segments are on disk. */
+#include "../base/paths.h"
 #include "internal.h"
 
 #include <dirent.h>
@@ -76,7 +77,7 @@ static int each_of(struct store *s, const char *dir,
 		   int (*fn)(void *arg, const char *name, struct dsv_err *err),
 		   void *arg, struct dsv_err *err)
 {
-	char *path = str_format("%s/segments/%s", s->dir, dir);
+	char *path = segment_dir_path(s->dir, dir);
 	struct names names = { 0 };
 	size_t i;
 	int ret;

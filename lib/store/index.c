@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 
 static const char magic[4] = { 'D', 'S', 'V', 'I' };
 
@@ -130,7 +131,7 @@ int segment_index_decode(const void *data, size_t len,
 static int check_size(struct store *s, const char *name,
 		      const struct segment_index *index, struct dsv_err *err)
 {
-	char *path = segment_path(s, name, "");
+	char *path = segment_path(s->dir, name, "");
 	const struct chunk *last;
 	struct stat st;
 	int ret = 0;
@@ -161,7 +162,7 @@ int segment_index_read(struct store *s, const char *name,
 
 	if (!segment_name_is_valid(name))
 		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
-	path = segment_path(s, name, ".idx");
+	path = segment_path(s->dir, name, ".idx");
 	if (!path)
 		return dsv_fail_nomem(err);
 	ret = fs_read(path, LIMIT_BYTES, &text, err);
@@ -194,12 +195,12 @@ static int open_temporary(struct store *s, const char *name, char **path,
 	if (!random_bytes(nonce, sizeof(nonce)))
 		return dsv_fail_errno(err, "get random bytes");
 	hex_encode(nonce, sizeof(nonce), suffix);
-	*path = str_format("%s/tmp/%s.idx-%s", s->dir, name, suffix);
+	*path = str_format("%s/" DIR_TMP "/%s.idx-%s", s->dir, name, suffix);
 	if (!*path)
 		return dsv_fail_nomem(err);
 	*fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (*fd < 0 && errno == ENOENT) {
-		dir = str_format("%s/tmp", s->dir);
+		dir = str_format("%s/" DIR_TMP, s->dir);
 		if (dir)
 			fs_make_own_dirs(dir, s->dir_mode, NULL);
 		free(dir);
@@ -247,7 +248,7 @@ out:
 int segment_index_write(struct store *s, const char *name,
 			const struct segment_index *index, struct dsv_err *err)
 {
-	char *path = segment_path(s, name, ".idx");
+	char *path = segment_path(s->dir, name, ".idx");
 	char *staged = NULL;
 	int fd = -1;
 	int ret;

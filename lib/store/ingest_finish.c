@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 
 static int by_offset(const void *a, const void *b)
 {
@@ -47,7 +48,7 @@ static int stage(struct ingest *in, struct writer *w, struct dsv_err *err)
 /* Only once the segment is durable does its index get its name. */
 static int settle(struct ingest *in, struct writer *w, struct dsv_err *err)
 {
-	char *path = segment_path(in->s, w->name, ".idx");
+	char *path = segment_path(in->s->dir, w->name, ".idx");
 	int fd = w->index_fd;
 	int ret = 0;
 
@@ -73,7 +74,7 @@ static int sync_dir(struct ingest *in, struct dsv_err *err)
 
 	if (!in->s->fsync || in->writer_count == 0)
 		return 0;
-	dir = str_format("%s/segments/%s", in->s->dir, in->dir);
+	dir = segment_dir_path(in->s->dir, in->dir);
 	if (!dir)
 		return dsv_fail_nomem(err);
 	ret = fs_sync_dir(dir, err);

@@ -99,9 +99,6 @@ void store_remember_open(struct store *s);
 void store_remember_save(struct store *s);
 
 bool segment_name_is_valid(const char *name);
-/* The path of a segment, suffix "" or ".idx"; NULL when out of memory. */
-char *segment_path(const struct store *s, const char *name,
-		   const char *suffix);
 bool is_zero(const void *data, size_t len);
 
 /* ---- segment.c --------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 
 bool chunk_is_sane(const struct chunk *c, int64_t size_bytes)
 {
@@ -31,7 +32,7 @@ static int open_segment(struct store *s, const char *name, int *fd,
 	struct statx st;
 	int ret = 0;
 
-	path = segment_path(s, name, "");
+	path = segment_path(s->dir, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
@@ -185,7 +186,7 @@ static int unlink_there(const char *path, struct dsv_err *err)
 static int free_whole(struct store *s, const char *path, const char *name,
 		      int64_t *freed_bytes, struct dsv_err *err)
 {
-	char *index_path = segment_path(s, name, ".idx");
+	char *index_path = segment_path(s->dir, name, ".idx");
 	struct stat st;
 	int ret;
 
@@ -322,7 +323,7 @@ int segment_free(struct store *s, const char *name,
 
 	if (!segment_name_is_valid(name))
 		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
-	path = segment_path(s, name, "");
+	path = segment_path(s->dir, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);
 	if (!is_there(path, count == 0)) {
@@ -355,8 +356,8 @@ out:
 
 int64_t segment_size(const struct store *s, const char *name)
 {
-	char *path = segment_name_is_valid(name) ? segment_path(s, name, "") :
-		NULL;
+	char *path = segment_name_is_valid(name) ?
+		segment_path(s->dir, name, "") : NULL;
 	struct stat st;
 	int64_t size = 0;
 
@@ -375,7 +376,7 @@ int segment_stat(struct store *s, const char *name, int64_t *allocated_bytes,
 
 	if (!segment_name_is_valid(name))
 		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
-	path = segment_path(s, name, "");
+	path = segment_path(s->dir, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);
 	if (lstat(path, &st) < 0 && errno == ENOENT)

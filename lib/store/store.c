@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 
 #define THREADS_BY_DEFAULT 8
 #define THREADS_AT_MOST 32	/* each has a segment of OPEN_SEGMENTS */
@@ -111,7 +112,7 @@ void store_remember_open(struct store *s)
 		return;
 	host[sizeof(host) - 1] = '\0';
 	path = strchr(host, '/') ? NULL :
-	       str_format("%s/tmp/statcache-%s-%lu", s->dir, host,
+	       str_format("%s/" DIR_TMP "/statcache-%s-%lu", s->dir, host,
 			  (unsigned long)geteuid());
 	if (path && statcache_open(path, &s->own_statcache, NULL) == 0)
 		s->statcache = s->own_statcache;
@@ -163,11 +164,6 @@ bool segment_name_is_valid(const char *name)
 {
 	return strnlen(name, SEGMENT_NAME_SIZE) == SEGMENT_NAME_SIZE - 1 &&
 	       strspn(name, "0123456789abcdef") == SEGMENT_NAME_SIZE - 1;
-}
-
-char *segment_path(const struct store *s, const char *name, const char *suffix)
-{
-	return str_format("%s/segments/%.2s/%s%s", s->dir, name, name, suffix);
 }
 
 bool is_zero(const void *data, size_t len)

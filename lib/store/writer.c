@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 
 #define PACKED_BUFFER_BYTES (1 << 20)
 #define OPEN_WRITERS 128	/* more are synced and closed early */
@@ -39,8 +40,8 @@ static int make_name(struct ingest *in, char name[SEGMENT_NAME_SIZE],
 static int make_dir(struct ingest *in, struct dsv_err *err)
 {
 	struct store *s = in->s;
-	char *top = str_format("%s/segments", s->dir);
-	char *dir = str_format("%s/segments/%s", s->dir, in->dir);
+	char *top = str_format("%s/" DIR_SEGMENTS, s->dir);
+	char *dir = segment_dir_path(s->dir, in->dir);
 	int ret = 0;
 
 	if (!top || !dir)
@@ -127,7 +128,7 @@ int writer_new(struct ingest *in, enum segment_kind kind, int64_t size_bytes,
 	w->index_fd = -1;
 	ret = make_name(in, w->name, err);
 	if (ret == 0) {
-		w->path = segment_path(in->s, w->name, "");
+		w->path = segment_path(in->s->dir, w->name, "");
 		ret = w->path ? open_new(in, w, err) : dsv_fail_nomem(err);
 	}
 	if (ret == 0 && size_bytes > 0 && ftruncate(w->fd, size_bytes) < 0)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../pending/capture.h"
 #include "../repo/repo.h"
@@ -302,7 +303,7 @@ int dsv_doctor(struct dsv *d, struct dsv_findings *out, struct dsv_err *err)
 	struct probe repo, here;
 	char buf[FS_NAME_SIZE];
 	const char *type;
-	char *tmp = repo_path(d, "tmp");
+	char *tmp = repo_path(d, DIR_TMP);
 	size_t i;
 
 	if (!tmp)
