@@ -249,46 +249,34 @@ int catalog_scope_id(struct catalog *c, const char *name, bool make,
 
 void dsv_scopes_free(struct dsv_scopes *scopes)
 {
-	size_t i;
-
-	for (i = 0; i < scopes->count; i++)
-		free((char *)scopes->items[i].name);
-	free(scopes->items);
+	catalog_free_named(scopes->items, scopes->count,
+			   sizeof(*scopes->items));
 	*scopes = (struct dsv_scopes){ 0, NULL };
+}
+
+static void fill_scope(struct query *q, void *item)
+{
+	struct dsv_scope *scope = item;
+
+	scope->created_ns = query_get_int(q, 1);
+	scope->closed_ns = query_get_int(q, 2);
+	scope->open = query_is_null(q, 2);
+	scope->states = query_get_int(q, 3);
 }
 
 int catalog_scopes(struct catalog *c, struct dsv_scopes *out,
 		   struct dsv_err *err)
 {
-	struct dsv_scopes list = { 0, NULL };
 	struct query q = db_query(catalog_db(c),
 		"SELECT name, created, closed, (SELECT count(*)"
 		" FROM scope_state WHERE scope = id) FROM scope ORDER BY name");
+	void *items;
 	int ret;
 
-	while ((ret = query_step(&q, err)) > 0) {
-		struct dsv_scope *item;
-
-		ret = list_grow((void **)&list.items, list.count,
-				sizeof(*item), err);
-		if (ret < 0)
-			break;
-		item = &list.items[list.count++];
-		item->name = strdup(query_get_text(&q, 0));
-		item->created_ns = query_get_int(&q, 1);
-		item->closed_ns = query_get_int(&q, 2);
-		item->open = query_is_null(&q, 2);
-		item->states = query_get_int(&q, 3);
-		if (!item->name) {
-			ret = dsv_fail_nomem(err);
-			break;
-		}
-	}
-	query_end(&q);
-	if (ret < 0)
-		dsv_scopes_free(&list);
-	else
-		*out = list;
+	ret = catalog_load_named(&q, sizeof(*out->items), fill_scope, &items,
+				 &out->count, err);
+	if (ret == 0)
+		out->items = items;
 	return ret;
 }
 

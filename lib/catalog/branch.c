@@ -113,50 +113,79 @@ int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,
 	return ret < 0 ? ret : 0;
 }
 
-void dsv_branches_free(struct dsv_branches *branches)
+void catalog_free_named(void *items, size_t count, size_t size)
 {
 	size_t i;
 
-	for (i = 0; i < branches->count; i++)
-		free((char *)branches->items[i].name);
-	free(branches->items);
+	for (i = 0; i < count; i++)
+		free(*(char **)((char *)items + i * size));
+	free(items);
+}
+
+int catalog_load_named(struct query *q, size_t size,
+		       void (*fill)(struct query *q, void *item), void **items,
+		       size_t *count, struct dsv_err *err)
+{
+	void *list = NULL;
+	size_t n = 0;
+	int ret;
+
+	while ((ret = query_step(q, err)) > 0) {
+		const char *text = query_get_text(q, 0);
+		char *name = text ? strdup(text) : NULL;
+		char *item;
+
+		ret = name ? list_grow(&list, n, size, err) :
+			dsv_fail_nomem(err);
+		if (ret < 0) {
+			free(name);
+			break;
+		}
+		item = (char *)list + n++ * size;
+		memset(item, 0, size);
+		*(char **)item = name;
+		fill(q, item);
+	}
+	query_end(q);
+	if (ret < 0) {
+		catalog_free_named(list, n, size);
+		return ret;
+	}
+	*items = list;
+	*count = n;
+	return 0;
+}
+
+void dsv_branches_free(struct dsv_branches *branches)
+{
+	catalog_free_named(branches->items, branches->count,
+			   sizeof(*branches->items));
 	*branches = (struct dsv_branches){ 0, NULL };
+}
+
+static void fill_branch(struct query *q, void *item)
+{
+	struct dsv_branch *branch = item;
+	unsigned char id[HASH_BYTES];
+
+	if (query_get_hash(q, 1, id))
+		hash_to_hex(id, branch->head);
 }
 
 int catalog_branches(struct catalog *c, struct dsv_branches *out,
 		     struct dsv_err *err)
 {
-	struct dsv_branches list = { 0, NULL };
 	struct query q = db_query(catalog_db(c),
 		"SELECT b.name, s.id FROM branch b"
 		" LEFT JOIN state s ON s.seq = b.head"
 		" WHERE NOT b.deleted ORDER BY b.name");
+	void *items;
 	int ret;
 
-	while ((ret = query_step(&q, err)) > 0) {
-		unsigned char id[HASH_BYTES];
-		struct dsv_branch *item;
-
-		ret = list_grow((void **)&list.items, list.count,
-				sizeof(*item), err);
-		if (ret < 0)
-			break;
-		item = &list.items[list.count++];
-		item->name = strdup(query_get_text(&q, 0));
-		item->current = false;
-		item->head[0] = '\0';
-		if (query_get_hash(&q, 1, id))
-			hash_to_hex(id, item->head);
-		if (!item->name) {
-			ret = dsv_fail_nomem(err);
-			break;
-		}
-	}
-	query_end(&q);
-	if (ret < 0)
-		dsv_branches_free(&list);
-	else
-		*out = list;
+	ret = catalog_load_named(&q, sizeof(*out->items), fill_branch, &items,
+				 &out->count, err);
+	if (ret == 0)
+		out->items = items;
 	return ret;
 }
 
@@ -292,45 +321,33 @@ int catalog_name_get(struct catalog *c, const char *name, int64_t *seq,
 
 void dsv_names_free(struct dsv_names *names)
 {
-	size_t i;
-
-	for (i = 0; i < names->count; i++)
-		free((char *)names->items[i].name);
-	free(names->items);
+	catalog_free_named(names->items, names->count,
+			   sizeof(*names->items));
 	*names = (struct dsv_names){ 0, NULL };
+}
+
+static void fill_name(struct query *q, void *item)
+{
+	struct dsv_name *name = item;
+	unsigned char id[HASH_BYTES];
+
+	query_get_hash(q, 1, id);
+	hash_to_hex(id, name->id);
 }
 
 int catalog_names(struct catalog *c, struct dsv_names *out,
 		  struct dsv_err *err)
 {
-	struct dsv_names list = { 0, NULL };
 	struct query q = db_query(catalog_db(c),
 		"SELECT n.name, s.id FROM name n"
 		" JOIN state s ON s.seq = n.state ORDER BY n.name");
+	void *items;
 	int ret;
 
-	while ((ret = query_step(&q, err)) > 0) {
-		unsigned char id[HASH_BYTES];
-		struct dsv_name *item;
-
-		ret = list_grow((void **)&list.items, list.count,
-				sizeof(*item), err);
-		if (ret < 0)
-			break;
-		item = &list.items[list.count++];
-		item->name = strdup(query_get_text(&q, 0));
-		query_get_hash(&q, 1, id);
-		hash_to_hex(id, item->id);
-		if (!item->name) {
-			ret = dsv_fail_nomem(err);
-			break;
-		}
-	}
-	query_end(&q);
-	if (ret < 0)
-		dsv_names_free(&list);
-	else
-		*out = list;
+	ret = catalog_load_named(&q, sizeof(*out->items), fill_name, &items,
+				 &out->count, err);
+	if (ret == 0)
+		out->items = items;
 	return ret;
 }
 

@@ -19,20 +19,16 @@ enum {
 	COMMIT_AT_MOST = 500	/* go with the state, without a stage */
 };
 
-static bool get_row(struct query *q, struct chunk *out)
+bool catalog_get_chunk(struct query *q, const char *segment, struct chunk *out)
 {
-	const char *name = query_get_text(q, 1);
-
-	if (!query_get_hash(q, 0, out->hash))
-		return false;
-	strncpy(out->segment, name ? name : "", SEGMENT_NAME_SIZE - 1);
-	out->segment[SEGMENT_NAME_SIZE - 1] = '\0';
-	out->offset = query_get_int(q, 2);
-	out->length = (uint32_t)query_get_int(q, 3);
-	out->stored_length = (uint32_t)query_get_int(q, 4);
-	out->encoding = (uint8_t)query_get_int(q, 5);
-	out->crc32c = (uint32_t)query_get_int(q, 6);
-	return true;
+	memset(out, 0, sizeof(*out));
+	strncpy(out->segment, segment ? segment : "", SEGMENT_NAME_SIZE - 1);
+	out->offset = query_get_int(q, 1);
+	out->length = (uint32_t)query_get_int(q, 2);
+	out->stored_length = (uint32_t)query_get_int(q, 3);
+	out->encoding = (uint8_t)query_get_int(q, 4);
+	out->crc32c = (uint32_t)query_get_int(q, 5);
+	return query_get_hash(q, 0, out->hash);
 }
 
 int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
@@ -40,8 +36,7 @@ int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
 {
 	struct catalog *c = arg;
 	struct query q = db_query(catalog_db(c),
-		"SELECT n.hash, s.name, n.offset, n.length, n.stored,"
-		" n.encoding, n.crc FROM chunk c"
+		"SELECT " CHUNK_COLUMNS("n") ", s.name FROM chunk c"
 		" JOIN segment s ON s.id = c.segment"
 		" JOIN chunk n ON n.segment = c.segment"
 		"  AND n.offset >= c.offset AND n.status <> 2"
@@ -53,7 +48,9 @@ int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
 	query_hash(&q, ":hash", hash);
 	query_int(&q, ":max", (int64_t)max);
 	while ((ret = query_step(&q, err)) > 0) {
-		if (get_row(&q, &rows[count]))
+		const char *segment = query_get_text(&q, CHUNK_COLUMN_COUNT);
+
+		if (catalog_get_chunk(&q, segment, &rows[count]))
 			count++;
 	}
 	return ret < 0 ? ret : (int)count;
@@ -71,8 +68,7 @@ int catalog_chunk_marked(struct catalog *c,
 			 struct chunk *out, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
-		"SELECT c.hash, s.name, c.offset, c.length, c.stored,"
-		" c.encoding, c.crc FROM chunk c"
+		"SELECT " CHUNK_COLUMNS("c") ", s.name FROM chunk c"
 		" JOIN segment s ON s.id = c.segment"
 		" WHERE c.hash = :hash AND c.status = 2");
 	int ret;
@@ -81,7 +77,8 @@ int catalog_chunk_marked(struct catalog *c,
 	ret = query_step(&q, err);
 	if (ret <= 0)
 		return ret;
-	ret = get_row(&q, out);
+	ret = catalog_get_chunk(&q, query_get_text(&q, CHUNK_COLUMN_COUNT),
+				out);
 	query_end(&q);
 	return ret;
 }

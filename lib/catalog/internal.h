@@ -87,6 +87,27 @@ int catalog_params_hash(const struct dsv_kvs *params,
 int catalog_load_params(struct catalog *c, int64_t id, struct dsv_kvs *params,
 			struct dsv_err *err);
 
+/*
+ * The columns that make a struct chunk, of the table that is called t: the
+ * first of a statement.  segment: the name of its segment, which is not there.
+ */
+#define CHUNK_COLUMNS(t) \
+	t ".hash, " t ".offset, " t ".length, " t ".stored, " t ".encoding, " \
+	t ".crc"
+enum { CHUNK_COLUMN_COUNT = 6 };
+/* False: its hash is none. */
+bool catalog_get_chunk(struct query *q, const char *segment,
+		       struct chunk *out);
+
+/*
+ * Reads a list of things that begin with their name, which is column 0; the
+ * rest of an item, size bytes that are 0, is for fill.
+ */
+int catalog_load_named(struct query *q, size_t size,
+		       void (*fill)(struct query *q, void *item), void **items,
+		       size_t *count, struct dsv_err *err);
+void catalog_free_named(void *items, size_t count, size_t size);
+
 /* The id of a row, made when missing.  In a write transaction. */
 int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
 		struct dsv_err *err);

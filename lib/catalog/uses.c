@@ -109,10 +109,9 @@ int content_claim(struct catalog *c,
 	return 0;
 }
 
-/* Note that the recipe touches the segment of the chunk. */
-static int link_recipe(struct catalog *c, int64_t recipe,
-		       const unsigned char chunk[HASH_BYTES],
-		       struct dsv_err *err)
+int content_link_recipe(struct catalog *c, int64_t recipe,
+			const unsigned char chunk[HASH_BYTES],
+			struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
@@ -144,14 +143,14 @@ static int revive_recipe(struct catalog *c, int64_t id,
 		return CATALOG_MISSING;
 	ret = claim_one(c, hash, err);
 	if (ret == 0 && !known)
-		return link_recipe(c, id, hash, err);
+		return content_link_recipe(c, id, hash, err);
 	if (ret == 0)
 		ret = content_claim(c, (const unsigned char (*)[HASH_BYTES])
 				    known->chunks, known->count, err);
 	if (ret == 0)
-		ret = link_recipe(c, id, hash, err);
+		ret = content_link_recipe(c, id, hash, err);
 	for (i = 0; ret == 0 && i < known->count; i++)
-		ret = link_recipe(c, id, known->chunks[i], err);
+		ret = content_link_recipe(c, id, known->chunks[i], err);
 	return ret;
 }
 
@@ -206,10 +205,9 @@ static int use_recipes(struct catalog *c, const struct manifest *files,
 	return ret;
 }
 
-/* Note that the manifest touches the segment of the chunk. */
-static int link_manifest(struct catalog *c, int64_t manifest,
-			 const unsigned char chunk[HASH_BYTES],
-			 struct dsv_err *err)
+int content_link_manifest(struct catalog *c, int64_t manifest,
+			  const unsigned char chunk[HASH_BYTES],
+			  struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
 		"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
@@ -237,7 +235,7 @@ static int use_parts(struct catalog *c, int64_t manifest,
 			continue;
 		ret = claim_one(c, part, err);
 		if (ret == 0)
-			ret = link_manifest(c, manifest, part, err);
+			ret = content_link_manifest(c, manifest, part, err);
 		if (ret != 0)
 			break;
 		q = db_query(&c->writer,
@@ -276,7 +274,7 @@ int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
 	ret = claim_one(c, hash, err);
 	if (ret != 0)
 		return ret;
-	ret = link_manifest(c, *id, hash, err);
+	ret = content_link_manifest(c, *id, hash, err);
 	if (ret == 0)
 		ret = use_parts(c, *id, files, err);
 	return ret != 0 ? ret : use_recipes(c, files, ingest, err);

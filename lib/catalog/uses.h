@@ -49,6 +49,14 @@ int content_settle(struct catalog *c, const struct ingest_segment *segment,
 int content_correct_totals(struct catalog *c, int64_t id,
 			   const struct manifest *files, struct dsv_err *err);
 
+/* Note that the recipe, or the manifest, touches the segment of the chunk. */
+int content_link_recipe(struct catalog *c, int64_t recipe,
+			const unsigned char chunk[HASH_BYTES],
+			struct dsv_err *err);
+int content_link_manifest(struct catalog *c, int64_t manifest,
+			  const unsigned char chunk[HASH_BYTES],
+			  struct dsv_err *err);
+
 /*
  * The distinct recipes of a manifest, sorted; the caller's to free().
  */

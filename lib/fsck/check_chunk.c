@@ -2,15 +2,8 @@
 /*
  * A chunk that is needed: is it there, and does its segment know?
  */
-#include "../catalog/internal.h"
+#include "../catalog/uses.h"
 #include "check_content.h"
-
-static const char link_recipe[] =
-	"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
-	" SELECT segment, :id FROM chunk WHERE hash = :hash";
-static const char link_manifest[] =
-	"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
-	" SELECT segment, :id FROM chunk WHERE hash = :hash";
 
 /* What was found last concerns who needs the chunk, a recipe or manifest. */
 static int concern_user(struct pass *p, int64_t id, bool manifest,
@@ -48,8 +41,9 @@ static int check_link(struct pass *p, const unsigned char hash[HASH_BYTES],
 	if (ret == 0)
 		ret = concern_user(p, id, manifest, err);
 	if (ret == 0 && p->k->repair)
-		ret = pass_run(p, manifest ? link_manifest : link_recipe, hash,
-			       id, err);
+		ret = manifest ?
+			content_link_manifest(p->k->c, id, hash, err) :
+			content_link_recipe(p->k->c, id, hash, err);
 	return ret;
 }
 

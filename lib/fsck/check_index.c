@@ -17,7 +17,7 @@ int check_load_chunks(struct check *k, struct check_segment *g,
 		      struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(k->c),
-		"SELECT hash, offset, length, stored, crc, encoding FROM chunk"
+		"SELECT " CHUNK_COLUMNS("chunk") " FROM chunk"
 		" WHERE segment = :segment AND status <> 2 ORDER BY offset");
 	int ret;
 
@@ -33,17 +33,10 @@ int check_load_chunks(struct check *k, struct check_segment *g,
 			break;
 		}
 		chunk = &g->chunks[g->count++];
-		memset(chunk, 0, sizeof(*chunk));
-		query_get_hash(&q, 0, chunk->hash);
-		memcpy(chunk->segment, g->name, sizeof(g->name));
-		chunk->offset = query_get_int(&q, 1);
+		catalog_get_chunk(&q, g->name, chunk);
 		/* An enemy's: still beyond any file, and can be added to. */
 		if (chunk->offset > INT64_MAX - UINT32_MAX)
 			chunk->offset = INT64_MAX - UINT32_MAX;
-		chunk->length = (uint32_t)query_get_int(&q, 2);
-		chunk->stored_length = (uint32_t)query_get_int(&q, 3);
-		chunk->crc32c = (uint32_t)query_get_int(&q, 4);
-		chunk->encoding = (uint8_t)query_get_int(&q, 5);
 	}
 	return ret;
 }

@@ -243,31 +243,22 @@ static int load_index(struct catalog *c, const char *name,
 		      struct segment_index *index, struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
-		"SELECT s.kind, c.hash, c.offset, c.length, c.stored, c.crc,"
-		" c.encoding FROM segment s JOIN chunk c ON c.segment = s.id"
+		"SELECT " CHUNK_COLUMNS("c") ", s.kind"
+		" FROM segment s JOIN chunk c ON c.segment = s.id"
 		" WHERE s.name = :name ORDER BY c.offset");
 	int ret;
 
 	query_text(&q, ":name", name);
 	while ((ret = query_step(&q, err)) > 0) {
-		struct chunk *chunk;
-
 		ret = list_grow((void **)&index->chunks, index->count,
 				sizeof(*index->chunks), err);
 		if (ret < 0) {
 			query_end(&q);
 			return ret;
 		}
-		chunk = &index->chunks[index->count++];
-		memset(chunk, 0, sizeof(*chunk));
-		index->kind = (enum segment_kind)query_get_int(&q, 0);
-		query_get_hash(&q, 1, chunk->hash);
-		memcpy(chunk->segment, name, strlen(name) + 1);
-		chunk->offset = query_get_int(&q, 2);
-		chunk->length = (uint32_t)query_get_int(&q, 3);
-		chunk->stored_length = (uint32_t)query_get_int(&q, 4);
-		chunk->crc32c = (uint32_t)query_get_int(&q, 5);
-		chunk->encoding = (uint8_t)query_get_int(&q, 6);
+		index->kind = (enum segment_kind)
+			query_get_int(&q, CHUNK_COLUMN_COUNT);
+		catalog_get_chunk(&q, name, &index->chunks[index->count++]);
 	}
 	return ret;
 }

@@ -119,30 +119,20 @@ static int load_rows(struct repacking *r, size_t candidate,
 		     struct moving **list, size_t *count, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(r->c),
-		"SELECT hash, offset, length, stored, encoding, crc FROM chunk"
+		"SELECT " CHUNK_COLUMNS("chunk") " FROM chunk"
 		" WHERE segment = :segment ORDER BY offset");
 	int ret;
 
 	query_int(&q, ":segment", r->items[candidate].id);
 	while ((ret = query_step(&q, err)) > 0) {
-		struct chunk *row;
-
 		ret = list_grow((void **)list, *count, sizeof(**list), err);
 		if (ret < 0) {
 			query_end(&q);
 			break;
 		}
 		(*list)[*count].candidate = candidate;
-		row = &(*list)[(*count)++].row;
-		memset(row, 0, sizeof(*row));
-		query_get_hash(&q, 0, row->hash);
-		memcpy(row->segment, r->items[candidate].name,
-		       SEGMENT_NAME_SIZE);
-		row->offset = query_get_int(&q, 1);
-		row->length = (uint32_t)query_get_int(&q, 2);
-		row->stored_length = (uint32_t)query_get_int(&q, 3);
-		row->encoding = (uint8_t)query_get_int(&q, 4);
-		row->crc32c = (uint32_t)query_get_int(&q, 5);
+		catalog_get_chunk(&q, r->items[candidate].name,
+				  &(*list)[(*count)++].row);
 	}
 	return ret;
 }
