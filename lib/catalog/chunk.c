@@ -39,8 +39,8 @@ int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
 		"SELECT " CHUNK_COLUMNS("n") ", s.name FROM chunk c"
 		" JOIN segment s ON s.id = c.segment"
 		" JOIN chunk n ON n.segment = c.segment"
-		"  AND n.offset >= c.offset AND n.status <> 2"
-		" WHERE c.hash = :hash AND c.status <> 2"
+		"  AND n.offset >= c.offset AND n.status <> " SQL_CHUNK_BAD
+		" WHERE c.hash = :hash AND c.status <> " SQL_CHUNK_BAD
 		" ORDER BY n.offset, n.hash <> :hash LIMIT :max");
 	size_t count = 0;
 	int ret;
@@ -70,7 +70,7 @@ int catalog_chunk_marked(struct catalog *c,
 	struct query q = db_query(catalog_db(c),
 		"SELECT " CHUNK_COLUMNS("c") ", s.name FROM chunk c"
 		" JOIN segment s ON s.id = c.segment"
-		" WHERE c.hash = :hash AND c.status = 2");
+		" WHERE c.hash = :hash AND c.status = " SQL_CHUNK_BAD);
 	int ret;
 
 	query_hash(&q, ":hash", hash);
@@ -182,7 +182,8 @@ static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
 {
 	struct query q = db_query(&c->writer,
 		"SELECT c.segment, s.name, c.offset + c.stored,"
-		" c.status = 2 FROM chunk c JOIN segment s ON s.id = c.segment"
+		" c.status = " SQL_CHUNK_BAD
+		" FROM chunk c JOIN segment s ON s.id = c.segment"
 		" WHERE c.hash = :hash AND c.segment <> :segment");
 	int64_t old = 0;
 	bool bad;
@@ -203,7 +204,8 @@ static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
 	ret = copy_links(c, segment, old, err);
 	if (ret < 0 || bad)
 		return ret;
-	q = db_query(&c->writer, "UPDATE chunk SET status = 2, since = NULL"
+	q = db_query(&c->writer, "UPDATE chunk"
+		     " SET status = " SQL_CHUNK_BAD ", since = NULL"
 		     " WHERE hash = :hash");
 	query_hash(&q, ":hash", chunk->hash);
 	return query_run(&q, err);
@@ -219,8 +221,8 @@ static int chunk_row(struct catalog *c, int64_t segment,
 		" ON CONFLICT (hash) DO UPDATE SET segment = excluded.segment,"
 		" offset = excluded.offset, length = excluded.length,"
 		" stored = excluded.stored, encoding = excluded.encoding,"
-		" base = NULL, crc = excluded.crc, status = 0, since = NULL"
-		" WHERE status = 2");
+		" base = NULL, crc = excluded.crc, status = " SQL_CHUNK_OK ","
+		" since = NULL WHERE status = " SQL_CHUNK_BAD);
 
 	query_hash(&q, ":hash", chunk->hash);
 	query_int(&q, ":segment", segment);

@@ -68,7 +68,8 @@ static int load_step(struct catalog *c, const struct catalog_selection *sel,
 	struct query q = db_query(catalog_db(c),
 		"SELECT seq, created, size, stored, branch, pinned, id"
 		" FROM state WHERE seq > :after AND pruned IS NULL"
-		" AND status = 0 AND manifest IS NOT NULL AND kind <> 'fork'"
+		" AND status = " SQL_STATE_DURABLE " AND manifest IS NOT NULL"
+		" AND kind <> 'fork'"
 		" AND (:branch IS NULL OR branch IN"
 		"  (SELECT id FROM branch WHERE name = :branch))"
 		" AND (:author IS NULL OR author = :author)"

@@ -15,7 +15,8 @@ static int is_waiting(struct catalog *c, int64_t seq, bool lost,
 {
 	struct query q = db_query(&c->writer,
 		"SELECT 1 FROM state WHERE seq = :seq AND pruned IS NULL"
-		" AND (status = 1 OR (:lost AND status = 2))");
+		" AND (status = " SQL_STATE_PENDING
+		" OR (:lost AND status = " SQL_STATE_LOST "))");
 	int64_t found;
 
 	query_int(&q, ":seq", seq);
@@ -38,7 +39,8 @@ static int bind_row(struct catalog *c, int64_t seq, int64_t manifest,
 		    const struct catalog_content *content, struct dsv_err *err)
 {
 	struct query q = db_query(&c->writer,
-		"UPDATE state SET manifest = :manifest, status = 0,"
+		"UPDATE state SET manifest = :manifest,"
+		" status = " SQL_STATE_DURABLE ","
 		" files = :files, size = :size, stored = :stored"
 		" WHERE seq = :seq");
 
@@ -94,7 +96,7 @@ int catalog_lose(struct catalog *c, int64_t seq, struct dsv_err *err)
 	ret = is_waiting(c, seq, false, err);
 	if (ret <= 0)
 		return catalog_end(c, ret, err);
-	q = db_query(&c->writer, "UPDATE state SET status = 2"
+	q = db_query(&c->writer, "UPDATE state SET status = " SQL_STATE_LOST
 		     " WHERE seq = :seq");
 	query_int(&q, ":seq", seq);
 	ret = query_run(&q, err);
@@ -113,7 +115,9 @@ int catalog_pending(struct catalog *c, bool lost, struct catalog_pending **out,
 	size_t n = 0;
 	struct query q = db_query(catalog_db(c),
 		"SELECT seq, id, capture, size, created, status FROM state"
-		" WHERE status <> 0 AND (status = 1 OR (:lost AND status = 2))"
+		" WHERE status <> " SQL_STATE_DURABLE
+		" AND (status = " SQL_STATE_PENDING
+		" OR (:lost AND status = " SQL_STATE_LOST "))"
 		" AND pruned IS NULL ORDER BY seq");
 	int ret;
 
@@ -147,7 +151,9 @@ int catalog_has_capture(struct catalog *c, const unsigned char id[HASH_BYTES],
 {
 	struct query q = db_query(catalog_db(c),
 		"SELECT 1 FROM state WHERE capture = :capture AND"
-		" (NOT :waiting OR (status IN (1, 2) AND pruned IS NULL))"
+		" (NOT :waiting OR (status IN"
+		" (" SQL_STATE_PENDING ", " SQL_STATE_LOST ")"
+		" AND pruned IS NULL))"
 		" LIMIT 1");
 	int64_t n;
 

@@ -32,9 +32,11 @@ static const char sql_beyond_forgotten[] =
 	"  JOIN state AS s ON s.seq = e.parent WHERE e.child = :seq"
 	"  UNION SELECT e.parent, s.status FROM up"
 	"  JOIN edge AS e ON e.child = up.seq"
-	"  JOIN state AS s ON s.seq = e.parent WHERE up.status = 3"
+	"  JOIN state AS s ON s.seq = e.parent"
+	" WHERE up.status = " SQL_STATE_FORGOTTEN
 	") SELECT s.id, s.seq, up.status FROM up"
-	" JOIN state AS s ON s.seq = up.seq WHERE up.status <> 3";
+	" JOIN state AS s ON s.seq = up.seq"
+	" WHERE up.status <> " SQL_STATE_FORGOTTEN;
 static const char sql_attrs[] =
 	"SELECT k.name, a.type, a.number, a.text FROM attr AS a"
 	" CROSS JOIN key AS k ON k.id = a.key WHERE a.state = :of"

@@ -18,24 +18,27 @@ int catalog_totals(struct catalog *c, struct catalog_totals *out,
 		int64_t *value;
 	} totals[] = {
 		{ "SELECT count(*) FROM state WHERE pruned IS NULL"
-		  " AND status <> 3", &t.states },
+		  " AND status <> " SQL_STATE_FORGOTTEN, &t.states },
 		{ "SELECT count(*) FROM state WHERE pruned IS NOT NULL",
 		  &t.pruned },
 		{ "SELECT coalesce(sum(size), 0) FROM state"
 		  " WHERE pruned IS NULL", &t.size_bytes },
-		{ "SELECT count(*) FROM state WHERE status <> 0"
-		  " AND status = 1", &t.pending },
-		{ "SELECT count(*) FROM state WHERE status <> 0"
-		  " AND status = 2 AND pruned IS NULL", &t.lost },
+		{ "SELECT count(*) FROM state"
+		  " WHERE status <> " SQL_STATE_DURABLE
+		  " AND status = " SQL_STATE_PENDING, &t.pending },
+		{ "SELECT count(*) FROM state"
+		  " WHERE status <> " SQL_STATE_DURABLE
+		  " AND status = " SQL_STATE_LOST 
+		  " AND pruned IS NULL", &t.lost },
 		{ "SELECT count(*) FROM scope WHERE closed IS NULL",
 		  &t.scopes_open },
 		{ "SELECT count(*) FROM job WHERE active", &t.jobs },
 		{ "SELECT count(*) FROM segment", &t.segments },
 		{ "SELECT count(*) FROM chunk", &t.chunks },
 		{ "SELECT coalesce(sum(stored), 0) FROM chunk"
-		  " WHERE status <> 1", &t.chunk_bytes },
+		  " WHERE status <> " SQL_CHUNK_CONDEMNED, &t.chunk_bytes },
 		{ "SELECT coalesce(sum(stored), 0) FROM chunk"
-		  " WHERE status = 1", &t.condemned_bytes },
+		  " WHERE status = " SQL_CHUNK_CONDEMNED, &t.condemned_bytes },
 	};
 	size_t i;
 	int ret;

@@ -88,7 +88,8 @@ static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		return c->rebuilding ? 0 : CATALOG_MISSING;
 	if (status == CHUNK_OK)
 		return 0;
-	q = db_query(&c->writer, "UPDATE chunk SET status = 0, since = NULL"
+	q = db_query(&c->writer, "UPDATE chunk"
+		     " SET status = " SQL_CHUNK_OK ", since = NULL"
 		     " WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);
 	return query_run(&q, err);

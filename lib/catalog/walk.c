@@ -178,9 +178,11 @@ static int has_forgotten(struct catalog *c, int64_t seq, struct dsv_err *err)
 	int64_t n;
 	struct query q = seq > 0 ?
 		db_query(catalog_db(c), "SELECT 1 FROM state"
-			 " WHERE seq = :seq AND status = 3") :
+			 " WHERE seq = :seq"
+			 " AND status = " SQL_STATE_FORGOTTEN) :
 		db_query(catalog_db(c), "SELECT 1 FROM state"
-			 " WHERE status <> 0 AND status = 3 AND :seq = 0"
+			 " WHERE status <> " SQL_STATE_DURABLE
+			 " AND status = " SQL_STATE_FORGOTTEN " AND :seq = 0"
 			 " LIMIT 1");
 
 	query_int(&q, ":seq", seq);

@@ -50,8 +50,10 @@ static const struct find_field fields[] = {
 	  "SELECT seq FROM state WHERE pinned" },
 	{ "pruned", FIND_FLAG, false, "(s.pruned IS NOT NULL)", NULL,
 	  FIND_BY_FLAG, "SELECT seq FROM state WHERE pruned IS NOT NULL" },
-	{ "pending", FIND_FLAG, false, "(s.status = 1)", NULL, FIND_BY_FLAG,
-	  "SELECT seq FROM state WHERE status <> 0 AND status = 1" },
+	{ "pending", FIND_FLAG, false, "(s.status = " SQL_STATE_PENDING ")",
+	  NULL, FIND_BY_FLAG,
+	  "SELECT seq FROM state WHERE status <> " SQL_STATE_DURABLE
+	  " AND status = " SQL_STATE_PENDING },
 	{ "job.id", FIND_TEXT, true,
 	  "(SELECT job_id FROM job WHERE id = s.job)", NULL, FIND_BY_VALUE,
 	  "SELECT y.seq FROM job AS x JOIN state AS y ON y.job = x.id"

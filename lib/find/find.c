@@ -240,7 +240,8 @@ static int run_sorted(struct search *f)
 
 static const char sql_count_all[] =
 	"SELECT (SELECT count(*) FROM state) - (SELECT count(*) FROM state"
-	" WHERE status <> 0 AND status = 3)";
+	" WHERE status <> " SQL_STATE_DURABLE 
+	" AND status = " SQL_STATE_FORGOTTEN ")";
 static const char sql_count_live[] =
 	"SELECT (SELECT count(*) FROM state) -"
 	" (SELECT count(*) FROM state WHERE pruned IS NOT NULL)";

@@ -25,7 +25,7 @@ static void where(struct search *f, struct find_sql *sql, const char *seq)
 	if (!f->query->pruned)
 		find_sql_puts(sql, "s.pruned IS NULL AND ");
 	else	/* all but what was forgotten */
-		find_sql_puts(sql, "s.status <> 3 AND ");
+		find_sql_puts(sql, "s.status <> " SQL_STATE_FORGOTTEN " AND ");
 	if (f->tree)
 		find_sql_test(sql, f->tree);
 	else

@@ -272,11 +272,13 @@ static const struct row_check row_checks[] = {
 	  " WHERE c.generation <= p.generation", NULL },
 	{ "state",
 	  "SELECT lower(hex(id)), seq, 'its parameters are missing' FROM state"
-	  " WHERE status <> 3 AND params NOT IN (SELECT id FROM params)",
+	  " WHERE status <> " SQL_STATE_FORGOTTEN 
+	  " AND params NOT IN (SELECT id FROM params)",
 	  NULL },
 	{ "state",
 	  "SELECT lower(hex(id)), seq, 'its manifest is missing' FROM state"
-	  " WHERE pruned IS NULL AND status = 0 AND (manifest IS NULL OR"
+	  " WHERE pruned IS NULL AND status = " SQL_STATE_DURABLE
+	  " AND (manifest IS NULL OR"
 	  " manifest NOT IN (SELECT id FROM manifest))", NULL },
 	{ "name",
 	  "SELECT name, NULL, 'it names no state' FROM name"

@@ -112,7 +112,8 @@ int check_chunk(struct pass *p, const unsigned char hash[HASH_BYTES],
 		if (ret == 0)
 			ret = concern_user(p, id, manifest, err);
 		if (ret == 0 && p->k->repair)
-			ret = pass_run(p, "UPDATE chunk SET status = 0,"
+			ret = pass_run(p, "UPDATE chunk SET"
+				       " status = " SQL_CHUNK_OK ","
 				       " since = NULL WHERE hash = :hash"
 				       " AND :id", hash, 1, err);
 		if (ret < 0)

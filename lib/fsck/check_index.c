@@ -18,7 +18,8 @@ int check_load_chunks(struct check *k, struct check_segment *g,
 {
 	struct query q = db_query(catalog_db(k->c),
 		"SELECT " CHUNK_COLUMNS("chunk") " FROM chunk"
-		" WHERE segment = :segment AND status <> 2 ORDER BY offset");
+		" WHERE segment = :segment AND status <> " SQL_CHUNK_BAD
+		" ORDER BY offset");
 	int ret;
 
 	g->count = 0;

@@ -35,7 +35,8 @@ static int next_state(struct check *k, int64_t after, struct state *out,
 		"SELECT s.seq, s.id, m.hash FROM state s"
 		" LEFT JOIN manifest m ON m.id = s.manifest"
 		" AND s.capture IS NULL WHERE s.seq > :after"
-		" AND s.status <> 3 ORDER BY s.seq LIMIT 1");
+		" AND s.status <> " SQL_STATE_FORGOTTEN
+		" ORDER BY s.seq LIMIT 1");
 	int ret;
 
 	query_int(&q, ":after", after);

@@ -45,7 +45,7 @@ static int mark_bad_from(struct check *k, const struct check_segment *g,
 			 int64_t size_bytes, struct dsv_err *err)
 {
 	struct query q = db_query(&k->c->writer,
-		"UPDATE chunk SET status = 2, since = NULL"
+		"UPDATE chunk SET status = " SQL_CHUNK_BAD ", since = NULL"
 		" WHERE segment = :segment AND offset + stored > :size");
 
 	query_int(&q, ":segment", g->id);
@@ -203,7 +203,7 @@ static int mark_bad(struct check *k, const struct chunk *chunk,
 		    struct dsv_err *err)
 {
 	struct query q = db_query(&k->c->writer,
-		"UPDATE chunk SET status = 2, since = NULL"
+		"UPDATE chunk SET status = " SQL_CHUNK_BAD ", since = NULL"
 		" WHERE hash = :hash AND offset = :offset");
 
 	query_hash(&q, ":hash", chunk->hash);
@@ -355,7 +355,8 @@ int check_marked(struct check *k, const unsigned char hash[HASH_BYTES],
 	if (ret <= 0 || !k->repair)
 		return ret;
 	q = db_query(&k->c->writer,
-		     "UPDATE chunk SET status = 0 WHERE hash = :hash");
+		     "UPDATE chunk SET status = " SQL_CHUNK_OK
+		     " WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);
 	ret = query_run(&q, err);
 	return ret < 0 ? ret : 1;

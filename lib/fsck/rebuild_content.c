@@ -48,7 +48,7 @@ static int add_chunk(struct check *k, int64_t segment,
 		     "INSERT OR REPLACE INTO chunk (hash, segment, offset,"
 		     " length, stored, encoding, crc, status, since) VALUES"
 		     " (:hash, :segment, :offset, :length, :stored, :encoding,"
-		     " :crc, 1, :since)");
+		     " :crc, " SQL_CHUNK_CONDEMNED ", :since)");
 	query_hash(&q, ":hash", chunk->hash);
 	query_int(&q, ":segment", segment);
 	query_int(&q, ":offset", chunk->offset);
@@ -285,15 +285,18 @@ static int for_wrong(struct check *k, struct catalog *from, const char *list,
  */
 int rebuild_doubtful(struct check *k, struct catalog *old, struct dsv_err *err)
 {
-	int ret = for_wrong(k, k->c, "SELECT hash FROM chunk WHERE status = 1"
+	int ret = for_wrong(k, k->c, "SELECT hash FROM chunk"
+			    " WHERE status = " SQL_CHUNK_CONDEMNED
 			    " AND hash > :after ORDER BY hash LIMIT 1",
 			    "DELETE FROM chunk WHERE hash = :hash", err);
 
 	if (ret < 0 || !old)
 		return ret;
-	return for_wrong(k, old, "SELECT hash FROM chunk WHERE status = 2"
+	return for_wrong(k, old, "SELECT hash FROM chunk"
+			 " WHERE status = " SQL_CHUNK_BAD
 			 " AND hash > :after AND length(hash) = 32"
 			 " ORDER BY hash LIMIT 1",
-			 "UPDATE chunk SET status = 2, since = NULL"
+			 "UPDATE chunk SET status = " SQL_CHUNK_BAD ","
+			 " since = NULL"
 			 " WHERE hash = :hash", err);
 }

@@ -172,9 +172,11 @@ static int do_bind(struct check *k, const json_t *op, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	q = db_query(&k->c->writer,
-		     "UPDATE state SET manifest = :manifest, status = 0,"
+		     "UPDATE state SET manifest = :manifest,"
+		     " status = " SQL_STATE_DURABLE ","
 		     " files = :files, size = :size, stored = :stored"
-		     " WHERE seq = :seq AND status IN (1, 2)");
+		     " WHERE seq = :seq AND status IN"
+		     " (" SQL_STATE_PENDING ", " SQL_STATE_LOST ")");
 	query_int(&q, ":manifest", manifest);
 	query_int(&q, ":files", int_of(op, "files"));
 	query_int(&q, ":size", int_of(op, "size"));
@@ -321,8 +323,10 @@ static int do_one_state(struct check *k, const char *what, const json_t *op,
 	if (!strcmp(what, "restore"))
 		return do_restore(k, seq, op, err);
 	if (!strcmp(what, "lost"))
-		return run_sql(k, "UPDATE state SET status = 2 WHERE"
-			       " seq = :seq AND status = 1", seq, NULL, err);
+		return run_sql(k, "UPDATE state SET status = " SQL_STATE_LOST
+			       " WHERE seq = :seq"
+			       " AND status = " SQL_STATE_PENDING, seq, NULL,
+			       err);
 	return run_sql(k, "INSERT OR REPLACE INTO name (name, state)"
 		       " VALUES (:name, :seq)", seq, text_of(op, "name"), err);
 }

@@ -39,7 +39,7 @@ static int load_chunks(struct catalog *c, struct liveness *l,
 {
 	struct query q = db_query(catalog_db(c),
 		"SELECT hash, stored FROM chunk WHERE segment = :segment"
-		" AND status = 0");
+		" AND status = " SQL_CHUNK_OK);
 	int ret;
 
 	query_int(&q, ":segment", l->segment);
@@ -232,9 +232,10 @@ static int condemn_chunks(struct catalog *c, const struct liveness *l,
 		if (l->chunks[i].live)
 			continue;
 		q = db_query(&c->writer,
-			     "UPDATE chunk SET status = 1, since = :since"
+			     "UPDATE chunk SET status = " SQL_CHUNK_CONDEMNED
+			     ", since = :since"
 			     " WHERE hash = :hash AND segment = :segment"
-			     " AND status = 0");
+			     " AND status = " SQL_CHUNK_OK);
 		query_int(&q, ":since", l->since_ns);
 		query_hash(&q, ":hash", l->chunks[i].hash);
 		query_int(&q, ":segment", l->segment);

@@ -26,7 +26,7 @@ static int load_expired(struct catalog *c, int64_t before_ns,
 			struct expired *out, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
-		"SELECT segment FROM chunk WHERE status = 1"
+		"SELECT segment FROM chunk WHERE status = " SQL_CHUNK_CONDEMNED
 		" AND since <= :before UNION SELECT id FROM segment s"
 		" WHERE staged IS NULL AND NOT EXISTS"
 		" (SELECT 1 FROM chunk WHERE segment = s.id) ORDER BY 1");
@@ -81,7 +81,8 @@ static int add_gaps(struct catalog *c, int64_t segment, const char *name,
 	struct gap gap = { 0, 0, false };
 	bool stays = false;
 	struct query q = db_query(&c->writer,
-		"SELECT offset, stored, status = 1 AND since <= :before"
+		"SELECT offset, stored, status = " SQL_CHUNK_CONDEMNED 
+		" AND since <= :before"
 		" FROM chunk WHERE segment = :segment ORDER BY offset");
 	int ret;
 
@@ -127,20 +128,25 @@ static int drop_rows(struct catalog *c, int64_t segment, int64_t before_ns,
 	static const char *const steps[] = {
 		("DELETE FROM recipe_segment WHERE recipe IN"
 		 " (SELECT r.id FROM chunk c JOIN recipe r ON r.hash = c.hash"
-		 "  WHERE c.segment = :segment AND c.status = 1"
+		 "  WHERE c.segment = :segment"
+		 " AND c.status = " SQL_CHUNK_CONDEMNED
 		 "  AND c.since <= :before AND r.refs = 0)"),
 		("DELETE FROM recipe WHERE refs = 0 AND hash IN"
 		 " (SELECT hash FROM chunk WHERE segment = :segment"
-		 "  AND status = 1 AND since <= :before)"),
+		 "  AND status = " SQL_CHUNK_CONDEMNED 
+		 " AND since <= :before)"),
 		("DELETE FROM manifest_segment WHERE manifest IN"
 		 " (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
-		 "  WHERE c.segment = :segment AND c.status = 1"
+		 "  WHERE c.segment = :segment"
+		 " AND c.status = " SQL_CHUNK_CONDEMNED
 		 "  AND c.since <= :before AND m.refs = 0)"),
 		("DELETE FROM manifest_part WHERE manifest IN"
 		 " (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"
-		 "  WHERE c.segment = :segment AND c.status = 1"
+		 "  WHERE c.segment = :segment"
+		 " AND c.status = " SQL_CHUNK_CONDEMNED
 		 "  AND c.since <= :before AND m.refs = 0)"),
-		("DELETE FROM chunk WHERE segment = :segment AND status = 1"
+		("DELETE FROM chunk WHERE segment = :segment"
+		 " AND status = " SQL_CHUNK_CONDEMNED
 		 " AND since <= :before"),
 	};
 	size_t i;
@@ -412,7 +418,7 @@ int catalog_condemned(struct catalog *c, int64_t before_ns, int64_t *bytes,
 {
 	struct query q = db_query(catalog_db(c),
 		"SELECT coalesce(sum(stored), 0) FROM chunk"
-		" WHERE status = 1 AND since <= :before");
+		" WHERE status = " SQL_CHUNK_CONDEMNED " AND since <= :before");
 	int ret;
 
 	query_int(&q, ":before", before_ns);

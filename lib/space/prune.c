@@ -223,7 +223,8 @@ int prune_forget(struct catalog *c, int64_t seq, struct dsv_err *err)
 		"DELETE FROM name WHERE state = :seq",
 		"DELETE FROM scope_state WHERE state = :seq",
 		"DELETE FROM pruned_head WHERE state = :seq",
-		"UPDATE state SET status = 3, manifest = NULL, capture = NULL,"
+		"UPDATE state SET status = " SQL_STATE_FORGOTTEN ","
+		" manifest = NULL, capture = NULL,"
 		" changed = NULL, message = NULL, author = '', host = '',"
 		" job = NULL, pinned = 0, files = 0, size = 0, params = 0"
 		" WHERE seq = :seq",
@@ -297,10 +298,10 @@ static const char sql_protected[] =
 /* It is pruned, and its record is still there. */
 static const char sql_pruned[] =
 	"SELECT 1 FROM state WHERE seq = :seq AND pruned IS NOT NULL"
-	" AND status <> 3";
+	" AND status <> " SQL_STATE_FORGOTTEN;
 /* Its bytes died with their node, it has no manifest. */
 static const char sql_lost[] =
-	"SELECT 1 FROM state WHERE seq = :seq AND status = 2"
+	"SELECT 1 FROM state WHERE seq = :seq AND status = " SQL_STATE_LOST
 	" AND pruned IS NULL";
 
 enum { DUE = 1, DUE_FORGET, DUE_LOST };

@@ -57,7 +57,8 @@ static int load_settled(struct repacking *r, struct dsv_err *err)
 		" AND NOT EXISTS"
 		" (SELECT 1 FROM freeing f WHERE f.segment = s.name)"
 		" GROUP BY s.id"
-		" HAVING max(c.status) < 2 AND max(c.encoding) = 0"
+		" HAVING max(c.status) < " SQL_CHUNK_BAD 
+		" AND max(c.encoding) = 0"
 		" ORDER BY s.id");
 	int ret;
 
@@ -194,7 +195,7 @@ static int move_row(struct catalog *c, int64_t old, int64_t new,
 	struct query q = db_query(&c->writer,
 		"UPDATE chunk SET segment = :new, offset = :to"
 		" WHERE hash = :hash AND segment = :old AND offset = :from"
-		" AND status < 2");
+		" AND status < " SQL_CHUNK_BAD);
 	int ret;
 
 	query_int(&q, ":new", new);

@@ -171,7 +171,8 @@ static int pruned_manifest(struct catalog *c, int64_t seq, struct revival *r,
 {
 	bool pruned, known, forgotten;
 	struct query q = db_query(catalog_db(c),
-		"SELECT s.pruned IS NOT NULL, m.hash, s.status = 3"
+		"SELECT s.pruned IS NOT NULL, m.hash,"
+		" s.status = " SQL_STATE_FORGOTTEN
 		" FROM state s"
 		" LEFT JOIN manifest m ON m.id = s.manifest"
 		" WHERE s.seq = :seq");
@@ -224,7 +225,7 @@ static int expire_chunk(struct catalog *c, const unsigned char *hash,
 {
 	struct query q = db_query(&c->writer,
 		"UPDATE chunk SET since = 0 WHERE hash = :hash"
-		" AND status = 1");
+		" AND status = " SQL_CHUNK_CONDEMNED);
 
 	query_hash(&q, ":hash", hash);
 	return query_run(&q, err);
