@@ -224,3 +224,33 @@ int catalog_content(struct catalog *c, int64_t seq,
 	query_end(&q);
 	return ret;
 }
+
+int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
+	       struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT id FROM state WHERE seq = :seq");
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	ret = query_step(&q, err);
+	if (ret == 0)
+		return dsv_fail(err, DSV_ENOTFOUND,
+				"a state is no longer in the catalog");
+	if (ret < 0)
+		return ret;
+	query_get_hash(&q, 0, id);
+	query_end(&q);
+	return 0;
+}
+
+int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
+		      struct dsv_err *err)
+{
+	unsigned char id[HASH_BYTES];
+	int ret = catalog_id(c, seq, id, err);
+
+	if (ret == 0)
+		hash_to_hex(id, hex);
+	return ret;
+}
