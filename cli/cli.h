@@ -203,11 +203,15 @@ void out_changes(FILE *out, const struct dsv_state *s,
 int parent_for_changes(struct dsv *d, const struct dsv_state *s,
 		       struct dsv_state **out, struct dsv_err *err);
 
+/* ---- show.c ------------------------------------------------------------ */
+
 /* "0123456789ab (HEAD -> main) message", without a newline. */
 void out_oneline(const struct refs *refs, const struct dsv_state *s);
 /* Everything but the files, as log and show have it. */
 int out_state(struct dsv *d, const struct refs *refs,
 	      const struct dsv_state *s, struct dsv_err *err);
+
+/* ---- config.c ---------------------------------------------------------- */
 
 /* The configured value, the caller's to free(); NULL: none, or no memory. */
 char *config_value(struct dsv *d, const char *key);

@@ -2,7 +2,7 @@
 /*
  * Chunks and the segments that hold them: looking up and staging.
  */
-#include "uses.h"
+#include "chunk.h"
 
 #include <errno.h>
 #include <inttypes.h>

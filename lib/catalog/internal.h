@@ -88,18 +88,6 @@ int catalog_load_params(struct catalog *c, int64_t id, struct dsv_kvs *params,
 			struct dsv_err *err);
 
 /*
- * The columns that make a struct chunk, of the table that is called t: the
- * first of a statement.  segment: the name of its segment, which is not there.
- */
-#define CHUNK_COLUMNS(t) \
-	t ".hash, " t ".offset, " t ".length, " t ".stored, " t ".encoding, " \
-	t ".crc"
-enum { CHUNK_COLUMN_COUNT = 6 };
-/* False: its hash is none. */
-bool catalog_get_chunk(struct query *q, const char *segment,
-		       struct chunk *out);
-
-/*
  * Reads a list of things that begin with their name, which is column 0; the
  * rest of an item, size bytes that are 0, is for fill.
  */

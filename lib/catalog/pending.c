@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../base/list.h"
+#include "chunk.h"
 #include "uses.h"
 
 /* 1: the state waits for its bytes; lost: also when it was given up. */

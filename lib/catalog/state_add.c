@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/value.h"
+#include "chunk.h"
 #include "uses.h"
 
 /* What the steps of one commit hand on. */

@@ -35,14 +35,6 @@ int content_claim(struct catalog *c,
 		  struct dsv_err *err);
 
 /*
- * A new segment holds what is committed now: it is no leftover, unless all
- * that it holds was stored elsewhere meanwhile.  Adds the rows of one that was
- * not worth staging; before content_use().  CATALOG_MISSING: it was swept.
- */
-int content_settle(struct catalog *c, const struct ingest_segment *segment,
-		   struct dsv_err *err);
-
-/*
  * What states with the manifest say of their files and size, which a line of
  * the journal may have told wrongly, or none: the manifest knows.
  */

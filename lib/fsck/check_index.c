@@ -9,7 +9,7 @@
 #include "../base/list.h"
 #include "../base/paths.h"
 #include "../base/str.h"
-#include "../catalog/internal.h"
+#include "../catalog/chunk.h"
 #include "../space/space.h"
 #include "check.h"
 

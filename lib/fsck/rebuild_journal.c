@@ -13,6 +13,7 @@
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
 #include "../space/heads.h"
+#include "../space/prune.h"
 #include "rebuild.h"
 
 /*

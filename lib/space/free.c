@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../base/list.h"
-#include "../catalog/internal.h"
+#include "../catalog/chunk.h"
 #include "space.h"
 
 enum { FREE_BATCH = 64 };	/* segments a transaction */

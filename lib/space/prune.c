@@ -2,7 +2,6 @@
 /*
  * Dropping the references of states.
  */
-#include "../base/paths.h"
 #include "space.h"
 
 #include <stdio.h>
@@ -10,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/paths.h"
 #include "../catalog/uses.h"
 #include "heads.h"
+#include "prune.h"
 
 enum { PRUNE_BATCH = 500 };	/* states a transaction */
 

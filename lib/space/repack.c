@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../base/list.h"
-#include "../catalog/internal.h"
+#include "../catalog/chunk.h"
 #include "space.h"
 
 enum {

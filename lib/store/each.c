@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Which segments are on disk. */
-#include "../base/paths.h"
 #include "internal.h"
 
 #include <dirent.h>
@@ -9,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "../base/paths.h"
 
 struct names {
 	char (*items)[SEGMENT_NAME_SIZE];
