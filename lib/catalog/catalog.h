@@ -40,6 +40,13 @@ void catalog_close(struct catalog *c);
  * written, and waits for the next writer; NULL: all are, as far as is known.
  */
 const char *catalog_unpublished(const struct catalog *c);
+/*
+ * A descriptor that poll(2) finds readable when something may have been
+ * committed, the caller's to close(); -1: nobody will tell.
+ */
+int catalog_watch(struct catalog *c);
+/* Takes what it tells: whether something may have been committed indeed. */
+bool catalog_watch_heard(int fd);
 /* The database and its journal mode, for people; static. */
 const char *catalog_describe(struct catalog *c);
 

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Until a state satisfies an expression.  Every change ends in the journal:
- * where the kernel tells of writes to it, they are waited for; on a network
- * file system, whose other hosts it does not hear of, one looks again and
- * again, ever more rarely.
+ * Until a state satisfies an expression.  Where the catalog can tell of
+ * changes, they are waited for; else one looks again and again, ever more
+ * rarely.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../repo/repo.h"
 
 enum {
@@ -31,49 +28,7 @@ static int64_t clock_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* -1: nobody will tell. */
-static int watch(struct dsv *d)
-{
-	int fd;
-
-	if (fs_is_network(d->path))
-		return -1;
-	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	/* Of the directory: the journal may not be there yet. */
-	if (fd >= 0 && inotify_add_watch(fd, d->path, IN_MODIFY | IN_CREATE |
-					 IN_MOVED_TO) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-/* Whether one of the events that are there is of the journal. */
-static bool heard(int fd)
-{
-	union {
-		struct inotify_event event;
-		char bytes[4096];
-	} buf;
-	bool found = false;
-	ssize_t n, at;
-
-	while ((n = read(fd, buf.bytes, sizeof(buf.bytes))) > 0) {
-		for (at = 0; at < n;) {
-			struct inotify_event e;
-
-			memcpy(&e, buf.bytes + at, sizeof(e));
-			if (e.mask & IN_Q_OVERFLOW ||
-			    (e.len > 0 && !strcmp(buf.bytes + at + sizeof(e),
-						  "journal")))
-				found = true;
-			at += (ssize_t)sizeof(e) + (ssize_t)e.len;
-		}
-	}
-	return found;
-}
-
-/* Until the journal is written to, or until end_ms. */
+/* Until something may have been committed, or until end_ms. */
 static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 		       struct dsv_err *err)
 {
@@ -85,7 +40,7 @@ static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 		if (interrupted && *interrupted)
 			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
 		if (poll(&p, fd >= 0, left < SLICE_MS ? (int)left :
-			 SLICE_MS) > 0 && heard(fd))
+			 SLICE_MS) > 0 && catalog_watch_heard(fd))
 			return 0;
 	}
 	return 0;
@@ -117,7 +72,8 @@ int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
 	const struct catalog_query query = { .expr = expr, .limit = 1 };
 	int64_t start = clock_ms();
 	int64_t pause = POLL_FIRST_MS, end;
-	int fd = watch(d);	/* before the first look: nothing is missed */
+	/* Before the first look: nothing is missed. */
+	int fd = catalog_watch(d->catalog);
 	int ret;
 
 	while ((ret = look(d, &query, id, err)) == 0) {
