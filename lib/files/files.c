@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "files.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "../base/fs.h"
+
+enum { COMPARE_BYTES = 1 << 20 };
 
 int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err)
 {
@@ -52,14 +57,46 @@ int files_parts(struct dsv *d, int64_t seq, int64_t *out,
 	return files_failed(d, seq, ret, err);
 }
 
+static int compare_path(const void *key, const void *entry)
+{
+	return strcmp(key, ((const struct manifest_entry *)entry)->path);
+}
+
 const struct manifest_entry *files_find(const struct manifest *m,
 					const char *path)
 {
-	size_t i;
+	if (m->count == 0)
+		return NULL;
+	return bsearch(path, m->entries, m->count, sizeof(*m->entries),
+		       compare_path);
+}
 
-	for (i = 0; i < m->count; i++) {
-		if (!strcmp(m->entries[i].path, path))
-			return &m->entries[i];
+int files_are_bytes(struct dsv *d, const struct manifest_entry *e, int fd,
+		    struct dsv_err *err)
+{
+	struct reader stored = READER_INIT;
+	char *ours = malloc(COMPARE_BYTES), *theirs = malloc(COMPARE_BYTES);
+	bool same = true;
+	int64_t offset;
+	int ret = ours && theirs ?
+		reader_open(d->store, e->recipe, e->size_bytes, &stored, err) :
+		dsv_fail_nomem(err);
+
+	for (offset = 0; ret == 0 && same && offset < e->size_bytes;
+	     offset += COMPARE_BYTES) {
+		size_t len = e->size_bytes - offset < COMPARE_BYTES ?
+			(size_t)(e->size_bytes - offset) : COMPARE_BYTES;
+		ssize_t n = pread_full(fd, theirs, len, offset);
+
+		if (n < 0)
+			ret = dsv_fail_errno(err, "read '%s'", e->path);
+		else
+			ret = reader_read(&stored, ours, len, offset, err);
+		same = ret == 0 && (size_t)n == len &&
+			memcmp(ours, theirs, len) == 0;
 	}
-	return NULL;
+	free(ours);
+	free(theirs);
+	reader_close(&stored);
+	return ret < 0 ? ret : same;
 }

@@ -28,4 +28,11 @@ int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err);
 const struct manifest_entry *files_find(const struct manifest *m,
 					const char *path);
 
+/*
+ * 1: the first bytes of fd, as many as the entry has, are those of the entry;
+ * 0: others.
+ */
+int files_are_bytes(struct dsv *d, const struct manifest_entry *e, int fd,
+		    struct dsv_err *err);
+
 #endif

@@ -12,8 +12,7 @@
 
 #include "../base/fs.h"
 #include "../base/hash.h"
-
-enum { COMPARE_BYTES = 4 << 20 };
+#include "files.h"
 
 /*
  * Open the directory that holds path (below t->dirfd), component by
@@ -57,43 +56,6 @@ static int open_parent(const struct target *t, const char *path, bool make,
 	return fd;
 }
 
-/* Whether fd's bytes are the recipe's: TARGET_SAME or TARGET_DIFFERS. */
-static int compare_bytes(const struct target *t,
-			 const struct manifest_entry *e, int fd,
-			 struct dsv_err *err)
-{
-	struct reader stored = READER_INIT;
-	char *ours = malloc(COMPARE_BYTES);
-	char *theirs = malloc(COMPARE_BYTES);
-	int64_t offset;
-	int ret;
-
-	ret = ours && theirs ?
-		reader_open(t->d->store, e->recipe, e->size_bytes, &stored,
-			    err) :
-		dsv_fail_nomem(err);
-	for (offset = 0; ret == 0 && offset < e->size_bytes;
-	     offset += COMPARE_BYTES) {
-		size_t len = e->size_bytes - offset < COMPARE_BYTES ?
-			(size_t)(e->size_bytes - offset) : COMPARE_BYTES;
-		ssize_t n = pread_full(fd, theirs, len, offset);
-
-		if (n < 0) {
-			ret = dsv_fail_errno(err, "read '%s/%s'", t->dir,
-					     e->path);
-			break;
-		}
-		ret = reader_read(&stored, ours, len, offset, err);
-		if (ret == 0 && ((size_t)n != len ||
-				 memcmp(ours, theirs, len) != 0))
-			ret = TARGET_DIFFERS;
-	}
-	free(ours);
-	free(theirs);
-	reader_close(&stored);
-	return ret == 0 ? TARGET_SAME : ret;
-}
-
 static int compare_file(const struct target *t, const struct manifest_entry *e,
 			int parent, const char *name, const struct stat *st,
 			struct dsv_err *err)
@@ -106,9 +68,11 @@ static int compare_file(const struct target *t, const struct manifest_entry *e,
 	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return dsv_fail_errno(err, "read '%s/%s'", t->dir, e->path);
-	ret = compare_bytes(t, e, fd, err);
+	ret = files_are_bytes(t->d, e, fd, err);
 	close(fd);
-	return ret;
+	if (ret < 0)
+		return dsv_fail_in(err, ret, "'%s'", t->dir);
+	return ret ? TARGET_SAME : TARGET_DIFFERS;
 }
 
 static bool same_link(int parent, const char *name, const char *target)

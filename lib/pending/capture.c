@@ -14,19 +14,7 @@
 #include "../base/fs.h"
 #include "../base/paths.h"
 #include "../base/str.h"
-
-enum { COPY_BYTES = 1 << 30 };
-
-/*
- * Where files go, and how.  In a shared repository (modes are not 0) each
- * member's worker stores what all have captured.
- */
-struct making {
-	char *root;
-	bool move;
-	mode_t file_mode, dir_mode;
-	gid_t gid;
-};
+#include "capture_file.h"
 
 void capture_release(struct capture *c)
 {
@@ -65,101 +53,8 @@ char *capture_tier(struct dsv *d)
 	return str_take(&out);
 }
 
-/* A file as it is now, without its bytes. */
-static bool clone_file(int from, int to)
-{
-	return ioctl(to, FICLONE, from) == 0;
-}
-
-static int copy_bytes(int from, int to, const struct tree_file *file,
-		      struct dsv_err *err)
-{
-	char buf[65536];
-	struct stat before, after;
-	ssize_t n;
-
-	if (fstat(from, &before) < 0)
-		return dsv_fail_errno(err, "'%s'", file->source);
-	while ((n = copy_file_range(from, NULL, to, NULL, COPY_BYTES, 0)) > 0)
-		;
-	if (n < 0 && lseek(to, 0, SEEK_CUR) == 0) {
-		/* The file systems have no such call between them. */
-		while ((n = read(from, buf, sizeof(buf))) > 0) {
-			if (write_all(to, buf, (size_t)n) < 0)
-				return dsv_fail_errno(err, "copy '%s'",
-						      file->source);
-		}
-	}
-	if (n < 0)
-		return dsv_fail_errno(err, "copy '%s'", file->source);
-	if (fstat(from, &after) < 0)
-		return dsv_fail_errno(err, "'%s'", file->source);
-	if (before.st_size != after.st_size ||
-	    before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
-	    before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)
-		return dsv_fail(err, DSV_ESYS,
-				"'%s' changed while it was read",
-				file->source);
-	return 0;
-}
-
-/*
- * Take the file itself.  Only when ours is durable and nobody else can write
- * to it: one link, and a lease, which is refused while it is open to write.
- */
-static bool move_file(const struct tree_file *file, const char *to,
-		      const struct making *m, mode_t file_mode)
-{
-	int fd = open(file->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	bool moved;
-
-	if (fd < 0)
-		return false;
-	moved = fstat(fd, &st) == 0 && st.st_nlink == 1 && fsync(fd) == 0 &&
-		fcntl(fd, F_SETLEASE, F_RDLCK) == 0 &&
-		(!file_mode || (fchown(fd, (uid_t)-1, m->gid) == 0 &&
-				fchmod(fd, file_mode) == 0)) &&
-		rename(file->source, to) == 0;
-	close(fd);
-	return moved;
-}
-
-static int capture_file(const struct tree_file *file, const char *to,
-			const struct making *m, struct dsv_err *err)
-{
-	mode_t x = file->executable ? m->file_mode ? 0110 : 0100 : 0;
-	mode_t file_mode = m->file_mode ? m->file_mode | x : 0;
-	int from = -1, fd = -1;
-	int ret = 0;
-
-	from = open(file->source, O_RDONLY | O_CLOEXEC);
-	if (from < 0)
-		return dsv_fail_errno(err, "read '%s'", file->source);
-	fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600 | x);
-	if (fd < 0) {
-		ret = dsv_fail_errno(err, "create '%s'", to);
-		goto out;
-	}
-	if (file_mode && fchmod(fd, file_mode) < 0) {
-		ret = dsv_fail_errno(err, "chmod '%s'", to);
-		goto out;
-	}
-	/* Dirty pages first: a clone is of what the file system knows. */
-	if (fsync(from) < 0 && errno != EINVAL && errno != EROFS)
-		ret = dsv_fail_errno(err, "sync '%s'", file->source);
-	else if (!clone_file(from, fd) &&
-		 !(m->move && move_file(file, to, m, file_mode)))
-		ret = copy_bytes(from, fd, file, err);
-out:
-	if (fd >= 0 && close(fd) < 0 && ret == 0)
-		ret = dsv_fail_errno(err, "close '%s'", to);
-	close(from);
-	return ret;
-}
-
 static int capture_entry(const struct tree_file *file,
-			 const struct making *m, struct dsv_err *err)
+			 const struct capturing *m, struct dsv_err *err)
 {
 	char *to = str_format("%s/%s", m->root, file->path);
 	char *parent = to ? strndup(to, (size_t)(strrchr(to, '/') - to)) :
@@ -192,7 +87,7 @@ static bool can_clone(const struct tree *tree, const char *dir)
 		from = open(tree->files[i].source, O_RDONLY | O_CLOEXEC);
 		to = open(probe, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 			  0600);
-		ok = from >= 0 && to >= 0 && clone_file(from, to);
+		ok = from >= 0 && to >= 0 && ioctl(to, FICLONE, from) == 0;
 		if (from >= 0)
 			close(from);
 		if (to >= 0)
@@ -294,7 +189,7 @@ void capture_undo(struct dsv *d, const struct tree *tree,
 }
 
 static int make_root(struct dsv *d, const struct capture *c,
-		     struct making *m, struct dsv_err *err)
+		     struct capturing *m, struct dsv_err *err)
 {
 	struct stat st;
 	int ret;
@@ -317,7 +212,7 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 		 struct capture *out, struct dsv_err *err)
 {
 	struct capture c = { .dir = NULL };
-	struct making m = { .move = move };
+	struct capturing m = { .move = move };
 	size_t i;
 	int ret;
 
@@ -328,6 +223,7 @@ int capture_make(struct dsv *d, const struct tree *tree, bool move,
 		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = make_root(d, &c, &m, err);
+	m.move = move && ret == 0 && !can_clone(tree, m.root);
 	/* The entry first: what is moved must be found again. */
 	if (ret == 0)
 		ret = capture_write(d, &c, move, err);

@@ -4,6 +4,7 @@
 #define DSV_STORE_INGEST_H
 
 #include "internal.h"
+#include "source.h"
 
 /* A new segment. */
 struct writer {
@@ -103,6 +104,7 @@ struct taking {
 	bool sparse;		/* it may have holes */
 	int64_t known_from, known_to;	/* a stretch of it ... */
 	bool is_hole;			/* ... that is one, or data */
+	struct source *source;	/* asked between reads; or NULL */
 };
 
 /* What a stretch of the file turned out to be. */
@@ -133,6 +135,11 @@ int taking_read(const struct taking *t, void *buf, size_t len, int64_t offset,
 int taking_changed(const struct taking *t, struct dsv_err *err);
 /* Cut, and wait for all pieces: whatever went wrong, the jobs hold t. */
 int taking_run(struct taking *t, struct dsv_err *err);
+/*
+ * Read all pieces again, from fd: they are the same, or DSV_ESYS.  The file
+ * may have grown since: then its first size_bytes are what it was.
+ */
+int taking_again(struct taking *t, int fd, struct dsv_err *err);
 
 /* ---- ingest_share.c -------------------------------------------------- */
 

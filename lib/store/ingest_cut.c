@@ -24,6 +24,8 @@ int taking_read(const struct taking *t, void *buf, size_t len, int64_t offset,
 {
 	ssize_t n = pread_full(t->fd, buf, len, offset);
 
+	if (t->source)
+		source_yield(t->source);
 	if (n < 0)
 		return dsv_fail_errno(err, "read '%s'", t->path);
 	return (size_t)n == len ? 0 : taking_changed(t, err);

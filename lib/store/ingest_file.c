@@ -100,7 +100,8 @@ static int begin_clone(struct taking *t, struct dsv_err *err)
 	struct writer *w = NULL;
 	int ret;
 
-	if (!t->parallel || in->cannot_clone)
+	if (!t->parallel || in->cannot_clone ||
+	    t->source->lease == LEASE_REFUSED)
 		return 0;
 	pthread_mutex_lock(&in->lock);
 	ret = writer_new(in, SEGMENT_MIRROR, 0, &w, err);
@@ -130,11 +131,26 @@ static int end_clone(struct taking *t, struct dsv_err *err)
 	return ret;
 }
 
+/*
+ * The bytes that were read are those of one version of the file, and those of
+ * the clone.
+ */
+static int check_source(struct taking *t, struct dsv_err *err)
+{
+	struct writer *w = t->mirror;
+	int ret = source_look(t->source, err);
+
+	if (ret != SOURCE_DOUBTFUL)
+		return ret;
+	return taking_again(t, w && w->cloned ? w->fd : t->fd, err);
+}
+
 static int take_new(struct taking *t, struct source *src,
 		    unsigned char hash[HASH_BYTES], struct dsv_err *err)
 {
 	int ret;
 
+	t->source = src;
 	t->size_bytes = src->st.st_size;
 	t->parallel = t->size_bytes >= FORMAT_SMALL_BYTES;
 	t->sparse = t->parallel &&
@@ -144,7 +160,7 @@ static int take_new(struct taking *t, struct source *src,
 	if (ret == 0)
 		ret = taking_run(t, err);
 	if (ret == 0)
-		ret = source_check(src, err);
+		ret = check_source(t, err);
 	if (ret == 0)
 		ret = end_clone(t, err);
 	if (ret == 0)
@@ -167,13 +183,16 @@ int ingest_file(struct ingest *in, int fd, const char *path,
 	if (in->broken || in->finished)
 		return dsv_fail(err, DSV_ESYS, "an earlier file failed");
 	ret = source_settle(&src, in->s->statcache, err);
-	if (ret < 0)
+	if (ret < 0) {
+		source_release(&src);
 		return ret;
+	}
 	ret = take_known(&t, &src.st, hash, err);
 	if (ret == 0)
 		ret = take_new(&t, &src, hash, err);
 	else if (ret > 0)
 		store_count(in->s, src.st.st_size);
+	source_release(&src);
 	store_tell(in->s);
 	if (ret < 0) {
 		in->broken = true;

@@ -74,12 +74,43 @@ static int list_pieces(const struct taking *t, struct ingest_share *out,
 	return 0;
 }
 
+/* Others may have written to it: it is the same when it is read again. */
+static int check_again(struct taking *t, struct ingest_share *share,
+		       struct dsv_err *err)
+{
+	XXH128_canonical_t digest;
+	char *buf = store_buffer_get(t->in->s);
+	int64_t done, n;
+	int ret = buf ? 0 : dsv_fail_nomem(err);
+
+	XXH3_128bits_reset(t->sharing->whole);
+	for (done = 0; ret == 0 && done < t->size_bytes; done += n) {
+		n = t->size_bytes - done;
+		if (n > BLOCK_BYTES)
+			n = BLOCK_BYTES;
+		ret = store_poll(t->in->s, err);
+		if (ret == 0)
+			ret = taking_read(t, buf, (size_t)n, done, err);
+		if (ret == 0)
+			XXH3_128bits_update(t->sharing->whole, buf, (size_t)n);
+	}
+	store_buffer_put(t->in->s, buf);
+	if (ret < 0)
+		return ret;
+	XXH128_canonicalFromHash(&digest,
+				 XXH3_128bits_digest(t->sharing->whole));
+	return memcmp(digest.digest, share->digest, sizeof(share->digest)) ?
+		taking_changed(t, err) : 0;
+}
+
 int ingest_share(struct ingest *in, int fd, const char *path,
 		 struct ingest_share *share, struct dsv_err *err)
 {
 	struct sharing sharing = { share, XXH3_createState() };
-	struct taking t = { in, fd, path, .sharing = &sharing };
 	struct source src = { .fd = fd, .path = path };
+	struct taking t = {
+		in, fd, path, .sharing = &sharing, .source = &src
+	};
 	XXH128_canonical_t digest;
 	int ret;
 
@@ -92,18 +123,20 @@ int ingest_share(struct ingest *in, int fd, const char *path,
 		t.parallel = t.size_bytes >= FORMAT_SMALL_BYTES;
 		ret = taking_run(&t, err);
 	}
-	if (ret == 0)
-		ret = source_check(&src, err);
-	if (ret == 0)
-		ret = list_pieces(&t, share, err);
 	if (ret == 0) {
 		share->size_bytes = t.size_bytes;
 		XXH128_canonicalFromHash(&digest,
 					 XXH3_128bits_digest(sharing.whole));
 		memcpy(share->digest, digest.digest, sizeof(share->digest));
-	} else {
-		in->broken = true;
+		ret = source_look(&src, err);
 	}
+	if (ret == SOURCE_DOUBTFUL)
+		ret = check_again(&t, share, err);
+	if (ret == 0)
+		ret = list_pieces(&t, share, err);
+	if (ret < 0)
+		in->broken = true;
+	source_release(&src);
 	XXH3_freeState(sharing.whole);
 	free(t.pieces);
 	return ret;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,38 +18,13 @@
 
 #define TMPFS 0x01021994
 
-/* File systems whose writers are all on this host. */
-static bool is_local(uint32_t magic)
-{
-	return magic == 0xef53 ||	/* ext4 */
-	       magic == 0x58465342 ||	/* XFS */
-	       magic == 0x9123683e ||	/* btrfs */
-	       magic == TMPFS;
-}
-
 /*
- * A read lease is granted only when nobody has the file open, or mapped, for
- * writing.  Should somebody open it before we give the lease back, the kernel
- * tells us: by a signal that does nothing, where SIGIO would kill.
+ * Stores through a mapping leave size and times unchanged until they are
+ * written back: without this a change would not show.
  */
-static bool has_no_writer(int fd)
+static int write_back(const struct source *src, struct dsv_err *err)
 {
-	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
-		return false;
-	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
-		return false;
-	fcntl(fd, F_SETLEASE, F_UNLCK);
-	return true;
-}
-
-/*
- * Stores through mmap leave size and times unchanged until they are written
- * back: without this a change would not show.
- */
-static int write_back(const struct source *src, bool local,
-		      struct dsv_err *err)
-{
-	if (local && has_no_writer(src->fd))
+	if (src->lease == LEASE_HELD)
 		return 0;
 	if (fsync(src->fd) < 0 && errno != EBADF && errno != EINVAL &&
 	    errno != EROFS)
@@ -81,25 +55,47 @@ static void wait_for_tick(const struct source *src)
 		nanosleep(&t, NULL);
 }
 
+/*
+ * By how much the file system's clock may be behind ours when nobody can have
+ * written since.  Of tmpfs no time tells that of a store through a mapping.
+ */
+static int64_t slack_of(const struct source *src)
+{
+	struct statfs fs;
+
+	if (src->lease == LEASE_REFUSED || fstatfs(src->fd, &fs) < 0 ||
+	    (uint32_t)fs.f_type == TMPFS)
+		return -1;
+	return src->lease == LEASE_HELD ? TICK_NS : SERVER_NS;
+}
+
+/*
+ * A file of /proc says that it is empty, and has bytes: of these neither the
+ * number is known nor whether they are those of one moment.
+ */
+static int check_empty(const struct source *src, struct dsv_err *err)
+{
+	char byte;
+
+	if (src->st.st_size > 0 || pread(src->fd, &byte, 1, 0) <= 0)
+		return 0;
+	return dsv_fail(err, DSV_ESYS, "'%s' has bytes, but its size is told"
+			" as 0", src->path);
+}
+
 int source_settle(struct source *src, const struct statcache *cache,
 		  struct dsv_err *err)
 {
-	struct statfs fs;
-	bool local = false;
 	int ret;
 
-	src->slack_ns = SERVER_NS;
-	if (fstatfs(src->fd, &fs) == 0) {
-		local = is_local((uint32_t)fs.f_type);
-		if ((uint32_t)fs.f_type == TMPFS)
-			src->slack_ns = -1;
-		else if (local)
-			src->slack_ns = TICK_NS;
-	}
-	ret = write_back(src, local, err);
+	src->lease = lease_take(src->fd);
+	src->slack_ns = slack_of(src);
+	ret = write_back(src, err);
 	src->seen_ns = now_ns();
 	if (ret == 0)
 		ret = take_stat(src, &src->st, err);
+	if (ret == 0)
+		ret = check_empty(src, err);
 	if (ret == 0 && cache && src->slack_ns >= 0) {
 		wait_for_tick(src);
 		src->seen_ns = now_ns();
@@ -108,25 +104,44 @@ int source_settle(struct source *src, const struct statcache *cache,
 	return ret;
 }
 
+void source_yield(struct source *src)
+{
+	if (src->lease != LEASE_HELD ||
+	    __atomic_load_n(&src->broken, __ATOMIC_RELAXED) ||
+	    lease_holds(src->fd))
+		return;
+	__atomic_store_n(&src->broken, true, __ATOMIC_RELAXED);
+	lease_drop(src->fd);
+}
+
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-int source_check(const struct source *src, struct dsv_err *err)
+int source_look(struct source *src, struct dsv_err *err)
 {
 	struct stat now;
 	int ret;
 
+	source_yield(src);
 	ret = take_stat(src, &now, err);
 	if (ret < 0)
 		return ret;
-	if (src->st.st_size != now.st_size ||
-	    !is_same_time(&src->st.st_mtim, &now.st_mtim) ||
-	    !is_same_time(&src->st.st_ctim, &now.st_ctim))
-		return dsv_fail(err, DSV_ESYS,
-				"'%s' changed while it was read", src->path);
-	return 0;
+	if (src->lease == LEASE_HELD && !src->broken)
+		return SOURCE_QUIET;
+	if (src->lease == LEASE_UNKNOWN && src->st.st_size == now.st_size &&
+	    is_same_time(&src->st.st_mtim, &now.st_mtim) &&
+	    is_same_time(&src->st.st_ctim, &now.st_ctim))
+		return SOURCE_QUIET;
+	src->slack_ns = -1;
+	return SOURCE_DOUBTFUL;
+}
+
+void source_release(struct source *src)
+{
+	if (src->lease == LEASE_HELD && !src->broken)
+		lease_drop(src->fd);
 }
 
 /* That it cannot be remembered is no failure. */

@@ -12,7 +12,7 @@
 
 static const char magic[4] = { 'D', 'S', 'V', 'C' };
 
-#define VERSION 1
+#define VERSION 2	/* 1 had files that were being written */
 #define HEADER_BYTES 9		/* magic, version, count */
 #define ENTRY_BYTES 80
 #define ENTRIES_AT_MOST 65536

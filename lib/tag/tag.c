@@ -156,31 +156,6 @@ static int tag_captured(struct dsv *d, const struct dsv_tag_options *o,
 	return ret;
 }
 
-/*
- * What --move gave us is in the store: away with it, unless somebody has
- * written to it since.
- */
-static void remove_sources(struct dsv *d, const struct tree *tree)
-{
-	size_t i;
-
-	for (i = 0; i < tree->count; i++) {
-		const struct tree_file *file = &tree->files[i];
-		struct stat st;
-
-		if (file->type == DSV_DIR || lstat(file->source, &st) < 0)
-			continue;
-		if (file->type == DSV_FILE &&
-		    (st.st_size != file->size_bytes ||
-		     tree_mtime_ns(&st) != file->mtime_ns))
-			repo_warn(d, "'%s' has changed since it was tagged:"
-				  " it is not removed", file->source);
-		else if (unlink(file->source) < 0)
-			repo_warn(d, "'%s' could not be removed: %s",
-				  file->source, strerror(errno));
-	}
-}
-
 /* Most likely a pattern that says more than was meant. */
 static void warn_empty(struct dsv *d, const struct dsv_tag_options *o,
 		       const struct tree *tree)
@@ -218,7 +193,7 @@ static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 		ret = o->async ? tag_captured(d, o, &tree, &draft, id, err) :
 			tag_tree(d, o, &tree, &draft, id, err);
 	if (ret == 0 && o->move && !o->async)
-		remove_sources(d, &tree);
+		move_remove(d, &tree, id);
 	if (ret == 0)
 		move_origins(d, &draft, &o->paths, id);
 out:

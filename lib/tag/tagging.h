@@ -39,4 +39,12 @@ int collective_capture(struct group *g, const struct tree *tree, bool move,
 int collective_captured(struct gathering *x, unsigned char capture[HASH_BYTES],
 			struct dsv_err *err);
 
+/* ---- move.c ------------------------------------------------------------ */
+
+/*
+ * The state id holds the files of the tree: remove those that are as it has
+ * them and that nobody can write to; warns of each that stays.
+ */
+void move_remove(struct dsv *d, const struct tree *tree, const char *id);
+
 #endif
