@@ -186,14 +186,6 @@ int chunk_read(struct store *s, struct chunk *row, void *buf,
 int chunk_pass(struct store *s, struct chunk *row, chunk_block *fn, void *arg,
 	       struct dsv_err *err);
 
-/* ---- manifest.c -------------------------------------------------------- */
-
-void manifest_entry_release(struct manifest_entry *e);
-void manifest_sort(struct manifest *m);
-/* What must hold of a sorted manifest; code when it does not. */
-int manifest_check(const struct manifest *m, enum dsv_code code,
-		   struct dsv_err *err);
-
 /* ---- hashset.c --------------------------------------------------------- */
 
 /* A set of hashes. */

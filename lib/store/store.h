@@ -14,9 +14,9 @@
 
 #include "../base/hash.h"
 #include "../base/str.h"
+#include "../content/manifest.h"
+#include "../content/recipe.h"
 #include "../dsv.h"
-#include "manifest.h"
-#include "recipe.h"
 #include "statcache.h"
 
 #define SEGMENT_NAME_SIZE 33	/* 32 random hexadecimal digits and a NUL */

@@ -13,8 +13,8 @@
  * Bytes below 0x20, 0x7f and the backslash are written \xNN in paths and
  * targets.  Directories that are not empty follow from the paths.
  */
-#ifndef DSV_STORE_MANIFEST_H
-#define DSV_STORE_MANIFEST_H
+#ifndef DSV_CONTENT_MANIFEST_H
+#define DSV_CONTENT_MANIFEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -85,5 +85,13 @@ int manifest_decode(const void *data, size_t len, struct manifest *out,
 int manifest_merge(struct manifest *m, struct manifest *part, int64_t rank,
 		   struct dsv_err *err);
 int manifest_settle(struct manifest *m, struct dsv_err *err);
+
+/* ---- For manifest_text.c ------------------------------------------------ */
+
+void manifest_entry_release(struct manifest_entry *e);
+void manifest_sort(struct manifest *m);
+/* What must hold of a sorted manifest; code when it does not. */
+int manifest_check(const struct manifest *m, enum dsv_code code,
+		   struct dsv_err *err);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Recipes: how a file is put together from ranges of chunks; dsv-format(5).
  */
-#ifndef DSV_STORE_RECIPE_H
-#define DSV_STORE_RECIPE_H
+#ifndef DSV_CONTENT_RECIPE_H
+#define DSV_CONTENT_RECIPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The text of a manifest. */
-#include "internal.h"
+#include "manifest.h"
 
 #include <stdlib.h>
 #include <string.h>
