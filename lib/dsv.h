@@ -424,7 +424,7 @@ struct dsv_tag_options {
 	const char *attrs_from;
 	struct dsv_strings scopes;
 	struct dsv_strings parents;	/* revisions */
-	struct dsv_strings excludes;	/* globs */
+	struct dsv_strings excludes;	/* globs, see dsv(7) */
 	bool pin;
 	/*
 	 * Return as soon as the files are safe from their writer, cloned or
@@ -511,7 +511,7 @@ struct dsv_checkout_options {
 	size_t size_bytes;	/* of this struct */
 	const char *rev;	/* NULL: HEAD */
 	const char *dir;	/* NULL: "." */
-	struct dsv_strings paths;	/* globs; none: all */
+	struct dsv_strings paths;	/* globs, see dsv(7); none: all */
 	enum dsv_link link;
 	bool force;
 	bool if_any;
@@ -537,7 +537,7 @@ struct dsv_diff_options {
 	const char *a;		/* revisions; NULL: HEAD */
 	const char *b;
 	const char *dir;	/* not NULL: the files there, in b's place */
-	struct dsv_strings paths;	/* globs; none: all */
+	struct dsv_strings paths;	/* globs, see dsv(7); none: all */
 	bool tensors;		/* look into changed files */
 	/*
 	 * >= 0: numbers that far apart are the same (0: 0.0 and -0.0, and two

@@ -174,6 +174,66 @@ paths() {
 	assert "$result" "d/a.tmp d/b d/cache/x d/keep/cache.d/y"
 }
 
+@test "--exclude: a slash at the end is for directories, ./ is nothing" {
+	local p
+
+	repo
+	put run/cache/big
+	put run/w
+	put run/sub/cache
+	for p in cache/ run/cache/ ./run/cache run//cache/. /run/cache \
+	    '**/run/cache' "$PWD/run/cache" "$PWD/run/cache/"; do
+		tag --exclude "$p" run
+		assert "$stderr" ""
+		paths
+		assert "$result" "run/sub/cache run/w"
+	done
+	tag --exclude cache run
+	paths
+	assert "$result" "run/sub run/w"
+}
+
+@test "--exclude of an absolute path is for what is there, by any link" {
+	mkdir real
+	ln -s real link
+	cd link || return
+	repo
+	put a/x
+	put b/x
+	put b/y
+	tag --exclude "$PWD/b/x" a/. b/y b
+	paths
+	assert "$result" "b/y x y"
+	tag --exclude "$PWD/a/*" a
+	[[ $stderr == *"warning: no file is left to tag: "* ]]
+	paths
+	assert "$result" "a"
+}
+
+@test "--exclude that excludes nothing says so" {
+	repo
+	put d/a
+	put d/b.tmp
+	tag --exclude a/ --exclude '*.tmp' --exclude /d/b.tmp d
+	assert "$stderr" "dsv tag: warning: 'a/' excludes nothing"
+	paths
+	assert "$result" "d/a"
+	tag --exclude '' d
+	assert "$stderr" "dsv tag: warning: '' excludes nothing"
+}
+
+@test "--exclude: * is within a name, and across them when there is a slash" {
+	repo
+	put d/ab/cx
+	put d/ax
+	tag --exclude 'a*x' d
+	paths
+	assert "$result" "d/ab/cx"
+	tag --exclude 'd/a*x' d
+	paths
+	assert "$result" "d/ab"
+}
+
 @test "empty directories and the executable bit are content" {
 	repo
 	mkdir -p d/empty

@@ -194,6 +194,30 @@ state() {
 	[ ! -e o5 ]
 }
 
+@test "--path means what --exclude of a tag means" {
+	local p
+
+	state
+	for p in ckpt/b/ ./ckpt/b /ckpt/b b/ '**/b' 'ckpt/b/*' 'c*t/b/'; do
+		rm -rf out
+		dsv checkout HEAD out --path "$p"
+		assert "$(cd out && find . -type f)" ./ckpt/b/c
+	done
+	dsv checkout HEAD all --path .
+	diff -r ckpt all/ckpt
+	dsv -4 checkout HEAD none --path a/
+	dsv -4 checkout HEAD none --path /b
+	dsv -4 checkout HEAD none --path ''
+	[ ! -e none ]
+}
+
+@test "--path that matches nothing beside one that does is told" {
+	state
+	dsv checkout HEAD out --path a --path nope --path ckpt/a
+	assert "$(cd out && find . -type f)" ./ckpt/a
+	[[ $stderr == "dsv checkout: warning: no file matches 'nope'"$'\n'* ]]
+}
+
 @test "--path passes over what differs elsewhere" {
 	state
 	put out/ckpt/a 5

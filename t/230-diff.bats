@@ -363,6 +363,39 @@ tensor   changed  ck/m.safetensors a F32[2]\
 	assert "$output" "added    other  5 B"
 }
 
+@test "--path is for the files that checkout --path writes" {
+	local p
+
+	repo
+	put ckpt/sub/model.pt 10 1
+	put ckpt/other 10 1
+	tag ckpt
+	put ckpt/sub/model.pt 10 2
+	put ckpt/other 10 2
+	tag ckpt
+	for p in model.pt '*.pt' sub sub/ ckpt/sub ./ckpt/sub/ '/c*/sub'; do
+		dsv checkout HEAD --force out --path "$p"
+		dsv -1 diff --exit-code --path "$p" HEAD~ HEAD
+		assert "$output" "changed  ckpt/sub/model.pt  content"
+		rm -r out
+		dsv -1 diff --exit-code --dir . --path "$p" HEAD~
+		assert "$output" "changed  ckpt/sub/model.pt  content"
+	done
+	dsv diff --exit-code --path /model.pt HEAD~ HEAD
+	assert "$output" ""
+}
+
+@test "--path that matches no file of either side says so" {
+	repo
+	put d/a
+	tag d
+	put d/b
+	tag d
+	dsv diff --path b --path nope HEAD~ HEAD
+	assert "$output" "added    d/b  100 B"
+	assert "$stderr" "dsv diff: warning: no file matches 'nope'"
+}
+
 @test "--dir says what it cannot do" {
 	repo
 	put f

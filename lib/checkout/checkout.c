@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,61 +18,24 @@
 #include "../pending/queue.h"
 #include "checkout.h"
 
-/*
- * A glob is for a path or for any directory above it; without a slash for one
- * component of either.
- */
-static bool matches(const char *glob, const char *path)
-{
-	const char *p;
-
-	if (fnmatch(glob, path, FNM_LEADING_DIR) == 0)
-		return true;
-	if (strchr(glob, '/'))
-		return false;
-	for (p = strchr(path, '/'); p; p = strchr(p, '/')) {
-		if (fnmatch(glob, ++p, FNM_LEADING_DIR) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool selected(const struct dsv_checkout_options *o,
-		     const struct manifest_entry *e)
-{
-	size_t i;
-
-	for (i = 0; i < o->paths.count; i++) {
-		if (matches(o->paths.items[i], e->path))
-			return true;
-	}
-	return o->paths.count == 0;
-}
-
-/* Drop from the manifest what was not asked for. */
-static int select_entries(const struct dsv_checkout_options *o,
+/* Drops from the manifest what was not asked for. */
+static int select_entries(struct dsv *d, const struct dsv_strings *paths,
 			  struct manifest *m, struct dsv_err *err)
 {
-	size_t kept = 0;
-	size_t i;
+	struct globs globs = GLOBS_INIT;
+	int ret = globs_add_all(&globs, paths, err);
 
-	for (i = 0; i < m->count; i++) {
-		struct manifest_entry e = m->entries[i];
-
-		if (!selected(o, &e)) {
-			m->entries[i] = m->entries[m->count - 1];
-			free(e.path);
-			free(e.target);
-			m->count--;
-			i--;
-		} else {
-			kept++;
-		}
+	if (ret == 0) {
+		files_select(m, &globs);
+		if (m->count == 0 && paths->count > 0)
+			ret = dsv_fail(err, DSV_ENOTFOUND, "the state has no"
+				       " file that matches '%s'",
+				       paths->items[0]);
+		else
+			files_tell_unused(d, &globs, paths);
 	}
-	if (kept == 0 && o->paths.count > 0)
-		return dsv_fail(err, DSV_ENOTFOUND, "the state has no file that"
-				" matches '%s'", o->paths.items[0]);
-	return 0;
+	globs_release(&globs);
+	return ret;
 }
 
 /*
@@ -179,7 +141,7 @@ int checkout_seq(struct dsv *d, int64_t seq,
 	if (ret == 0)
 		ret = read_files(d, seq, o->rank, &m, err);
 	if (ret == 0)
-		ret = select_entries(o, &m, err);
+		ret = select_entries(d, &o->paths, &m, err);
 	if (ret == 0)
 		ret = fs_make_dirs(t.dir, 0, err);
 	if (ret < 0)

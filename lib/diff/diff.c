@@ -198,20 +198,36 @@ static int diff_entries(const struct diff_memory *m,
 
 /* ---- The whole ---- */
 
-static int load_dir(struct diff_memory *m, const struct dsv_diff_options *o,
+static int load_dir(struct side *s, const char *dir, struct globs *globs,
 		    struct dsv_err *err)
 {
 	struct stat st;
 
-	if (stat(o->dir, &st) < 0)
+	if (stat(dir, &st) < 0)
 		return errno == ENOENT ?
 			dsv_fail(err, DSV_ENOTFOUND, "no directory '%s'",
-				 o->dir) :
-			dsv_fail_errno(err, "look at '%s'", o->dir);
+				 dir) :
+			dsv_fail_errno(err, "look at '%s'", dir);
 	if (!S_ISDIR(st.st_mode))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no directory",
-				o->dir);
-	return side_load_dir(&m->b, o->dir, &o->paths, err);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is no directory", dir);
+	return side_load_dir(s, dir, globs, err);
+}
+
+static int load_files(struct dsv *d, struct diff_memory *m,
+		      const struct dsv_diff_options *o, struct dsv_err *err)
+{
+	struct globs globs = GLOBS_INIT;
+	int ret = globs_add_all(&globs, &o->paths, err);
+
+	if (ret == 0)
+		ret = side_load_state(&m->a, m->seq_a, &globs, err);
+	if (ret == 0)
+		ret = o->dir ? load_dir(&m->b, o->dir, &globs, err) :
+			side_load_state(&m->b, m->seq_b, &globs, err);
+	if (ret == 0)
+		files_tell_unused(d, &globs, &o->paths);
+	globs_release(&globs);
+	return ret;
 }
 
 static int load(struct dsv *d, struct diff_memory *m,
@@ -239,11 +255,7 @@ static int load(struct dsv *d, struct diff_memory *m,
 	/* A fork: nothing to look at. */
 	if (ret < 0 || (!o->dir && !memcmp(x, y, HASH_BYTES)))
 		return ret;
-	ret = side_load_state(&m->a, a, &o->paths, err);
-	if (ret < 0)
-		return ret;
-	return o->dir ? load_dir(m, o, err) :
-		side_load_state(&m->b, b, &o->paths, err);
+	return load_files(d, m, o, err);
 }
 
 static int diff_states(struct dsv *d, const struct dsv_diff_options *o,

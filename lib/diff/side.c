@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,37 +20,14 @@ void side_release(struct side *s)
 	manifest_release(&s->files);
 }
 
-static bool selected(const struct dsv_strings *paths, const char *path)
+int side_load_state(struct side *s, int64_t seq, struct globs *globs,
+		    struct dsv_err *err)
 {
-	size_t i;
+	int ret = files_of(s->d, seq, &s->files, err);
 
-	for (i = 0; i < paths->count; i++)
-		if (fnmatch(paths->items[i], path, FNM_LEADING_DIR) == 0)
-			return true;
-	return paths->count == 0;
-}
-
-int side_load_state(struct side *s, int64_t seq,
-		    const struct dsv_strings *paths, struct dsv_err *err)
-{
-	struct manifest *m = &s->files;
-	size_t kept = 0;
-	size_t i;
-	int ret;
-
-	ret = files_of(s->d, seq, m, err);
-	if (ret < 0)
-		return ret;
-	for (i = 0; i < m->count; i++) {
-		if (selected(paths, m->entries[i].path)) {
-			m->entries[kept++] = m->entries[i];
-			continue;
-		}
-		free(m->entries[i].path);
-		free(m->entries[i].target);
-	}
-	m->count = kept;
-	return 0;
+	if (ret == 0)
+		files_select(&s->files, globs);
+	return ret;
 }
 
 static int by_path(const void *a, const void *b)
@@ -74,8 +50,8 @@ static int add_file(struct manifest *m, const struct tree_file *file,
 	return manifest_add(m, &entry, err);
 }
 
-int side_load_dir(struct side *s, const char *dir,
-		  const struct dsv_strings *paths, struct dsv_err *err)
+int side_load_dir(struct side *s, const char *dir, struct globs *globs,
+		  struct dsv_err *err)
 {
 	struct dsv quiet = *s->d;	/* links that lead outside: no matter */
 	char *contents = str_format("%s/.", dir);
@@ -89,10 +65,10 @@ int side_load_dir(struct side *s, const char *dir,
 		return dsv_fail_nomem(err);
 	quiet.options.warn = NULL;
 	ret = tree_walk(&quiet, &walked, &none, &tree, err);
-	for (i = 0; ret == 0 && i < tree.count; i++) {
-		if (selected(paths, tree.files[i].path))
-			ret = add_file(&s->files, &tree.files[i], err);
-	}
+	for (i = 0; ret == 0 && i < tree.count; i++)
+		ret = add_file(&s->files, &tree.files[i], err);
+	if (ret == 0)
+		files_select(&s->files, globs);
 	if (ret == 0 && s->files.count > 1)
 		qsort(s->files.entries, s->files.count,
 		      sizeof(*s->files.entries), by_path);

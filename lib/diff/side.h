@@ -6,6 +6,7 @@
 #ifndef DSV_DIFF_SIDE_H
 #define DSV_DIFF_SIDE_H
 
+#include "../base/glob.h"
 #include "../base/str.h"
 #include "../repo/repo.h"
 
@@ -15,11 +16,11 @@ struct side {
 	struct manifest files;	/* sorted by path; of a directory no recipes */
 };
 
-/* paths: globs as of dsv_checkout(); none: all. */
-int side_load_state(struct side *s, int64_t seq,
-		    const struct dsv_strings *paths, struct dsv_err *err);
-int side_load_dir(struct side *s, const char *dir,
-		  const struct dsv_strings *paths, struct dsv_err *err);
+/* Takes the files that a glob matches, or all if there is none. */
+int side_load_state(struct side *s, int64_t seq, struct globs *globs,
+		    struct dsv_err *err);
+int side_load_dir(struct side *s, const char *dir, struct globs *globs,
+		  struct dsv_err *err);
 void side_release(struct side *s);
 
 struct side_file {

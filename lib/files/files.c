@@ -100,3 +100,35 @@ int files_are_bytes(struct dsv *d, const struct manifest_entry *e, int fd,
 	reader_close(&stored);
 	return ret < 0 ? ret : same;
 }
+
+void files_select(struct manifest *m, struct globs *globs)
+{
+	size_t kept = 0;
+	size_t i;
+
+	if (globs->count == 0)
+		return;
+	for (i = 0; i < m->count; i++) {
+		struct manifest_entry *e = &m->entries[i];
+
+		if (globs_match(globs, e->path, e->type == DSV_DIR)) {
+			m->entries[kept++] = *e;
+			continue;
+		}
+		free(e->path);
+		free(e->target);
+	}
+	m->count = kept;
+}
+
+void files_tell_unused(struct dsv *d, const struct globs *globs,
+		       const struct dsv_strings *patterns)
+{
+	size_t i;
+
+	for (i = 0; i < patterns->count; i++) {
+		if (!globs_used(globs, patterns->items[i]))
+			repo_warn(d, "no file matches '%s'",
+				  patterns->items[i]);
+	}
+}

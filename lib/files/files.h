@@ -5,6 +5,7 @@
 #ifndef DSV_FILES_FILES_H
 #define DSV_FILES_FILES_H
 
+#include "../base/glob.h"
 #include "../repo/repo.h"
 
 /* DSV_ENOTFOUND: pruned; the message says when and by which rule. */
@@ -23,6 +24,12 @@ int files_parts(struct dsv *d, int64_t seq, int64_t *out,
  * DSV_ECORRUPT, if it was pruned and its bytes freed while they were read.
  */
 int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err);
+
+/* Drops from m what no glob matches; without globs nothing. */
+void files_select(struct manifest *m, struct globs *globs);
+/* Warns of each of the patterns, which are in globs, that was of no use. */
+void files_tell_unused(struct dsv *d, const struct globs *globs,
+		       const struct dsv_strings *patterns);
 
 /* NULL: there is none. */
 const struct manifest_entry *files_find(const struct manifest *m,

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +11,18 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/glob.h"
 #include "../base/str.h"
 
 enum { MAX_DEPTH = 256 };
 
 struct walk {
 	struct dsv *d;
-	const struct dsv_strings *excludes;
+	struct globs *excludes;	/* of paths in the state */
+	struct globs *absolute;	/* of paths on disk, without the first slash */
 	struct tree *tree;
 	const char *root;	/* the PATH being walked, resolved */
+	const char *name;	/* that it is recorded under */
 	int depth;
 };
 
@@ -81,19 +83,23 @@ static int add_file(struct tree *t, const char *source, const char *path,
 	return file->path && file->source ? 0 : dsv_fail_nomem(err);
 }
 
-/* A glob without a slash is for the last component, else for the path. */
-static bool excluded(const struct walk *w, const char *path)
+/* 1: a glob says so, 0: none does. */
+static int excluded(const struct walk *w, const char *path, bool is_dir,
+		    struct dsv_err *err)
 {
-	size_t i;
+	const char *below = path + strlen(w->name);
+	bool found = globs_match(w->excludes, path, is_dir);
+	char *absolute;
 
-	for (i = 0; i < w->excludes->count; i++) {
-		const char *glob = w->excludes->items[i];
-
-		if (fnmatch(glob, strchr(glob, '/') ? path : fs_basename(path),
-			    0) == 0)
-			return true;
-	}
-	return false;
+	if (w->absolute->count == 0)
+		return found;
+	absolute = str_format("%s%s%s", w->root, *w->name ? "" : "/", below);
+	if (!absolute)
+		return dsv_fail_nomem(err);
+	found = globs_match(w->absolute, absolute + strspn(absolute, "/"),
+			    is_dir) || found;
+	free(absolute);
+	return found;
 }
 
 static bool is_inside(const char *path, const char *root)
@@ -198,8 +204,10 @@ static int walk_dir(struct walk *w, const char *source, const char *path,
 static int walk_path(struct walk *w, const char *source, const char *path,
 		     const struct stat *st, struct dsv_err *err)
 {
-	if (*path && excluded(w, path))
-		return 0;
+	int ret = *path ? excluded(w, path, S_ISDIR(st->st_mode), err) : 0;
+
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
 	if (S_ISDIR(st->st_mode))
 		return walk_dir(w, source, path, err);
 	if (S_ISLNK(st->st_mode))
@@ -259,6 +267,7 @@ static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
 	else if (!strcmp(fs_basename(real), ".dsv"))
 		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is a repository", given);
 	w->root = real;
+	w->name = name;
 	w->depth = 0;
 	if (ret == 0)
 		ret = walk_path(w, given, name, &st, err);
@@ -311,14 +320,74 @@ static int merge(struct tree *t, struct dsv_err *err)
 	return 0;
 }
 
+/* ---- What is left out ---- */
+
+/*
+ * The walk meets paths without links: a pattern's directory is taken without
+ * them, too, if it is there.  The last component may be a link itself.
+ */
+static int add_absolute(struct globs *g, const char *given,
+			struct dsv_err *err)
+{
+	size_t len = strlen(given);
+	char *dir, *real, *pattern;
+	int ret;
+
+	while (len > 0 && given[len - 1] == '/')
+		len--;
+	while (len > 0 && given[len - 1] != '/')
+		len--;
+	dir = strndup(given, len);
+	real = dir ? realpath(dir, NULL) : NULL;
+	pattern = real ? str_format("%s/%s", real, given + len) :
+		strdup(given);
+	ret = dir && pattern ? globs_add(g, given, pattern, err) :
+		dsv_fail_nomem(err);
+	free(dir);
+	free(real);
+	free(pattern);
+	return ret;
+}
+
+static int add_excludes(struct walk *w, const struct dsv_strings *excludes,
+			struct dsv_err *err)
+{
+	int ret = globs_add_all(w->excludes, excludes, err);
+	size_t i;
+
+	for (i = 0; ret == 0 && i < excludes->count; i++) {
+		if (excludes->items[i][0] == '/')
+			ret = add_absolute(w->absolute, excludes->items[i],
+					   err);
+	}
+	return ret;
+}
+
+static void tell_unused(const struct walk *w,
+			const struct dsv_strings *excludes)
+{
+	size_t i;
+
+	for (i = 0; i < excludes->count; i++) {
+		if (!globs_used(w->excludes, excludes->items[i]) &&
+		    !globs_used(w->absolute, excludes->items[i]))
+			repo_warn(w->d, "'%s' excludes nothing",
+				  excludes->items[i]);
+	}
+}
+
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
 	      const struct dsv_strings *excludes, struct tree *out,
 	      struct dsv_err *err)
 {
 	struct tree tree = TREE_INIT;
-	struct walk w = { .d = d, .excludes = excludes, .tree = &tree };
+	struct globs globs = GLOBS_INIT, absolute = GLOBS_INIT;
+	struct walk w = {
+		.d = d, .excludes = &globs, .absolute = &absolute,
+		.tree = &tree,
+	};
 	size_t i, j;
-	int ret = 0;
+	int ret = add_excludes(&w, excludes, err);
 
 	for (i = 0; ret == 0 && i < paths->count; i++) {
 		char *a = recorded_name(paths->items[i]);
@@ -338,6 +407,10 @@ int tree_walk(struct dsv *d, const struct dsv_strings *paths,
 	}
 	if (ret == 0)
 		ret = merge(&tree, err);
+	if (ret == 0)
+		tell_unused(&w, excludes);
+	globs_release(&globs);
+	globs_release(&absolute);
 	if (ret < 0)
 		tree_release(&tree);
 	else
