@@ -1,14 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-#   make            build everything into build/
-#   make demo       the main job, for real, on a throwaway Slurm cluster
-#   make check      build with -Werror and run every test
-#   make check-sanitize   the same, with ASan and UBSan in build-sanitize/
-#   make check-valgrind   the common commands under valgrind
-#   make install    DESTDIR= PREFIX= respected
-#   V=1             show the commands
-#
-# DEVELOPER=1 adds -Werror, SANITIZE=address,undefined instruments.
+# make help lists the targets: what stands behind ## in their first lines.
 
 VERSION    = 0.1.0
 SOVERSION  = 0
@@ -54,7 +46,8 @@ FUZZ_SRC   := $(sort $(wildcard t/fuzz/fuzz_*.c))
 FUZZ_SEEDS := $(FUZZ_SRC:%.c=$(B)/%_seeds)
 UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%)
 MAN        := $(sort $(wildcard doc/*.[157]))
-DOC        := README.md LICENSE $(sort $(wildcard doc/*.md))
+DOC        := README.md LICENSE CONTRIBUTING.md SECURITY.md \
+	      $(sort $(wildcard doc/*.md))
 EXAMPLES   := $(sort $(patsubst ./%,%,$(shell cd share && find . -type f)))
 
 SPANK_H    := $(wildcard /usr/include/slurm/spank.h)
@@ -67,7 +60,7 @@ SLURM_SO   := $(firstword $(wildcard $(addsuffix /select_cons_tres.so, \
 		/usr/lib/slurm /usr/local/lib/slurm)))
 spankdir   ?= $(if $(SLURM_SO),$(patsubst %/,%,$(dir $(SLURM_SO))),$(libdir)/slurm)
 
-all: $(B)/dsv $(B)/libdsv.a $(B)/libdsv.so.$(SOVERSION) $(B)/libdsv.pc $(SPANK_SO)
+all: $(B)/dsv $(B)/libdsv.a $(B)/libdsv.so.$(SOVERSION) $(B)/libdsv.pc $(SPANK_SO) ## build everything into build/; the default
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -117,7 +110,7 @@ INSTALLED  = $(bindir)/dsv $(libdir)/libdsv.a $(libdir)/libdsv.so \
 	$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
 
 # Without the plugin, whose place is that of Slurm: install-spank.
-install: all
+install: all ## the program, library, pages; DESTDIR= PREFIX=
 	install -d $(INSTALL_DIRS:%=$(DESTDIR)%)
 	install -m 755 $(B)/dsv $(DESTDIR)$(bindir)/dsv
 	install -m 644 $(B)/libdsv.a $(DESTDIR)$(libdir)/libdsv.a
@@ -141,13 +134,13 @@ install: all
 	sed -i 's|/usr/bin/dsv|$(bindir)/dsv|' \
 		$(DESTDIR)$(docdir)/examples/plugstack.conf
 
-uninstall:
+uninstall: ## remove what install installed
 	rm -f $(INSTALLED:%=$(DESTDIR)%)
 	rm -rf $(DESTDIR)$(docdir)
 
 # Beside the plugins of the Slurm that it was built for.  Replaced by rename,
 # since a running slurmd has the old one mapped.
-install-spank: $(B)/spank_dsv.so
+install-spank: $(B)/spank_dsv.so ## the Slurm plugin, beside Slurm's; spankdir=
 	install -d $(DESTDIR)$(spankdir)
 	install -m 644 $< $(DESTDIR)$(spankdir)/.spank_dsv.so.new
 	mv -f $(DESTDIR)$(spankdir)/.spank_dsv.so.new \
@@ -169,46 +162,49 @@ $(B)/t/unit/%: t/unit/%.c $(B)/libdsv.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libdsv.a $(PKG_LIBS) -lm
 
+help: ## this list
+	@awk -F ':.*## ' \
+		'/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'V=1 shows the commands, DEVELOPER=1 adds -Werror,'
+	@echo 'SANITIZE=address,undefined instruments, B=DIR is for the output.'
+
 # Each works on a machine that has nothing but make: the packages first, then
 # make again, which now finds them.
-deps:
+deps: ## install what building and testing need (Debian 12)
 	t/deps.sh
 
-demo:
+demo: ## the whole story on a throwaway Slurm cluster
 	t/deps.sh
 	$(MAKE) all
 	t/demo.bash
 
-check:
+check: ## build with -Werror, run every test; T=t/110-tag.bats: one
 	t/deps.sh
 	$(MAKE) DEVELOPER=1 all tests
 	t/check.sh $(T)
 
-# All but the jobs, under AddressSanitizer and UBSan.
-check-sanitize:
+check-sanitize: ## the same with ASan and UBSan, but for the jobs; T=
 	t/deps.sh
 	$(MAKE) DEVELOPER=1 SANITIZE=address,undefined B=build-sanitize all tests
 	DSV_BUILD=build-sanitize t/check.sh $(T)
 
-# The common commands under valgrind: two minutes.
-check-valgrind:
+check-valgrind: ## the common commands under valgrind: two minutes
 	t/deps.sh
 	$(MAKE) DEVELOPER=1 all
 	t/valgrind.bash
 
-# Beside the peers, on this machine: an hour and 30 GiB.
-bench:
+bench: ## beside the peers: an hour and 30 GiB
 	t/deps.sh t/perf/packages.txt
 	$(MAKE) all
 	t/perf/bench.bash
 
-# How dsv grows: to a million states, which take half an hour to make.
-bench-scale:
+bench-scale: ## how dsv grows, to a million states: half an hour
 	t/deps.sh t/perf/packages.txt
 	t/perf/scale.bash
 
-# Which lines the tests reach: build-coverage/index.html.
-coverage:
+coverage: ## which lines the tests reach: build-coverage/index.html
 	t/deps.sh
 	$(MAKE) B=build-coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
 		SPANK_SO= all tests
@@ -216,15 +212,14 @@ coverage:
 	gcovr --object-directory build-coverage --filter lib/ --filter cli/ \
 		--print-summary --html-details build-coverage/index.html
 
-tests: $(UNIT_BIN) $(FUZZ_SEEDS) $(B)/fault.so $(B)/t/dsv-next
+tests: $(UNIT_BIN) $(FUZZ_SEEDS) $(B)/fault.so $(B)/t/dsv-next ## build what the tests need
 
-# All kills, faults and power cuts, and many at once: two hours or more.
 # SOAK_SECONDS bounds how long each soak.py starts commands, FUZZ_SECONDS each
 # fuzzer.  run.py --all ends when each place has been tried, rebuild.bash with
 # its states, soak.py when all that lives has been checked out: the longer the
 # slower the disk of TMPDIR.
 SOAK_SECONDS = 120
-soak:
+soak: ## all kills, faults and power cuts: two hours or more
 	t/deps.sh
 	$(MAKE) all tests
 	t/fault/run.py --all
@@ -251,8 +246,7 @@ $(B)/t/dsv-next: lib/db/schema.c $(LIB_OBJ) $(CLI_OBJ)
 		$(filter-out $(B)/lib/db/schema.o,$(LIB_OBJ)) \
 		$(CLI_OBJ) $(PKG_LIBS) -lm
 
-# t/fuzz/fuzz_*.c with libFuzzer, FUZZ_SECONDS (60) each.
-fuzz:
+fuzz: ## libFuzzer, FUZZ_SECONDS=60 for each fuzzer
 	t/deps.sh t/fuzz/packages.txt
 	$(MAKE) B=build-fuzz CC=clang CFLAGS="-O1 -g" \
 		SANITIZE=fuzzer-no-link,address,undefined \
@@ -271,14 +265,14 @@ $(B)/t/fuzz/fuzz_%_seeds: t/fuzz/fuzz_%.c t/fuzz/main.c $(LIB_OBJ)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
-style:
+style: ## shellcheck
 	shellcheck -x t/*.sh t/*.bash t/perf/*.bash .ci/run share/examples/*.sh
 
-clean:
+clean: ## remove all output
 	rm -rf $(B) build-coverage build-fuzz build-sanitize
 
 -include $(LIB_OBJ:.o=.d) $(SPANK_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
 .PHONY: all bench bench-scale check check-sanitize check-valgrind clean \
-	coverage demo deps fuzz install install-spank soak style tests uninstall
+	coverage demo deps fuzz help install install-spank soak style tests uninstall
 .DELETE_ON_ERROR:

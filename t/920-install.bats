@@ -43,7 +43,8 @@ not_instrumented() {
 	[ -e "$prefix/share/bash-completion/completions/dsv" ]
 	[ -e "$prefix/share/zsh/site-functions/_dsv" ]
 	[ -e "$prefix/share/fish/vendor_completions.d/dsv.fish" ]
-	for file in README.md LICENSE NEWS.md design.md hacking.md \
+	for file in README.md LICENSE CONTRIBUTING.md SECURITY.md NEWS.md \
+	    design.md hacking.md \
 	    examples/train.py examples/plugstack.conf; do
 		[ -e "$prefix/share/doc/dsv/$file" ]
 	done

@@ -70,3 +70,14 @@ setup() {
 @test "the program is written on dsv.h alone" {
 	run ! grep -nE '#include "\.\./' <(grep -v '"\.\./lib/dsv\.h"' cli/*.[ch])
 }
+
+@test "make help names every target, in 80 columns" {
+	run -0 make -s help
+	run ! grep -E '^.{81}' <<<"$output"
+	run -0 make -s help
+	for target in $(sed -n '/^\.PHONY:/,/[^\\]$/p' Makefile | tr -d '\\'); do
+		[ "$target" = .PHONY: ] ||
+			grep -qE "^make $target +[^ ]" <<<"$output" ||
+			{ echo "$target"; false; }
+	done
+}
