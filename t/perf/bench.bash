@@ -66,9 +66,9 @@ versions() {
 
 Measured by `make bench` and `make bench-scale`; run them for your machine.
 All tools take turns on the same files, several rounds; the figures are
-medians. Ratios are what to look at: the machine may be shared.
+medians. Look at the ratios: the machine may be shared.
 
-## The machine, and what it can do at most
+## The machine and its limits
 
 END
 	machine
@@ -76,17 +76,18 @@ END
 	echo "Versions: $(versions)."
 	cat <<END
 
-## Tag, beside the peers
+## Tag, compared with the peers
 
-*First*: the first state of a series; *next*: the states after it, each. All is
-durable at the end: what does not sync by itself is followed by \`sync -f\`.
-git-annex, git-lfs and DVC get a copy in their work tree first, for the files
-stay the user's. No compression, no encryption where they allow that (restic
-always encrypts, casync always compresses). Rounds: $rounds.
+*First*: the first state of a series; *next*: each of the states after it.
+Everything is durable at the end: a tool that does not sync by itself is
+followed by \`sync -f\`. git-annex, git-lfs and DVC get a copy in their work tree
+first, since the files stay the user's. No compression, no encryption where they
+allow that (restic always encrypts, casync always compresses). Rounds: $rounds.
 
-Where a disk writes slower than the processor hashes, all that write the same
-bytes take the time of the disk, and what tells them apart is CPU time, which
-training wants for itself. Peak memory includes the shell that starts a tool.
+Where a disk writes more slowly than the processor hashes, all tools that write
+the same bytes take the time of the disk, and what tells them apart is CPU time,
+which training wants for itself. Peak memory includes the shell that starts a
+tool.
 END
 	"${BENCH_PYTHON:-/usr/bin/python3}" t/perf/compare.py "$dsv" "$work" \
 		"$rounds" "$scale" ${dvc:+"$dvc"}
@@ -100,6 +101,6 @@ END
 {
 	cat "$work/report"
 	# What is said of the figures and what the other script wrote stay.
-	[ -e "$out" ] && sed -n '/^## \(What was\|How it\)/,$p' "$out"
+	[ -e "$out" ] && sed -n '/^## \(Goals\|How it\)/,$p' "$out"
 } >"$work/new"
 cp "$work/new" "$out"

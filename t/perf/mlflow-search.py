@@ -73,10 +73,10 @@ def main():
              "--sort", "-acc", "-n", "10"], text=True)
         ours.append((time.perf_counter() - start) * 1e3)
         assert lines.strip()
-    print(f"\n### Beside MLflow {VERSION}, {RUNS:,} states or runs\n")
+    print(f"\n### Compared with MLflow {VERSION}, {RUNS:,} states or runs\n")
     print("Two comparisons of metrics, sorted by one, the first 10. dsv: the"
           " whole command;\nMLflow: `search_runs()` of its SQLite store in a"
-          " process that runs already (to\nimport it takes seconds).\n")
+          " process that is already\nrunning (importing it takes seconds).\n")
     print("| | median ms |\n|---|--:|")
     print(f"| `dsv find` | {statistics.median(ours):.0f} |")
     print(f"| MLflow | {statistics.median(theirs):.0f} |")

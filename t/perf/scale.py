@@ -73,9 +73,9 @@ def main():
     result = {size: measure(size) for size in SIZES}
     print("## How it grows\n")
     print("Repositories of `t/perf/generate`: 200 branches, 8 parameters, 6"
-          " attributes, in\nmemory (`/dev/shm`): what is measured is dsv, not"
-          " the disk's syncs. Median of", TURNS, "in\nms, with the start of"
-          " the process (2 to 4 ms); peak memory in MiB. Load:",
+          " attributes, in\nmemory (`/dev/shm`), so that dsv is measured and not"
+          " the disk's syncs. Median of", TURNS, "in\nms, including the start"
+          " of the process (2 to 4 ms); peak memory in MiB. Load:",
           open("/proc/loadavg").read().split()[0] + ".\n")
     print("| |", " | ".join(f"{int(s):,} states" for s in SIZES),
           "| peak MiB |")
@@ -91,14 +91,14 @@ def main():
               f" {db / int(size):.0f} bytes a state.", end="")
     print("""
 
-Where the cost still grows with the repository, not with the answer: `status`
+Here the cost still grows with the repository, not with the answer: `status`
 adds up all states and chunks; `find --count` of an expression that half of the
 states satisfy looks at each; `prune -n` looks at every candidate, and bounds
 the bytes rather than working them out for more than 500 states. `max:KEY@B`
-walks the index of the attribute until it meets a state of the branch. What is
-limited to the descendants of a state near the root, which is nearly all there
-is, takes one pass over the edges: 0.07 s for a million. The record of each state
-is a file of its own in `states/`.""")
+walks the index of the attribute until it meets a state of the branch. A search
+among the descendants of a state near the root, which are nearly all states,
+takes one pass over the edges: 0.07 s for a million. The record of each state is
+a file of its own in `states/`.""")
 
 
 main()
