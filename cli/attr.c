@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv attr - attributes of a state, after the fact */
+/* dsv attr - show or change the attributes of a state */
 #include "cli.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ static bool history;
 static const struct opt opts[] = {
 	{ .name = "unset", .value = "KEY",
 	  .help = "remove an attribute (repeatable)", .strings = &unset },
-	{ .name = "history", .help = "every change, the oldest first",
+	{ .name = "history", .help = "show every change, the oldest first",
 	  .flag = &history },
 	{ 0 },
 };

@@ -6,21 +6,21 @@
 #include <string.h>
 
 #define STATUS_SKIP 125
-#define STATUS_CANNOT_RUN 126	/* this and the next, as a shell tells it */
+#define STATUS_CANNOT_RUN 126	/* a shell uses this and the next */
 #define STATUS_ABORT 128
 
 static const char *along;
 
 static const struct opt start_opts[] = {
 	{ .name = "along", .value = "BRANCH",
-	  .help = "of several parents, follow this branch's",
+	  .help = "among several parents, follow the one on BRANCH",
 	  .string = &along },
 	{ 0 },
 };
 
-/* ---- What is known now ---- */
+/* ---- Printing what is known so far ---- */
 
-/* Tests that n states need: halves until none is left. */
+/* Returns how many tests n states need: halves until none is left. */
 static int steps_of(int64_t n)
 {
 	int steps = 0;
@@ -54,8 +54,8 @@ static int print_json(const struct dsv_bisect *b, struct dsv_err *err)
 	return json_print(j, err);
 }
 
-/* "0123456789ab lr=0.1 epoch 4", on stderr. */
-static int tell_state(struct dsv *d, const char *head, const char *id,
+/* Prints "HEAD: 0123456789ab lr=0.1 epoch 4" on stderr. */
+static int print_head(struct dsv *d, const char *head, const char *id,
 		      struct dsv_err *err)
 {
 	struct dsv_state *s;
@@ -86,7 +86,7 @@ static int print_text(struct dsv *d, const struct dsv_bisect *b,
 		fprintf(stderr, "%" PRId64 " state%s left to test, %d step%s"
 			"\n", b->left, b->left == 1 ? "" : "s",
 			steps_of(b->left), steps_of(b->left) == 1 ? "" : "s");
-		return tell_state(d, "next", b->next, err);
+		return print_head(d, "next", b->next, err);
 	}
 	for (i = 0; i < b->skipped.count; i++)
 		puts(b->skipped.items[i]);
@@ -94,10 +94,11 @@ static int print_text(struct dsv *d, const struct dsv_bisect *b,
 	if (cli.quiet || b->skipped.count)
 		return 0;
 	if (b->pruned)
-		fprintf(stderr, "between it and the last good state %" PRId64
-			" %s pruned\n", b->pruned,
+		fprintf(stderr, "%" PRId64 " state%s between it and the last"
+			" good state %s pruned\n", b->pruned,
+			b->pruned == 1 ? "" : "s",
 			b->pruned == 1 ? "is" : "are");
-	return tell_state(d, "first bad state", b->bad, err);
+	return print_head(d, "first bad state", b->bad, err);
 }
 
 /* Frees b. */
@@ -166,7 +167,7 @@ static int run_reset(struct dsv *d, int argc, char **argv,
 	return ret < 0 ? ret : dsv_bisect_reset(d, err);
 }
 
-/* Commands that do it again. */
+/* Prints the commands that repeat the search. */
 static int run_log(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 {
 	char *text, *line, *save = NULL;
@@ -189,7 +190,7 @@ static int run_log(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 /* ---- run ---- */
 
-/* The command's exit status. */
+/* Returns the command's exit status. */
 static int test_state(struct dsv *d, const char *id, char **argv,
 		      struct dsv_err *err)
 {
@@ -218,7 +219,7 @@ static int test_state(struct dsv *d, const char *id, char **argv,
 	return ret < 0 ? ret : child_status(status);
 }
 
-/* A script that cannot be run would call every state bad. */
+/* A script that cannot run would mark every state bad. */
 static int check_command(struct dsv *d, const char *good, int status,
 			 char **argv, struct dsv_err *err)
 {
@@ -226,14 +227,14 @@ static int check_command(struct dsv *d, const char *good, int status,
 
 	if (status != STATUS_CANNOT_RUN && status != STATUS_CANNOT_RUN + 1)
 		return 0;
-	ret = tell_state(d, "status 126 or 127, is it so of the good one?",
+	ret = print_head(d, "status 126 or 127; trying the good state too",
 			 good, err);
 	if (ret == 0)
 		ret = test_state(d, good, argv, err);
 	if (ret == status)
-		return dsv_fail(err, DSV_ESYS, "the command ends with status"
-				" %d also at the good state %.12s: it does not"
-				" work", status, good);
+		return dsv_fail(err, DSV_ESYS, "the command also ends with"
+				" status %d at the good state %.12s: it does"
+				" not work", status, good);
 	return ret < 0 ? ret : 0;
 }
 
@@ -253,7 +254,7 @@ static int judge(struct dsv *d, struct dsv_bisect *b, bool *checked,
 		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
 	if (status >= STATUS_ABORT)
 		return dsv_fail(err, DSV_ESYS, "the command ended with status"
-				" %d at state %.12s; nothing was said of it",
+				" %d at state %.12s, which was not marked",
 				status, b->next);
 	if (!*checked) {
 		ret = check_command(d, b->good, status, argv, err);
@@ -263,7 +264,7 @@ static int judge(struct dsv *d, struct dsv_bisect *b, bool *checked,
 	}
 	*what = status == 0 ? DSV_BISECT_GOOD :
 		status == STATUS_SKIP ? DSV_BISECT_SKIP : DSV_BISECT_BAD;
-	return cli.quiet ? 0 : tell_state(d, names[*what], b->next, err);
+	return cli.quiet ? 0 : print_head(d, names[*what], b->next, err);
 }
 
 static int run_run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
@@ -320,7 +321,7 @@ static const struct cmd cmd_bisect_bad = {
 
 static const struct cmd cmd_bisect_skip = {
 	.name = "bisect skip",
-	.summary = "the state to be tested (or REV) cannot be",
+	.summary = "the state to be tested (or REV) cannot be tested",
 	.synopsis = "[OPTION...] [REV...]",
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,
 	.run = run_skip,
@@ -328,7 +329,7 @@ static const struct cmd cmd_bisect_skip = {
 
 static const struct cmd cmd_bisect_run = {
 	.name = "bisect run",
-	.summary = "let a command say what each state is",
+	.summary = "let a command decide about each state",
 	.synopsis = "[OPTION...] COMMAND [ARG...]",
 	.flags = CMD_REPO | CMD_JSON | CMD_STOP,
 	.run = run_run,
@@ -344,7 +345,7 @@ static const struct cmd cmd_bisect_reset = {
 
 static const struct cmd cmd_bisect_log = {
 	.name = "bisect log",
-	.summary = "what was said, as commands",
+	.summary = "print the search so far as commands",
 	.synopsis = "",
 	.flags = CMD_REPO,
 	.run = run_log,

@@ -8,7 +8,7 @@ static bool delete_it;
 static bool create;
 
 static const struct opt opts[] = {
-	{ 'f', "force", NULL, "move a branch that is there", .flag = &force },
+	{ 'f', "force", NULL, "move an existing branch", .flag = &force },
 	{ 'm', "move", NULL, "rename OLD to NEW", .flag = &rename_it },
 	{ 'd', "delete", NULL, "delete branches; their states stay",
 	  .flag = &delete_it },
@@ -16,7 +16,7 @@ static const struct opt opts[] = {
 };
 
 static const struct opt switch_opts[] = {
-	{ 'c', "create", NULL, "make the branch", .flag = &create },
+	{ 'c', "create", NULL, "create the branch", .flag = &create },
 	{ 0 },
 };
 
@@ -71,7 +71,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	int i, ret;
 
 	if (rename_it + delete_it + force > 1)
-		return dsv_fail(err, DSV_EUSAGE, "only one of -f, -m, -d");
+		return dsv_fail(err, DSV_EUSAGE,
+				"only one of -f, -m, -d is allowed");
 	if (rename_it) {
 		ret = cli_operands(argc, 2, 2, err);
 		return ret < 0 ? ret :
@@ -101,7 +102,7 @@ static int run_switch(struct dsv *d, int argc, char **argv,
 
 const struct cmd cmd_branch = {
 	.name = "branch",
-	.summary = "list, make, move, rename or delete branches",
+	.summary = "list, create, move, rename or delete branches",
 	.synopsis = "[OPTION...]\n[-f] NAME [REV]\n-m OLD NEW\n-d NAME...",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv cat - the bytes of a file of a state */
+/* dsv cat - print the bytes of a file of a state */
 #include "cli.h"
 
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 static const char *tensor;
 
 static const struct opt opts[] = {
-	{ .name = "tensor", .value = "NAME", .help = "only this tensor's",
+	{ .name = "tensor", .value = "NAME", .help = "print only this tensor",
 	  .string = &tensor },
 	{ 0 },
 };
@@ -18,7 +18,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	int ret = cli_operands(argc, 1, 1, err);
 	struct stat st;
 
-	/* Not amid the output; and "| head" would end us at any point of it. */
+	/* No progress amid the output, which "| head" may end at any point. */
 	if (fstat(STDOUT_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
 		cli.quiet = true;
 	return ret < 0 ? ret : dsv_cat(d, argv[0], tensor, STDOUT_FILENO, err);
@@ -26,7 +26,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_cat = {
 	.name = "cat",
-	.summary = "the bytes of a file of a state",
+	.summary = "print the bytes of a file of a state",
 	.synopsis = "[OPTION...] REV:PATH",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_BRANCH,

@@ -15,16 +15,16 @@ static const struct opt opts[] = {
 	  .help = "only what matches (repeatable)",
 	  .strings = &options.paths },
 	{ .name = "link", .value = "auto|reflink|copy",
-	  .help = "share blocks with the store, or not",
+	  .help = "whether to share blocks with the store",
 	  .string = &link_mode },
 	{ .name = "force", .help = "overwrite files that differ",
 	  .flag = &options.force },
 	{ .name = "rank", .value = "RANK",
-	  .help = "only the part of this rank", .number = &options.rank },
-	{ .name = "if-any", .help = "nothing to check out is no error",
+	  .help = "only this rank's part", .number = &options.rank },
+	{ .name = "if-any", .help = "succeed if there is nothing to check out",
 	  .flag = &options.if_any },
 	{ .name = "nearest",
-	  .help = "else the nearest ancestor that can be had",
+	  .help = "else the nearest ancestor that is available",
 	  .flag = &options.nearest },
 	{ 0 },
 };
@@ -38,8 +38,8 @@ static int parse_link(struct dsv_err *err)
 	else if (!strcmp(link_mode, "copy"))
 		options.link = DSV_LINK_COPY;
 	else
-		return dsv_fail(err, DSV_EUSAGE, "--link '%s' is none of "
-				"auto, reflink, copy", link_mode);
+		return dsv_fail(err, DSV_EUSAGE, "--link: '%s' is not auto,"
+				" reflink or copy", link_mode);
 	return 0;
 }
 

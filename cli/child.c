@@ -29,7 +29,7 @@ static void mask_forwarded(int how)
 	sigprocmask(how, &set, NULL);
 }
 
-/* What the terminal sends, it has sent to the child as well. */
+/* The child already gets what the terminal sends. */
 static void on_forward(int number, siginfo_t *info, void *context)
 {
 	int saved_errno = errno;
@@ -41,8 +41,8 @@ static void on_forward(int number, siginfo_t *info, void *context)
 }
 
 /*
- * A fork's environment in place of one that we may have from another fork:
- * in the child, which is about to exec.
+* Sets a fork's environment in place of one that we may have from another
+ * fork.  This runs in the child, which is about to exec.
  */
 static void set_environment(char **environment)
 {
@@ -65,13 +65,13 @@ static void set_environment(char **environment)
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*e, "="),
 			 *e);
-		unsetenv(name);		/* the next one is here now */
+		unsetenv(name);		/* moves the next one here */
 	}
 	for (; *environment; environment++)
 		putenv(*environment);
 }
 
-/* In the child: never returns.  The reason of a failure goes to report_fd. */
+/* Runs in the child and never returns.  On failure report_fd gets errno. */
 static void child_run(const struct child *child, int in, int out,
 		      int report_fd)
 {
@@ -177,7 +177,7 @@ int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err)
 	child_pid = forward ? pid : 0;
 	for (i = 0; i < FORWARDED_COUNT; i++)
 		sigaction(forwarded[i], &sa, &old[i]);
-	/* A signal that came before the handlers were there. */
+	/* The signal may have come before the handlers were set. */
 	if (forward && cli.interrupted)
 		kill(pid, cli.interrupted);
 	if (forward)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was asked of the program as a whole, and what commands do with it. */
+/* The options of the program as a whole, and what commands do with them. */
 #include "cli.h"
 
 struct cli cli = { .lock_wait_ns = -1 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of dsv(1) share.  A command is a const struct cmd in its
- * own file and a row of the table in main.c; its options are a table too,
- * from which the parser, -h and the completions work.
+* This is what the files of dsv(1) share.  A command is a const struct cmd
+ * in its own file and a row of the table in main.c; its options are a
+ * table too, from which the parser, -h and the completions work.
  *
  * Only main.c exits.  Results go to stdout, everything else to stderr.
  */
@@ -17,7 +17,7 @@
 
 /* ---- Options and commands (opt.c) -------------------------------------- */
 
-/* Ends with an entry whose name is NULL.  Exactly one pointer is set. */
+/* A table ends with an entry without a name.  Exactly one pointer is set. */
 struct opt {
 	char letter;		/* 0: none */
 	const char *name;	/* without "--" */
@@ -30,7 +30,7 @@ struct opt {
 	int64_t *duration_ns;
 	int64_t *size_bytes;
 	int64_t *time_ns;
-	/* The value may be left out (--opt, but --opt=V), and is this then. */
+	/* The value if it is left out: --opt means --opt=IMPLIED. */
 	const char *implied;
 };
 
@@ -51,12 +51,12 @@ struct cmd {
 	const char *synopsis;	/* without "dsv NAME"; "\n": one more form */
 	const struct opt *opts;	/* NULL: none of its own */
 	unsigned int flags;
-	/* d is NULL unless flags ask for it.  >= 0 is the exit status. */
+	/* d is NULL unless flags ask for it.  Returns the exit status. */
 	int (*run)(struct dsv *d, int argc, char **argv, struct dsv_err *err);
 	const struct cmd *const *subs;	/* a group's; ends with NULL */
 };
 
-/* What was asked of the program as a whole. */
+/* The options of the program as a whole. */
 struct cli {
 	const char *repo;
 	const char *branch;
@@ -75,48 +75,48 @@ struct cli {
 extern struct cli cli;
 
 /*
- * Parse options and leave the operands in argv[0..], in order; returns their
- * number.
+* Parses options and leaves the operands in argv[0..], in order; returns
+ * their number.
  */
 int opt_parse(const struct cmd *cmd, int argc, char **argv,
 	      struct dsv_err *err);
 void opt_usage(const struct cmd *cmd, FILE *out);
 void opt_list(const struct cmd *cmd);
-/* Append to a borrowed list whose items are this program's. */
+/* Appends to a list whose items live as long as the program. */
 int strings_add(struct dsv_strings *list, const char *text,
 		struct dsv_err *err);
-/* argv as a list; borrowed. */
+/* Returns argv as a list, which borrows it. */
 struct dsv_strings strings_of(int argc, char **argv);
 
 /* ---- cli.c ------------------------------------------------------------- */
 
-/* What the command line says of the repository. */
+/* Fills in what the command line says about the repository. */
 void cli_options(struct dsv_options *out);
 int cli_open(struct dsv **out, struct dsv_err *err);
-/* What a number is that was not given: negative, so "none" to the library. */
+/* A number that was not given; negative, which the library reads as none. */
 #define NOT_GIVEN INT64_MIN
-/* DSV_EUSAGE when a number was given and is negative. */
+/* Fails with DSV_EUSAGE if a number was given and is negative. */
 int cli_not_negative(int64_t number, const char *option, struct dsv_err *err);
-/* DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
+/* Fails with DSV_EUSAGE unless min <= argc <= max (max < 0: any). */
 int cli_operands(int argc, int min, int max, struct dsv_err *err);
 
 /* ---- main.c ------------------------------------------------------------ */
 
-/* Of the table, or NULL. */
+/* Returns the command of the table, or NULL. */
 const struct cmd *cli_find(const char *name);
-/* DSV_EUSAGE, with the nearest; group: of "job", or NULL. */
+/* Fails with DSV_EUSAGE and suggests the nearest; group may be NULL. */
 int cli_no_command(const char *name, const struct cmd *group,
 		   struct dsv_err *err);
-/* The list of commands, for people. */
+/* Prints the list of commands, for people. */
 void cli_usage(FILE *out);
-/* The manual page, else the usage; cmd NULL: of dsv itself. */
+/* Shows the manual page, else the usage; cmd NULL: of dsv itself. */
 void cli_help(const struct cmd *cmd);
-/* The signal handler has run, or stdout is gone: stop printing. */
+/* True once the signal handler has run or stdout is gone: stop printing. */
 bool cli_stopped(void);
 
 /* ---- Signals, warnings, progress, traces (ui.c) ------------------------- */
 
-/* With DSV_TRACE=1 on stderr, with DSV_TRACE=FILE at the end of a file. */
+/* Writes to stderr if DSV_TRACE=1, to the end of a file if DSV_TRACE=FILE. */
 void trace(const char *fmt, ...) DSV_PRINTF(1, 2);
 
 void signals_catch(void);
@@ -130,17 +130,17 @@ void ui_progress_clear(void);
 
 /* ---- Text for people (out.c) ------------------------------------------- */
 
-/* Control bytes and what is not UTF-8 as \xnn; a newline becomes \n. */
+/* Prints control bytes and what is not UTF-8 as \xnn, a newline as \n. */
 void out_text(FILE *out, const char *text);
 /* The same, but newline and tab stay. */
 void out_block(FILE *out, const char *text);
-/* The first line only, escaped. */
+/* Prints the first line only, escaped. */
 void out_line(FILE *out, const char *text);
-/* "K=V" */
+/* Prints "K=V". */
 void out_kv(FILE *out, const struct dsv_kv *kv);
-/* " K=V K=V" */
+/* Prints " K=V K=V". */
 void out_kvs(FILE *out, const struct dsv_kvs *kvs);
-/* The first 12 digits on a terminal, else all. */
+/* Prints the first 12 digits on a terminal, else all. */
 void out_id(FILE *out, const char *id);
 bool out_is_terminal(void);
 int64_t time_now_ns(void);
@@ -148,11 +148,11 @@ const char *program_path(void);	/* of this executable; "dsv" if unknown */
 
 /* ---- JSON (json.c) ----------------------------------------------------- */
 
-/* The writer of a document that --jsonl may want as lines. */
+/* Returns the writer of a document that --jsonl may want as lines. */
 struct dsv_json *json_new(void);
 void json_state(struct dsv_json *j, const char *key,
 		const struct dsv_state *s);
-/* The members only, inside an object that is open. */
+/* Writes the members only, inside an object that is open. */
 void json_state_members(struct dsv_json *j, const struct dsv_state *s);
 void json_job(struct dsv_json *j, const char *key, const struct dsv_job *job);
 void json_kvs(struct dsv_json *j, const char *key, const struct dsv_kvs *kvs);
@@ -160,18 +160,18 @@ void json_strings(struct dsv_json *j, const char *key,
 		  const struct dsv_strings *list);
 void json_ids(struct dsv_json *j, const char *key,
 	      const char (*ids)[DSV_ID_SIZE], size_t count);
-/* Write what is there to stdout. */
+/* Writes what there is so far to stdout. */
 int json_flush(struct dsv_json *j, struct dsv_err *err);
-/* A document, freed. */
+/* Prints and frees a document. */
 int json_print(struct dsv_json *j, struct dsv_err *err);
-/* {"error":{...}} on stderr. */
+/* Prints {"error":{...}} on stderr. */
 void json_error(int code, const char *msg);
 
 /* ---- Formats (format.c) ------------------------------------------------ */
 
 struct format;
 
-/* DSV_EUSAGE names an unknown field.  *out is the caller's. */
+/* Fails with DSV_EUSAGE on an unknown field.  The caller frees *out. */
 int format_parse(const char *text, struct format **out, struct dsv_err *err);
 void format_free(struct format *f);
 void format_print(const struct format *f, const struct dsv_state *s);
@@ -179,41 +179,41 @@ void format_print(const struct format *f, const struct dsv_state *s);
 /* ---- Lists of states (list.c) ------------------------------------------ */
 
 /*
- * Print and free a list as --json, --jsonl, --format ask, else with print,
- * one state at a time.
+* Prints and frees a list as --json, --jsonl or --format ask, else with
+ * print, one state at a time.
  */
 int list_print(struct dsv_list *l,
 	       int (*print)(struct dsv *d, const struct dsv_state *s,
 			    struct dsv_err *err),
 	       struct dsv *d, struct dsv_err *err);
-/* One id a line, or an array; frees ids. */
+/* Prints one id per line, or an array; frees ids. */
 int ids_print(struct dsv_ids *ids, struct dsv_err *err);
 
-/* Who points where; for the decorations of log and show. */
+/* The branches by their heads, for the decorations of log and show. */
 struct refs;
 int refs_load(struct dsv *d, struct refs **out, struct dsv_err *err);
 void refs_free(struct refs *refs);
-/* " (HEAD -> main, best)", or nothing. */
+/* Prints " (HEAD -> main, best)", or nothing. */
 void refs_print(const struct refs *refs, const struct dsv_state *s);
 
-/* What a state changed against its first parent: "lr 0.1 -> 0.01". */
+/* Prints what a state changed against its first parent: "lr 0.1 -> 0.01". */
 void out_changes(FILE *out, const struct dsv_state *s,
 		 const struct dsv_state *parent, const char *separator);
-/* The first parent, or NULL: none, or nothing was changed. */
+/* Gets the first parent, or NULL if there is none or nothing changed. */
 int parent_for_changes(struct dsv *d, const struct dsv_state *s,
 		       struct dsv_state **out, struct dsv_err *err);
 
 /* ---- show.c ------------------------------------------------------------ */
 
-/* "0123456789ab (HEAD -> main) message", without a newline. */
+/* Prints "0123456789ab (HEAD -> main) message", without a newline. */
 void out_oneline(const struct refs *refs, const struct dsv_state *s);
-/* Everything but the files, as log and show have it. */
+/* Prints everything but the files, as log and show do. */
 int out_state(struct dsv *d, const struct refs *refs,
 	      const struct dsv_state *s, struct dsv_err *err);
 
 /* ---- config.c ---------------------------------------------------------- */
 
-/* The configured value, the caller's to free(); NULL: none, or no memory. */
+/* Returns the value, which the caller frees; NULL: unset, or no memory. */
 char *config_value(struct dsv *d, const char *key);
 
 /* ---- Colours (color.c) ------------------------------------------------- */
@@ -224,20 +224,20 @@ enum color {
 };
 
 /*
- * Whether stdout gets colours, by --color, NO_COLOR and color.ui; before the
- * pager is started.
+* Decides whether stdout gets colours, by --color, NO_COLOR and color.ui.  It
+ * is called before the pager is started.
  */
 int color_init(struct dsv *d, struct dsv_err *err);
 void color_start(enum color color);
 void color_end(void);
-/* A character of a graph, in the colour of that line of it. */
+/* Prints a character of a graph in the colour of its line. */
 void color_mark(char mark, unsigned int line);
 
 /* ---- Pager (pager.c) --------------------------------------------------- */
 
-/* From now on stdout goes through the pager, if it is a terminal. */
+/* Sends stdout through the pager from now on, if it is a terminal. */
 void pager_start(void);
-/* Flush, and wait until the user has left it. */
+/* Flushes, and waits until the user has left the pager. */
 void pager_wait(void);
 
 /* ---- Graph (graph.c) --------------------------------------------------- */
@@ -247,8 +247,9 @@ struct graph;
 struct graph *graph_new(void);
 void graph_free(struct graph *g);
 /*
- * The prefix of a state's own line; then, once per further line of its text,
- * graph_more(); then graph_end() draws the edges to the next state.
+* Prints the prefix of a state's own line.  graph_more() follows once for each
+ * further line of its text, and then graph_end() draws the edges to the next
+ * state.
  */
 int graph_state(struct graph *g, const char *id,
 		const char (*parents)[DSV_ID_SIZE], size_t parent_count,
@@ -263,43 +264,43 @@ struct child {
 	const char *name;	/* in messages; NULL: argv[0] */
 	char **environment;	/* "K=V" added to ours; NULL: none */
 	const char *dir;	/* NULL: here */
-	int *stdin_fd;		/* not NULL: gets the writing end of a pipe */
-	int *stdout_fd;		/* not NULL: gets the reading end of a pipe */
-	bool quiet;		/* its stderr is thrown away */
+	int *stdin_fd;		/* if set, gets the writing end of a pipe */
+	int *stdout_fd;		/* if set, gets the reading end of a pipe */
+	bool quiet;		/* its stderr is discarded */
 	bool to_stderr;		/* its stdout is our stderr */
 	bool hold;		/* signals wait until child_wait() forwards */
 };
 
-/* Start a command; never through a shell. */
+/* Starts a command, never through a shell. */
 int child_start(const struct child *child, int *pid, struct dsv_err *err);
-/* Wait; forward signals to it meanwhile, if asked. */
+/* Waits, and forwards signals to it in the meantime if asked. */
 int child_wait(int pid, bool forward, int *wait_status, struct dsv_err *err);
-/* As a shell tells it: the exit status, or 128 + the signal. */
+/* Returns what a shell would: the exit status, or 128 + the signal. */
 int child_status(int wait_status);
 
-/* Without caring how it ended. */
+/* Waits without caring how it ended. */
 void child_reap(int pid);
 
-/* Store what is captured, in a process of its own (queue.c). */
+/* Stores what is captured, in a separate process (queue.c). */
 void queue_start(const char *repo);
 
 /* ---- Hooks (hook.c) ---------------------------------------------------- */
 
 struct hook {
 	const char *name;	/* "post-tag" */
-	const char *state;	/* DSV_STATE; NULL: none, as for the next */
-	const char *branch;	/* DSV_BRANCH */
+	const char *state;	/* DSV_STATE; NULL: not set */
+	const char *branch;	/* DSV_BRANCH; NULL: not set */
 	struct dsv_strings args;	/* "$@" */
 	struct dsv_strings lines;	/* on its stdin */
 };
 
 bool hook_is_set(struct dsv *d, const char *name);
-/* DSV_EREFUSED: a command of it ended with another status than 0. */
+/* Fails with DSV_EREFUSED if a command of it ends with a status not 0. */
 int hook_run(struct dsv *d, const struct hook *h, struct dsv_err *err);
-/* After the fact: failure is a warning. */
+/* Runs a hook after the fact: a failure is only a warning. */
 void hook_tell(struct dsv *d, const struct hook *h);
 
-/* A file's text ("-": stdin), the caller's to free(). */
+/* Reads a file ("-": stdin); the caller frees the text. */
 int read_text(const char *path, char **out, size_t *len, struct dsv_err *err);
 
 extern const struct cmd cmd_attr, cmd_bisect, cmd_branch, cmd_cat,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Colours, as git's log has them. */
+/* Colours, the same as in git's log. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 static bool enabled;
 
-/* The lines of a graph; git's order. */
+/* The colours of a graph's lines, in git's order. */
 static const char *const lines[] = {
 	"\033[31m", "\033[32m", "\033[33m", "\033[34m", "\033[35m", "\033[36m",
 	"\033[1;31m", "\033[1;32m", "\033[1;33m", "\033[1;34m", "\033[1;35m",

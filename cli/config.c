@@ -27,19 +27,20 @@ static bool at_system, at_user, at_repo;
 static bool show_origin;
 
 static const struct opt opts[] = {
-	{ 'l', "list", NULL, "every key", .flag = &list_all },
+	{ 'l', "list", NULL, "list every key", .flag = &list_all },
 	{ .name = "unset", .help = "remove KEY", .flag = &unset },
 	{ .name = "system", .help = "the machine's file",
 	  .flag = &at_system },
 	{ .name = "user", .help = "the user's file", .flag = &at_user },
 	{ .name = "repo", .help = "the repository's file",
 	  .flag = &at_repo },
-	{ .name = "show-origin", .help = "which file it is from",
+	{ .name = "show-origin",
+	  .help = "also print the file each value is from",
 	  .flag = &show_origin },
 	{ 0 },
 };
 
-/* As in git, of upper and lower case only subsections take notice. */
+/* As in git, case matters in subsections only. */
 static bool same_key(const char *a, const char *b)
 {
 	size_t section = strcspn(a, ".");
@@ -129,14 +130,15 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 	if (at_system + at_user + at_repo > 1)
 		return dsv_fail(err, DSV_EUSAGE,
-				"only one of --system, --user, --repo");
+				"only one of --system, --user, --repo is"
+				" allowed");
 	if (at_system)
 		level = DSV_CONFIG_SYSTEM;
 	else if (at_user)
 		level = DSV_CONFIG_USER;
 	else if (at_repo)
 		level = DSV_CONFIG_REPO;
-	/* Why it could not be opened. */
+	/* Opening it again gives the reason why it could not be opened. */
 	if (!d && (at_repo || (level == DSV_CONFIG_ANY &&
 			       (unset || argc == 2)))) {
 		ret = cli_open(&d, err);
@@ -149,7 +151,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		       dsv_config_set(d, level, argv[0], NULL, err);
 	}
 	if (argc == 0 && !list_all)
-		return dsv_fail(err, DSV_EUSAGE, "which KEY?  or --list");
+		return dsv_fail(err, DSV_EUSAGE, "KEY or --list is missing");
 	ret = cli_operands(argc, 0, list_all ? 0 : 2, err);
 	if (ret < 0)
 		return ret;

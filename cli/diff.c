@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv diff - what changed between two states, or a state and a directory */
+/* dsv diff - show what changed between two states, or on disk */
 #include "cli.h"
 
 #include <errno.h>
@@ -16,17 +16,17 @@ static bool exit_code;
 
 static const struct opt opts[] = {
 	{ .name = "tensors",
-	  .help = "which tensors changed, and how much",
+	  .help = "show which tensors changed, and how much",
 	  .flag = &options.tensors },
 	{ .name = "tol", .value = "X",
-	  .help = "with --tensors: differences within X are none",
+	  .help = "with --tensors: ignore differences within X",
 	  .string = &tolerance },
 	{ .name = "dir", .value = "DIR",
 	  .help = "compare with the files in DIR", .string = &options.dir },
 	{ .name = "path", .value = "GLOB",
 	  .help = "only what matches (repeatable)",
 	  .strings = &options.paths },
-	{ .name = "exit-code", .help = "exit 1 when something differs",
+	{ .name = "exit-code", .help = "exit with 1 if something differs",
 	  .flag = &exit_code },
 	{ 0 },
 };
@@ -90,7 +90,7 @@ static void json_values(struct dsv_json *j, const char *key,
 	dsv_json_end(j);
 }
 
-/* JSON has no infinity: the string that stands for it elsewhere. */
+/* JSON has no infinity: the string "inf" stands for it, as elsewhere. */
 static void json_real(struct dsv_json *j, const char *key, double n,
 		      bool known)
 {
@@ -273,7 +273,7 @@ static int parse_tolerance(struct dsv_err *err)
 	if (end == tolerance || *end || !isfinite(options.tolerance) ||
 	    options.tolerance < 0)
 		return dsv_fail(err, DSV_EUSAGE, "--tol: '%s' is not a number"
-				" from 0", tolerance);
+				" >= 0", tolerance);
 	if (!options.tensors)
 		return dsv_fail(err, DSV_EUSAGE, "--tol needs --tensors");
 	return 0;
@@ -311,7 +311,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_diff = {
 	.name = "diff",
-	.summary = "what changed between two states, or on disk",
+	.summary = "show what changed between two states, or on disk",
 	.synopsis = "[OPTION...] REV REV\n[OPTION...] --dir DIR REV",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,

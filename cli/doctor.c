@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv doctor - what the file systems here can do */
+/* dsv doctor - report what the file systems here can do */
 #include "cli.h"
 
 static const struct opt opts[] = {
@@ -54,7 +54,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_doctor = {
 	.name = "doctor",
-	.summary = "what the file systems here can do",
+	.summary = "report what the file systems here can do",
 	.synopsis = "[OPTION...]",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv find - states that satisfy an expression */
+/* dsv find - find the states that satisfy an expression */
 #include "cli.h"
 
 static struct dsv_find_options options = {
@@ -15,18 +15,18 @@ static const struct opt opts[] = {
 	{ .name = "scope", .value = "SCOPE", .help = "in this scope",
 	  .string = &options.scope },
 	{ .name = "descendants-of", .value = "REV",
-	  .help = "that come from REV", .string = &options.descendants_of },
+	  .help = "that descend from REV", .string = &options.descendants_of },
 	{ .name = "ancestors-of", .value = "REV",
-	  .help = "that REV comes from", .string = &options.ancestors_of },
+	  .help = "that REV descends from", .string = &options.ancestors_of },
 	{ .name = "sort", .value = "[-]KEY",
 	  .help = "order by KEY, '-': the largest first (repeatable)",
 	  .strings = &options.sort },
 	{ 'n', "limit", "COUNT", "at most COUNT states",
 	  .number = &options.limit },
-	{ .name = "count", .help = "print only how many", .flag = &count },
-	{ .name = "pruned", .help = "pruned states too",
+	{ .name = "count", .help = "print only their number", .flag = &count },
+	{ .name = "pruned", .help = "include pruned states",
 	  .flag = &options.pruned },
-	{ .name = "exit-code", .help = "exit 1 when there is none",
+	{ .name = "exit-code", .help = "exit with 1 if there are none",
 	  .flag = &exit_code },
 	{ 0 },
 };
@@ -48,7 +48,7 @@ static int print_count(int64_t n, struct dsv_err *err)
 	return json_print(j, err);
 }
 
-/* A summary for people, plain ids for programs. */
+/* People get a summary, programs plain ids. */
 static int print_state(struct dsv *d, const struct dsv_state *s,
 		       struct dsv_err *err)
 {
@@ -82,7 +82,8 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	int ret;
 
 	if (argc > 1)
-		return dsv_fail(err, DSV_EUSAGE, "one expression, in quotes");
+		return dsv_fail(err, DSV_EUSAGE,
+				"give one expression, in quotes");
 	options.expr = argc ? argv[0] : NULL;
 	ret = cli_not_negative(options.limit, "-n", err);
 	if (ret < 0)
@@ -107,7 +108,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_find = {
 	.name = "find",
-	.summary = "states that satisfy an expression",
+	.summary = "find the states that satisfy an expression",
 	.synopsis = "[OPTION...] [EXPR]",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON | CMD_FORMAT,

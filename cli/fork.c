@@ -22,18 +22,19 @@ static const struct opt opts[] = {
 	{ 'b', "branch", "BRANCH", "the new branch",
 	  .string = &options.branch },
 	{ .name = "set", .value = "[+]KEY=VALUE",
-	  .help = "change a parameter, '+': a new one (repeatable)",
+	  .help = "change a parameter, with '+' add one (repeatable)",
 	  .strings = &options.set },
 	{ .name = "unset", .value = "KEY",
 	  .help = "remove a parameter (repeatable)",
 	  .strings = &options.unset },
 	{ .name = "sweep", .value = "[+]KEY=V,V",
-	  .help = "a fork for each value, all combinations (repeatable)",
+	  .help = "make a fork for each combination (repeatable)",
 	  .strings = &sweep },
-	{ 'm', "message", "TEXT", "why", .string = &options.message },
+	{ 'm', "message", "TEXT", "why the fork is made",
+	  .string = &options.message },
 	{ 's', "scope", "SCOPE", "put the fork into a scope (repeatable)",
 	  .strings = &options.scopes },
-	{ .name = "to", .value = "DIR", .help = "check the files out there",
+	{ .name = "to", .value = "DIR", .help = "check the files out to DIR",
 	  .string = &to },
 	{ .name = "parts", .value = "all|mine",
 	  .help = "with --sbatch: which parts of a state a node gets",
@@ -70,8 +71,8 @@ static bool has_files(const char *path)
 }
 
 /*
- * Files that are there already may be in the way: then no branch is to be
- * left behind, so they are written before the fork is made.
+* Files that already exist may be in the way.  No branch must be left behind
+ * then, so the checkout comes before the fork.
  */
 static int make_fork(struct dsv *d, const char *rev, struct dsv_fork *fork,
 		     struct dsv_err *err)
@@ -93,7 +94,7 @@ static int make_fork(struct dsv *d, const char *rev, struct dsv_fork *fork,
 	return ret;
 }
 
-/* The command's exit status. */
+/* Returns the command's exit status. */
 static int run_command(struct dsv *d, const struct dsv_fork *fork,
 		       char **argv, struct dsv_err *err)
 {
@@ -123,8 +124,9 @@ static int check_operands(int argc, struct dsv_err *err)
 
 	if (before != 1)
 		return dsv_fail(err, DSV_EUSAGE, before == 0 ?
-				"which REV?  see 'dsv fork -h'" :
-				"only one REV; a command follows '--'");
+				"REV is missing; see 'dsv fork -h'" :
+				"only one REV is allowed; a command "
+				"follows '--'");
 	if (cli.before_rest >= 0 && rest == 0)
 		return dsv_fail(err, DSV_EUSAGE, "no command after '--'");
 	if (use_sbatch && rest == 0)
@@ -132,7 +134,7 @@ static int check_operands(int argc, struct dsv_err *err)
 				"--sbatch: no script after '--'");
 	if (sweep.count && !use_sbatch && (rest > 0 || to))
 		return dsv_fail(err, DSV_EUSAGE, "--sweep makes many forks:"
-				" no --to and no COMMAND without --sbatch");
+				" --to and COMMAND need --sbatch");
 	if (after && !use_sbatch)
 		return dsv_fail(err, DSV_EUSAGE, "--after needs --sbatch");
 	if (parts && !use_sbatch)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is printed and told of forks that were made. */
+/* Forks that were made: printing them, and the hook post-fork. */
 #include "sbatch.h"
 
 enum { JOB_ID_SIZE = 96 };

@@ -10,7 +10,7 @@ enum field_type {
 	LITERAL,
 	ID, ID_SHORT, PARENTS, CREATED, CREATED_RELATIVE, CREATED_UNIX, SCOPES,
 	PARAM, ATTR, JOB_EXIT,
-	/* What stands at an offset of struct dsv_state or struct dsv_job. */
+	/* These stand at an offset of struct dsv_state or struct dsv_job. */
 	CHARS, TEXT, INTEGER, BOOLEAN, JOB_TEXT
 };
 
@@ -26,7 +26,7 @@ struct format {
 };
 
 struct field {
-	const char *name;	/* with ":" at its end: a key follows */
+	const char *name;	/* if it ends with ":", a key follows */
 	enum field_type type;
 	size_t offset;
 };
@@ -100,7 +100,7 @@ static int add_field(struct format *f, const char *name, size_t len,
 			(int)len, name);
 }
 
-/* What stands at a '%'; *p moves behind it. */
+/* Adds what stands at a '%' and moves *p behind it. */
 static int add_escape(struct format *f, const char **p, struct dsv_err *err)
 {
 	const char *start = *p + 1;
@@ -212,7 +212,7 @@ static void print_created(const struct dsv_state *s, enum field_type type)
 	fputs(text, stdout);
 }
 
-/* What stands in the structure as it is printed. */
+/* Prints a member of the structure. */
 static void print_member(const struct dsv_state *s, const struct piece *p)
 {
 	const char *at = (const char *)s + p->offset;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv fsck - is everything there, and as it was stored? */
+/* dsv fsck - check that everything is there, and as it was stored */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -10,16 +10,16 @@ static struct dsv_fsck_options options = {
 };
 static const char *data;
 static bool rebuild;
-static size_t lost;	/* records, says the rebuild */
+static size_t lost;	/* records, according to the rebuild */
 
 static const struct opt opts[] = {
 	{ .name = "data", .value = "PERCENT",
 	  .help = "hash the stored bytes, or a share of them",
 	  .string = &data, .implied = "100" },
-	{ .name = "repair", .help = "put right what can be",
+	{ .name = "repair", .help = "repair what can be repaired",
 	  .flag = &options.repair },
 	{ .name = "rebuild",
-	  .help = "make the catalog anew; the old one is moved aside",
+	  .help = "rebuild the catalog; the old one is moved aside",
 	  .flag = &rebuild },
 	{ 0 },
 };
@@ -71,7 +71,7 @@ static int print_json(const struct dsv_fsck_report *r, bool ok,
 	return json_print(j, err);
 }
 
-/* The rest of the states is in the JSON. */
+/* --json has the other states. */
 #define STATES_SHOWN 5
 
 static void print_problem(const struct dsv_problem *p)
@@ -98,8 +98,11 @@ static void print_problem(const struct dsv_problem *p)
 	puts(p->repaired ? ", repaired" : "");
 }
 
-/* Before it can be opened; what is told here is told again if it stays. */
-static int make_anew(struct dsv_err *err)
+/*
+ * Runs before the repository is opened.  A problem that stays is reported
+ * again by the check.
+ */
+static int make_catalog(struct dsv_err *err)
 {
 	struct dsv_fsck_report report = { 0 };
 	struct dsv_options o;
@@ -158,7 +161,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 	if (ret == 0)
 		ret = parse_data(err);
 	if (ret == 0 && rebuild)
-		ret = make_anew(err);
+		ret = make_catalog(err);
 	if (ret == 0)
 		ret = cli_open(&d, err);
 	if (ret == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The graph beside "dsv log --graph", drawn as git draws it, one state at a
- * time.  A column is an edge that is open: the id of the parent it leads to.
+* The graph of "dsv log --graph" is drawn as git draws it, one state at a
+ * time.  A column is an open edge: the id of the parent it leads to.
  * After a state its column becomes its parents; edges that lead to the same
- * state then move left, a column a row, until they meet:
+ * state then move left, one column per row, until they meet:
  *
  *	* | |
  *	| |/
@@ -18,7 +18,7 @@
 struct column {
 	char id[DSV_ID_SIZE];
 	size_t at;		/* where the edge is, in columns */
-	size_t target;		/* where it is to be */
+	size_t target;		/* where it has to go */
 	unsigned int line;	/* whose colour it has */
 };
 
@@ -26,9 +26,9 @@ struct graph {
 	struct column *columns;
 	size_t count, capacity;
 	size_t current;		/* of the last state */
-	size_t parents;		/* it has */
-	bool root;		/* it had none, and no line came after it */
-	unsigned int lines;	/* there were so far */
+	size_t parents;		/* of the last state */
+	bool root;		/* it had none, and no line follows yet */
+	unsigned int lines;	/* the number of lines so far */
 };
 
 struct graph *graph_new(void)
@@ -44,7 +44,7 @@ void graph_free(struct graph *g)
 	free(g);
 }
 
-/* Room for count columns. */
+/* Makes room for count columns. */
 static int reserve(struct graph *g, size_t count, struct dsv_err *err)
 {
 	struct column *columns;
@@ -82,7 +82,7 @@ int graph_state(struct graph *g, const char *id,
 	for (at = 0; at < g->count; at++)
 		if (!strcmp(g->columns[at].id, id))
 			break;
-	/* Not to look like the child of a root that was drawn above it. */
+	/* It must not look like the child of a root drawn above it. */
 	if (at == g->count && g->root && at == g->current) {
 		for (i = 0; i < at; i++)
 			edge(g->columns[i].line);
@@ -129,7 +129,7 @@ void graph_more(struct graph *g)
 	}
 }
 
-/* "|\ \": one row per parent but the first. */
+/* Draws "|\ \", one row for each parent but the first. */
 static void fan_out(const struct graph *g)
 {
 	size_t right = g->count - g->current - g->parents;
@@ -149,13 +149,13 @@ static void fan_out(const struct graph *g)
 	}
 }
 
-/* The first edge before i that leads to the same state; i: none does. */
+/* Returns the first edge before i that leads to the same state, or i. */
 static size_t twin(const struct graph *g, size_t i)
 {
 	size_t end = g->current + g->parents;
 	size_t k = i >= end ? g->current : 0;
 
-	/* Only the last state's parents can be there twice. */
+	/* Only the last state's parents can appear twice. */
 	if (i < g->current)
 		return i;
 	for (; k < i && (i < end || k < end); k++)
@@ -164,7 +164,10 @@ static size_t twin(const struct graph *g, size_t i)
 	return i;
 }
 
-/* Edges to the same state share the leftmost's column; how many are left. */
+/*
+ * Edges to the same state share the leftmost's column.  Returns how many
+ * columns are left.
+ */
 static size_t aim(struct graph *g)
 {
 	size_t i, k, next = 0;
@@ -172,7 +175,7 @@ static size_t aim(struct graph *g)
 	for (i = 0; i < g->count; i++) {
 		struct column *c = &g->columns[i];
 
-		/* A root's column is gone: those right of it move up. */
+		/* A root's column is gone: those to its right move up. */
 		c->at = i + (g->parents == 0 && i >= g->current);
 		k = twin(g, i);
 		c->target = k < i ? g->columns[k].target : next++;
@@ -185,7 +188,7 @@ struct mark {
 	unsigned int line;
 };
 
-/* One row in which every edge that has to moves one column to the left. */
+/* Draws a row in which every edge that has to move goes one column left. */
 static bool row(struct graph *g, struct mark *marks, size_t width)
 {
 	bool moved = false;
@@ -230,7 +233,7 @@ void graph_end(struct graph *g)
 	while (marks && row(g, marks, width))
 		;
 	free(marks);
-	/* Of those that meet the leftmost goes on. */
+	/* Where edges meet, the leftmost continues. */
 	for (i = 0; i < g->count; i++)
 		if (g->columns[i].target == left)
 			g->columns[left++] = g->columns[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv help - the manual page of a command */
+/* dsv help - show the manual page of a command */
 #include "cli.h"
 
 static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
@@ -23,7 +23,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_help = {
 	.name = "help",
-	.summary = "the manual page of a command",
+	.summary = "show the manual page of a command",
 	.synopsis = "[COMMAND]",
 	.run = run,
 };

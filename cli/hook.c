@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hooks: commands of [hook "NAME"] in the machine's and the user's
- * configuration.  A repository's own is never asked: who can write to it
- * could run commands as everybody who uses it.
+* Hooks are the commands of [hook "NAME"] in the machine's and the user's
+ * configuration.  A repository's own configuration is never asked: whoever can
+ * write to it could run commands as everybody who uses it.
  */
 #include "cli.h"
 
@@ -33,7 +33,7 @@ static int commands_load(struct dsv *d, const char *name, struct commands *c,
 	size_t i, k;
 	int ret = 0;
 
-	/* What a hook runs has no hooks: else post-tag could tag for ever. */
+	/* A hook's commands run no hooks: post-tag could tag for ever. */
 	if (getenv("DSV_HOOK"))
 		return 0;
 	snprintf(key, sizeof(key), "hook.%s.command", name);
@@ -57,7 +57,7 @@ bool hook_is_set(struct dsv *d, const char *name)
 	return found;
 }
 
-/* The hook may not want to know: a pipe that is closed is no error. */
+/* The hook may not read it: a closed pipe is not an error. */
 static void feed(int fd, const struct dsv_strings *lines)
 {
 	FILE *f = fdopen(fd, "w");
@@ -75,7 +75,7 @@ out:
 	signal(SIGPIPE, old);
 }
 
-/* sh -c COMMAND dsv-NAME ARG...; its exit status. */
+/* Runs sh -c COMMAND dsv-NAME ARG... and returns its exit status. */
 static int run_one(const struct hook *h, const char *command,
 		   char **environment, struct dsv_err *err)
 {

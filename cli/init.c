@@ -8,7 +8,7 @@ static const char *shared;
 
 static const struct opt opts[] = {
 	{ .name = "shared", .value = "group",
-	  .help = "writable for the directory's group", .string = &shared },
+	  .help = "writable by the directory's group", .string = &shared },
 	{ 0 },
 };
 
@@ -24,7 +24,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		return ret;
 	if (shared && strcmp(shared, "group"))
 		return dsv_fail(err, DSV_EUSAGE,
-				"--shared is 'group' or not given");
+				"--shared: '%s' is not group", shared);
 	dir = argc ? argv[0] : cli.repo ? cli.repo : ".";
 	ret = dsv_init(dir, shared != NULL, &existed, err);
 	if (ret < 0)

@@ -16,17 +16,17 @@ static int64_t wait_status = -1;
 static bool porcelain;
 
 #define TICKET_OPT \
-	{ .name = "ticket", .value = "TICKET", .help = "as prepare gave it", \
-	  .string = &ticket }
+	{ .name = "ticket", .value = "TICKET", \
+	  .help = "as printed by prepare", .string = &ticket }
 #define PORCELAIN_OPT \
-	{ .name = "porcelain", .help = "KEY=VALUE, each ended by a NUL", \
+	{ .name = "porcelain", .help = "print KEY=VALUE, each ended by a NUL", \
 	  .flag = &porcelain }
 
 static const struct opt prepare_opts[] = {
 	{ .name = "fork", .value = "REV", .help = "the state to fork",
 	  .string = &request.rev },
 	{ .name = "set", .value = "[+]KEY=VALUE",
-	  .help = "change a parameter, '+': a new one (repeatable)",
+	  .help = "change a parameter, with '+' add one (repeatable)",
 	  .strings = &request.set },
 	{ .name = "unset", .value = "KEY",
 	  .help = "remove a parameter (repeatable)",
@@ -35,20 +35,20 @@ static const struct opt prepare_opts[] = {
 	  .help = "a value for each task of the array (repeatable)",
 	  .strings = &request.sweep },
 	{ .name = "array", .value = "TASKS",
-	  .help = "the tasks of the job, as sbatch has them",
+	  .help = "the tasks of the job, as given to sbatch",
 	  .string = &request.array },
 	{ .name = "branch", .value = "BRANCH", .help = "the new branch",
 	  .string = &request.branch },
 	{ .name = "to", .value = "DIR",
-	  .help = "where the files are placed; %j %a %N %b",
+	  .help = "where to place the files; %j %a %N %b",
 	  .string = &request.to },
 	{ .name = "parts", .value = "all|mine",
 	  .help = "which parts of a state each node gets",
 	  .string = &request.parts },
-	{ .name = "message", .value = "TEXT", .help = "why",
+	{ .name = "message", .value = "TEXT", .help = "why the fork is made",
 	  .string = &request.message },
 	{ .name = "clusters", .value = "NAME[,NAME]",
-	  .help = "where the job is sent, as sbatch has it",
+	  .help = "where the job is sent, as given to sbatch",
 	  .string = &request.clusters },
 	{ 'n', "dry-run", NULL, "check only", .flag = &request.dry_run },
 	PORCELAIN_OPT,
@@ -63,7 +63,7 @@ static const struct opt start_opts[] = {
 
 static const struct opt finish_opts[] = {
 	TICKET_OPT,
-	{ .name = "status", .value = "N", .help = "as waitpid(2) has it",
+	{ .name = "status", .value = "N", .help = "as returned by waitpid(2)",
 	  .number = &wait_status },
 	{ 0 },
 };
@@ -158,8 +158,8 @@ static int run_finish(struct dsv *d, int argc, char **argv,
 	if (ret == 0)
 		ret = need_ticket(err);
 	if (ret == 0 && (wait_status < 0 || wait_status > 0xffff))
-		ret = dsv_fail(err, DSV_EUSAGE, "--status is missing or no "
-			       "status of a process");
+		ret = dsv_fail(err, DSV_EUSAGE, "--status is missing or is "
+			       "not the status of a process");
 	return ret < 0 ? ret :
 	       dsv_job_finish(d, ticket, (int)wait_status, err);
 }
@@ -216,8 +216,8 @@ static int run_sync(struct dsv *d, int argc, char **argv,
 }
 
 /*
- * Without the plugin nothing of ours runs on the other nodes of the job before
- * its steps do: a step of all its tasks places the files there.
+* Without the plugin nothing of ours runs on the job's other nodes before its
+ * steps do, so a step of all its tasks places the files there.
  */
 static int start_on_nodes(const char *repo, struct dsv_err *err)
 {
@@ -238,7 +238,7 @@ static int start_on_nodes(const char *repo, struct dsv_err *err)
 	ret = child_start(&child, &pid, err);
 	if (ret < 0)
 		return ret;
-	/* The environment: that of the tasks comes from the script. */
+	/* This is an environment; the tasks get theirs from the script. */
 	while (read(fd, text, sizeof(text)) > 0)
 		;
 	close(fd);
@@ -250,8 +250,8 @@ static int start_on_nodes(const char *repo, struct dsv_err *err)
 }
 
 /*
- * The command to run, its array the caller's to free(): the operands, after
- * the wrapper's script if there is one.
+* Gets the command to run: the operands, after the wrapper's script if there
+ * is one.  The caller frees the array.
  */
 static int exec_command(int argc, char **argv, char ***command,
 			struct dsv_err *err)
@@ -279,8 +279,8 @@ static int exec_command(int argc, char **argv, char ***command,
 }
 
 /*
- * The repository is closed while the script runs: for days, on a file system
- * that may go away meanwhile.
+* The repository is closed while the script runs, which may take days, on a
+ * file system that may go away in the meantime.
  */
 static int run_exec(struct dsv *unused, int argc, char **argv,
 		    struct dsv_err *err)
@@ -314,7 +314,7 @@ static int run_exec(struct dsv *unused, int argc, char **argv,
 	free(child.argv);
 	if (ret < 0)
 		return ret;
-	/* The work is done: that its end is not recorded must not undo it. */
+	/* The work is done: failing to record its end must not undo it. */
 	if (cli_open(&d, &end_err) < 0 ||
 	    dsv_job_finish(d, ticket, status, &end_err) < 0)
 		cli_warn("record the end of the job: %s", end_err.msg);
@@ -387,7 +387,7 @@ static int run_list(struct dsv *d, int argc, char **argv,
 
 static const struct cmd cmd_job_list = {
 	.name = "job list",
-	.summary = "the jobs that dsv knows, the newest first",
+	.summary = "list the jobs that dsv knows, the newest first",
 	.synopsis = "[OPTION...]",
 	.flags = CMD_REPO | CMD_JSON,
 	.run = run_list,
@@ -395,7 +395,7 @@ static const struct cmd cmd_job_list = {
 
 static const struct cmd cmd_job_sync = {
 	.name = "job sync",
-	.summary = "ask Slurm what became of jobs, and end their holds",
+	.summary = "ask Slurm which jobs have ended, and end their holds",
 	.synopsis = "[OPTION...]",
 	.flags = CMD_REPO | CMD_JSON,
 	.run = run_sync,
@@ -412,7 +412,7 @@ static const struct cmd cmd_job_prepare = {
 
 static const struct cmd cmd_job_bind = {
 	.name = "job bind",
-	.summary = "tell a ticket its job",
+	.summary = "record which job a ticket belongs to",
 	.synopsis = "--ticket TICKET --job ID",
 	.opts = bind_opts,
 	.flags = CMD_REPO,
@@ -462,7 +462,7 @@ static const struct cmd *const subs[] = {
 
 const struct cmd cmd_job = {
 	.name = "job",
-	.summary = "jobs that run on forks; used by the Slurm plugin",
+	.summary = "manage jobs that run on forks; used by the plugin",
 	.synopsis = "list|sync|prepare|bind|start|finish|cancel|exec "
 		    "[ARG...]",
 	.subs = subs,

@@ -61,7 +61,7 @@ static void json_text(struct dsv_json *j, const char *key, const char *text)
 		dsv_json_null(j, key);
 }
 
-/* An empty object for a state made outside of jobs. */
+/* A state made outside of jobs gets an empty object. */
 void json_job(struct dsv_json *j, const char *key, const struct dsv_job *job)
 {
 	dsv_json_object(j, key);
@@ -87,7 +87,7 @@ void json_job(struct dsv_json *j, const char *key, const struct dsv_job *job)
 		json_time(j, "started", job->started_ns);
 		json_time(j, "ended", job->ended_ns);
 		dsv_json_int(j, "attempt", job->attempt);
-		/* Of job list, for those that withdraw it. */
+		/* Only job list has it, for those who want to cancel. */
 		if (job->ticket)
 			dsv_json_string(j, "ticket", job->ticket);
 	}

@@ -80,7 +80,7 @@ int ids_print(struct dsv_ids *ids, struct dsv_err *err)
 	return ret;
 }
 
-/* Branch heads by id, the current branch first among equals. */
+/* The branches are sorted by head, the current one first among equals. */
 struct refs {
 	struct dsv_branches branches;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv log - the history of a state, newest first */
+/* dsv log - show the history of a state, newest first */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -19,24 +19,25 @@ static struct refs *refs;
 static const struct opt opts[] = {
 	{ 'n', "limit", "COUNT", "at most COUNT states",
 	  .number = &options.limit },
-	{ .name = "oneline", .help = "one line a state", .flag = &oneline },
+	{ .name = "oneline", .help = "one line per state", .flag = &oneline },
 	{ .name = "graph", .help = "draw the lineage beside the states",
 	  .flag = &graphical },
-	{ .name = "all", .help = "from every branch", .flag = &options.all },
+	{ .name = "all", .help = "start from every branch",
+	  .flag = &options.all },
 	{ .name = "first-parent", .help = "follow only first parents",
 	  .flag = &options.first_parent },
-	{ .name = "since", .value = "TIME", .help = "made then or later",
+	{ .name = "since", .value = "TIME", .help = "made at TIME or later",
 	  .time_ns = &options.since_ns },
-	{ .name = "until", .value = "TIME", .help = "made then or before",
+	{ .name = "until", .value = "TIME", .help = "made at TIME or earlier",
 	  .time_ns = &options.until_ns },
 	{ .name = "columns", .value = "KEY,...",
-	  .help = "one line a state, with these values",
+	  .help = "one line per state, with these values",
 	  .string = &columns_text },
-	{ .name = "dot", .help = "a graph for dot(1)", .flag = &dot },
+	{ .name = "dot", .help = "print a graph for dot(1)", .flag = &dot },
 	{ 0 },
 };
 
-/* As in an expression: attr.K, param.K, else whichever the state has. */
+/* Reads keys as expressions do: attr.K, param.K, else whichever it has. */
 static const struct dsv_value *value_of(const struct dsv_state *s,
 					const char *key)
 {
@@ -160,7 +161,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /*
- * Draw states[] without edges to states that are not among them: a limit, a
+* Draws states[] without edges to states that are not among them: a limit, a
  * range or a time cuts the history, and an edge would lead nowhere.
  */
 static int draw_known(struct graph *g, struct dsv *d,
@@ -202,7 +203,7 @@ out:
 	return ret;
 }
 
-/* Whether states can have parents that are not printed. */
+/* Tells whether states can have parents that are not printed. */
 static bool is_cut(void)
 {
 	size_t i;
@@ -250,7 +251,7 @@ out:
 
 /* ---- --dot ---- */
 
-/* What fill prints, as a string of dot(1). */
+/* Prints the label of a state, or of the edge to it, as a string of dot(1). */
 static int dot_string(const struct dsv_state *s, const struct dsv_state *parent,
 		      bool edge, struct dsv_err *err)
 {
@@ -376,7 +377,7 @@ out:
 
 const struct cmd cmd_log = {
 	.name = "log",
-	.summary = "the history of a state, newest first",
+	.summary = "show the history of a state, newest first",
 	.synopsis = "[OPTION...] [REV... | REV..REV]",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON | CMD_FORMAT | CMD_BRANCH,

@@ -68,7 +68,7 @@ static void list_commands(const struct cmd *const *list)
 			printf("%s\t%s\n", (*list)->name, (*list)->summary);
 }
 
-/* True if man(1) showed it. */
+/* Returns true if man(1) showed it. */
 static bool man_page(const char *page)
 {
 	char *argv[] = { (char *)"man", (char *)page, NULL };
@@ -108,7 +108,7 @@ static int run(const struct cmd *cmd, int argc, char **argv,
 	options.only_config = cmd->flags & CMD_MAYBE_CONFIG;
 	if (cmd->flags & (CMD_REPO | CMD_MAYBE_CONFIG))
 		ret = dsv_open(&options, &d, err);
-	/* "config --user safe.repository" is how to get out of a refusal. */
+	/* "config --user safe.repository" is the way out of a refusal. */
 	if ((ret == DSV_ENOREPO || ret == DSV_EREFUSED) &&
 	    cmd->flags & CMD_MAYBE_CONFIG)
 		ret = 0;
@@ -141,7 +141,7 @@ int cli_no_command(const char *name, const struct cmd *group,
 			group ? " -h" : "");
 }
 
-/* The command of a group: "job start". */
+/* Finds the command of a group: "job start". */
 static int find_sub(const struct cmd **cmd, int *argc, char ***argv,
 		    struct dsv_err *err)
 {
@@ -151,8 +151,8 @@ static int find_sub(const struct cmd **cmd, int *argc, char ***argv,
 	const char *word;
 
 	if (*argc < 1)
-		return dsv_fail(err, DSV_EUSAGE, "which one?  see 'dsv %s -h'",
-				cli.command);
+		return dsv_fail(err, DSV_EUSAGE, "missing command; "
+				"see 'dsv %s -h'", cli.command);
 	for (; *sub; sub++) {
 		word = strchr((*sub)->name, ' ') + 1;
 		if (strcmp(word, name))
@@ -265,7 +265,7 @@ static int dispatch(int argc, char **argv, struct dsv_err *err)
 	return command(argc, argv, err);
 }
 
-/* Known before the options are parsed, so that their errors are JSON too. */
+/* Asked before the options are parsed, so that their errors are JSON too. */
 static bool wants_json(int argc, char **argv)
 {
 	int i;
@@ -291,8 +291,8 @@ static int report(int ret, const struct dsv_err *err, bool json)
 }
 
 /*
- * With stdout closed the first file to be opened would be stdout.  It is
- * opened for reading, so that writing to it still fails.
+* If stdout is closed, the first file to be opened would become stdout.  So
+ * /dev/null is opened for reading in its place, and writing still fails.
  */
 static void open_standard_files(void)
 {
@@ -318,7 +318,7 @@ int main(int argc, char **argv)
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		if (errno == 0)
 			errno = EIO;
-		/* The reader has had enough: nothing to tell anybody. */
+		/* The reader has had enough: there is nothing to report. */
 		if (errno == EPIPE)
 			return ret < 0 ? -ret : 128 + 13;
 		if (ret >= 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv name - names of states */
+/* dsv name - list, give, move or delete names of states */
 #include "cli.h"
 
 static bool force;
 static bool delete_it;
 
 static const struct opt opts[] = {
-	{ 'f', "force", NULL, "move a name that is there", .flag = &force },
+	{ 'f', "force", NULL, "move an existing name", .flag = &force },
 	{ 'd', "delete", NULL, "delete names; their states stay",
 	  .flag = &delete_it },
 	{ 0 },

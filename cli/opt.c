@@ -6,14 +6,14 @@
 #include <string.h>
 
 struct common {
-	unsigned int flags;	/* any of; 0: every command */
+	unsigned int flags;	/* any of these; 0: every command */
 	struct opt opt;
 };
 
 static const struct common commons[] = {
 	{ CMD_JSON, { .name = "json", .help = "print one JSON document",
 		      .flag = &cli.json } },
-	{ CMD_JSON, { .name = "jsonl", .help = "print one JSON object a line",
+	{ CMD_JSON, { .name = "jsonl", .help = "print one JSON object per line",
 		      .flag = &cli.jsonl } },
 	{ CMD_FORMAT, { .name = "format", .value = "FORMAT",
 			.help = "print %(field)s of each state",
@@ -33,10 +33,10 @@ static const struct common commons[] = {
 	{ 0, { 'q', "quiet", NULL, "no progress, no advice",
 	       .flag = &cli.quiet } },
 	{ 0, { 'v', "verbose", NULL, "say more", .flag = &cli.verbose } },
-	{ 0, { .letter = 'h', .help = "this text", .flag = &cli.usage } },
-	{ 0, { .name = "help", .help = "the manual page",
+	{ 0, { .letter = 'h', .help = "print this text", .flag = &cli.usage } },
+	{ 0, { .name = "help", .help = "show the manual page",
 	       .flag = &cli.help } },
-	/* For completions, hence without a help text. */
+	/* These are for completions, hence without a help text. */
 	{ 0, { .name = "list-options", .flag = &cli.list_options } },
 	{ 0, { .name = "list-commands", .flag = &cli.list_commands } },
 };
@@ -166,7 +166,7 @@ static int unknown_option(const struct cmd *cmd, const char *text, size_t len,
 			text);
 }
 
-/* *next is the word after this one, if there is one; used: it was a value. */
+/* next is the following word or NULL; *used is set if it was the value. */
 static int parse_long(const struct cmd *cmd, char *word, char *next,
 		      bool *used, struct dsv_err *err)
 {
@@ -259,7 +259,7 @@ int opt_parse(const struct cmd *cmd, int argc, char **argv,
 	while (i < argc)
 		argv[count++] = argv[i++];
 	cli.json |= cli.jsonl;
-	argv[count] = NULL;	/* as main()'s, for those who exec it */
+	argv[count] = NULL;	/* as in main(), for those who exec it */
 	return count;
 }
 
@@ -318,7 +318,7 @@ void opt_usage(const struct cmd *cmd, FILE *out)
 			usage_row(&commons[i].opt, out);
 }
 
-/* LETTER, NAME, VALUE, HELP, with tabs between: for the completions. */
+/* Prints LETTER, NAME, VALUE, HELP, separated by tabs, for completions. */
 static void list_row(const struct opt *o)
 {
 	if (!o->help)

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 /*
- * The length of the character at p if a terminal may have it, else 0:
- * control bytes, the C1 controls, what is not UTF-8, and the marks that
- * reverse the direction of text.
+* Returns the length of the character at p if a terminal may have it, else 0:
+ * that is for control bytes, the C1 controls, what is not UTF-8, and the marks
+ * that reverse the direction of text.
  */
 static size_t printable(const unsigned char *p)
 {
@@ -94,7 +94,7 @@ bool out_is_terminal(void)
 {
 	static int known = -1;
 
-	/* Asked before the pager takes stdout's place. */
+	/* The first call comes before the pager takes stdout's place. */
 	if (known < 0)
 		known = isatty(STDOUT_FILENO);
 	return known;

@@ -7,7 +7,7 @@
 
 static int pager_pid;
 
-/* Words only: no shell looks at it. */
+/* Splits into words only: no shell is involved. */
 static int split(char *text, char **argv, int max)
 {
 	char *save = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv params - the parameters a run is to use */
+/* dsv params - print the parameters of a state */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -84,7 +84,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 	if (ret == 0 && argc > 1 && format)
 		ret = dsv_fail(err, DSV_EUSAGE,
-			       "--format is for all parameters");
+			       "--format and KEY exclude each other");
 	if (ret == 0)
 		ret = dsv_state_get(d, argc ? argv[0] : default_rev(), &s,
 				    err);
@@ -97,7 +97,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_params = {
 	.name = "params",
-	.summary = "the parameters of a state",
+	.summary = "print the parameters of a state",
 	.synopsis = "[OPTION...] [REV [KEY]]",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,

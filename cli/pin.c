@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv pin, unpin - states that no rule removes */
+/* dsv pin, unpin - protect states from rules, or stop doing so */
 #include "cli.h"
 
 static int set(struct dsv *d, int argc, char **argv, bool pinned,

@@ -12,7 +12,7 @@ static int64_t keep_within_ns = -1;
 static const char *expire;
 
 static const struct opt opts[] = {
-	{ 'n', "dry-run", NULL, "report, change nothing",
+	{ 'n', "dry-run", NULL, "only report, change nothing",
 	  .flag = &options.dry_run },
 	{ .name = "keep-last", .value = "N", .help = "keep the newest N",
 	  .number = &options.keep_last },
@@ -26,7 +26,7 @@ static const struct opt opts[] = {
 	{ .name = "keep-monthly", .value = "N", .help = "... months",
 	  .number = &options.keep_monthly },
 	{ .name = "keep-within", .value = "DURATION",
-	  .help = "keep what is that close to the newest",
+	  .help = "keep what is within DURATION of the newest",
 	  .duration_ns = &keep_within_ns },
 	{ .name = "keep-best", .value = "max:KEY:N|min:KEY:N",
 	  .help = "keep the N best (repeatable)",
@@ -53,21 +53,23 @@ static const struct opt opts[] = {
 	  .help = "select only what satisfies EXPR",
 	  .string = &options.where },
 	{ .name = "author", .value = "USER|*",
-	  .help = "select only this author's", .string = &options.author },
+	  .help = "select only this author's states",
+	  .string = &options.author },
 	{ .name = "group-by", .value = "branch,scope",
 	  .help = "apply the rules to each group (default: branch)",
 	  .string = &options.group_by },
 	{ .name = "unsafe-allow-remove-all",
-	  .help = "a group may become empty", .flag = &options.remove_all },
+	  .help = "allow a group to become empty",
+	  .flag = &options.remove_all },
 	{ .name = "expire", .value = "now",
-	  .help = "free the bytes at once: no way back",
+	  .help = "free the bytes at once: no restore",
 	  .string = &expire },
-	{ .name = "forget", .help = "drop the records too",
+	{ .name = "forget", .help = "delete the records too",
 	  .flag = &options.forget },
 	{ 0 },
 };
 
-/* A report may have a million items: not all of its text at once. */
+/* A report may have a million items, so its text is printed in parts. */
 enum { FLUSH_EVERY = 1000 };
 
 static void json_report(struct dsv_json *j, const struct dsv_prune_report *r)
@@ -147,7 +149,7 @@ static void print_report(const struct dsv_prune_report *r)
 	putchar('\n');
 }
 
-/* The ids of what a report removes, on the stdin of a hook. */
+/* Runs a hook with the ids of the removed states on its stdin. */
 static int run_hook(struct dsv *d, const char *name,
 		    const struct dsv_prune_report *r, bool after,
 		    struct dsv_err *err)
@@ -167,7 +169,7 @@ static int run_hook(struct dsv *d, const char *name,
 	return ret;
 }
 
-/* Ask about what would be removed. */
+/* Asks the hook about what would be removed. */
 static int ask_hook(struct dsv *d, struct dsv_err *err)
 {
 	struct dsv_prune_options dry = options;
@@ -196,10 +198,11 @@ static int check_options(struct dsv_err *err)
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (counts[i] < 0)
 			return dsv_fail(err, DSV_EUSAGE,
-					"a negative number of states");
+					"the number of states to keep is"
+					" negative");
 	if (expire && strcmp(expire, "now"))
 		return dsv_fail(err, DSV_EUSAGE,
-				"--expire is 'now' or not given");
+				"--expire: '%s' is not now", expire);
 	options.expire_now = expire != NULL;
 	return 0;
 }
@@ -212,7 +215,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 	if (ret < 0)
 		return ret;
-	/* As a rule it would keep the newest; nobody means that by it. */
+	/* As a rule it would keep the newest, which nobody means by it. */
 	if (keep_within_ns == 0)
 		return dsv_fail(err, DSV_EUSAGE,
 				"--keep-within: must be longer than 0s");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv queue - what is captured and waits to be stored */
+/* dsv queue - show or store what was captured with tag --async */
 #include "cli.h"
 
 #include <errno.h>
@@ -19,12 +19,12 @@ static const struct opt opts[] = {
 	{ .name = "run", .help = "store what this host has captured",
 	  .flag = &run_it },
 	{ .name = "background",
-	  .help = "with --run: in a process of its own, at low priority",
+	  .help = "with --run: in a separate process, at low priority",
 	  .flag = &background },
 	{ 0 },
 };
 
-/* In the worker: nothing of the caller is kept. */
+/* Runs in the worker, which keeps nothing of the caller's. */
 static void leave_caller(void)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -34,7 +34,7 @@ static void leave_caller(void)
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
 	}
-	/* close_range(2) of Linux 5.9; 22 is not in every libc's header. */
+	/* Linux 5.9 has close_range(2), but not every libc has its wrapper. */
 	if (syscall(SYS_close_range, 3, ~0U, 0) < 0) {
 		int fd, max = (int)sysconf(_SC_OPEN_MAX);
 
@@ -45,7 +45,7 @@ static void leave_caller(void)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
 	if (setpriority(PRIO_PROCESS, 0, 10) < 0 || chdir("/") < 0)
-		return;		/* then as it is */
+		return;		/* it works without as well */
 }
 
 void queue_start(const char *repo)
@@ -60,7 +60,7 @@ void queue_start(const char *repo)
 	fflush(stderr);
 	pid = path ? fork() : -1;
 	if (pid == 0) {
-		/* Twice, so that it is nobody's child to wait for. */
+		/* It forks twice, so that nobody has to wait for the worker. */
 		setsid();
 		if (fork() != 0)
 			_exit(0);
@@ -120,7 +120,7 @@ static void print_queue(const struct dsv_queue *q)
 	}
 }
 
-/* Nobody waits for this, as a rule. */
+/* Usually nobody waits for this, so it may repack as well. */
 static int run_queue(struct dsv *d, struct dsv_err *err)
 {
 	const struct dsv_repack_options options = {
@@ -149,7 +149,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		return ret;
 	if (background && !run_it)
 		return dsv_fail(err, DSV_EUSAGE,
-				"--background goes with --run");
+				"--background needs --run");
 	if (background) {
 		queue_start(dsv_path(d));
 		return 0;

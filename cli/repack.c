@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv repack - few dense segments out of many */
+/* dsv repack - put many small segments into few */
 #include "cli.h"
 
 static struct dsv_repack_options options = {
@@ -7,7 +7,7 @@ static struct dsv_repack_options options = {
 };
 
 static const struct opt opts[] = {
-	{ 'n', "dry-run", NULL, "report, change nothing",
+	{ 'n', "dry-run", NULL, "only report, change nothing",
 	  .flag = &options.dry_run },
 	{ 0 },
 };

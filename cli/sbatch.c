@@ -2,7 +2,7 @@
 /*
  * dsv fork --sbatch - submit a fork as a job.
  *
- * With our plugin sbatch is given the ticket and the user's script as it is.
+* With our plugin, sbatch gets the ticket and the user's script unchanged.
  * Without it, the script is submitted in a wrapper, which Slurm spools: "dsv
  * job exec" takes it from there.
  */
@@ -14,7 +14,7 @@
 
 /* ---- Submission ---- */
 
-/* Nothing was submitted: as if nothing had been asked. */
+/* Nothing was submitted, so the fork is undone. */
 static void withdraw(struct dsv *d, const char *ticket)
 {
 	struct dsv_err err;
@@ -23,7 +23,7 @@ static void withdraw(struct dsv *d, const char *ticket)
 		cli_warn("withdraw the fork: %s", err.msg);
 }
 
-/* Does sbatch know our options? */
+/* Tells whether sbatch knows our options. */
 static bool has_plugin(void)
 {
 	char *argv[] = { (char *)"sbatch", (char *)"--help", NULL };
@@ -73,7 +73,7 @@ static int add_words(struct dsv_strings *list, char **argv, int count,
 	return ret;
 }
 
-/* The command line.  wrapper NULL: the plugin is there. */
+/* Makes the command line.  wrapper is NULL if there is the plugin. */
 static int make_command(const struct sbatch *s, const struct job_script *script,
 			const char *const own[], const char *wrapper,
 			struct dsv_strings *list, struct dsv_err *err)
@@ -102,8 +102,8 @@ static int make_command(const struct sbatch *s, const struct job_script *script,
 }
 
 /*
- * Runs sbatch; id is "" when nothing was submitted.  Its exit status.  sbatch
- * has read the wrapper when it prints the id.
+* Runs sbatch and returns its exit status.  No id is printed if nothing was
+ * submitted.  sbatch has read the wrapper by the time it prints the id.
  */
 static int submit(struct dsv *d, struct dsv_strings *command,
 		  const struct dsv_submission *submission,
@@ -153,12 +153,12 @@ static int check_after(const char *after, struct dsv_err *err)
 	if (after && (!*after ||
 		      strlen(after) > 32 ||
 		      strspn(after, "0123456789_+") != strlen(after)))
-		return dsv_fail(err, DSV_EUSAGE, "--after '%s' is no job id",
+		return dsv_fail(err, DSV_EUSAGE, "--after '%s' is not a job id",
 				after);
 	return 0;
 }
 
-/* The job may start elsewhere. */
+/* The job may start in another directory. */
 static int make_absolute(const char *dir, char out[PATH_MAX],
 			 struct dsv_err *err)
 {
@@ -171,7 +171,7 @@ static int make_absolute(const char *dir, char out[PATH_MAX],
 	return 0;
 }
 
-/* What we add to the command line; own ends with NULL. */
+/* The options that we add to the command line; words ends with NULL. */
 struct own {
 	char ticket[64], repo[PATH_MAX + 16], after[64], array[64];
 	const char *words[8];
@@ -207,8 +207,8 @@ static void make_own(struct dsv *d, const struct sbatch *s,
 }
 
 /*
- * With the ticket, or (no plugin) with the wrapper in the script's place; a
- * test has no ticket.
+* Submits with the ticket or, without the plugin, with the wrapper in the
+ * script's place.  A test has no ticket.
  */
 static int submit_ticket(struct dsv *d, const struct sbatch *s,
 			 struct job_script *script,
@@ -236,7 +236,7 @@ static int submit_ticket(struct dsv *d, const struct sbatch *s,
 	return ret;
 }
 
-/* A variable of sbatch's, else a value of the script's own lines. */
+/* Returns a variable of sbatch's, else a value of the script's own lines. */
 static const char *env_or(const char *name, const char *value)
 {
 	const char *text = getenv(name);
@@ -244,7 +244,7 @@ static const char *env_or(const char *name, const char *value)
 	return text && *text ? text : value;
 }
 
-/* Of the command line, else the environment, else the script. */
+/* The command line wins, then the environment, then the script. */
 static void ask(const struct job_script *script,
 		struct dsv_job_request *request)
 {

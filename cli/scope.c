@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv scope - named sets of states with a lifetime */
+/* dsv scope - manage named sets of states with a lifetime */
 #include "cli.h"
 
 static void json_scope(struct dsv_json *j, const struct dsv_scope *s)
@@ -86,7 +86,7 @@ static int run_rm(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 static const struct cmd cmd_scope_list = {
 	.name = "scope list",
-	.summary = "name, open or closed, number of states",
+	.summary = "list name, open or closed, number of states",
 	.synopsis = "[OPTION...]",
 	.flags = CMD_REPO | CMD_JSON,
 	.run = run_list,
@@ -131,7 +131,7 @@ static const struct cmd *const subs[] = {
 
 const struct cmd cmd_scope = {
 	.name = "scope",
-	.summary = "named sets of states with a lifetime",
+	.summary = "manage named sets of states with a lifetime",
 	.synopsis = "list|open|close|add|rm [ARG...]",
 	.subs = subs,
 };

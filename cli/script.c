@@ -33,7 +33,7 @@ static bool long_takes_value(const char *name)
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (!strcmp(flags[i], name))
 			return false;
-		/* getopt_long() accepts what is short of the whole name. */
+		/* getopt_long() accepts abbreviated names. */
 		matches += strlen(name) > 3 &&
 			   !strncmp(flags[i], name, strlen(name));
 	}
@@ -55,7 +55,7 @@ static bool takes_word(const char *word)
 	return !strchr(word, '=') && long_takes_value(word + 2);
 }
 
-/* The value of an option, in a word or in the next. */
+/* Notes the value of an option, which is in this word or the next. */
 static void note_value(const char *word, const char *next, const char *name,
 		       const char *short_name, const char **out)
 {
@@ -69,12 +69,12 @@ static void note_value(const char *word, const char *next, const char *name,
 		*out = word + 2;
 }
 
-/* next is what the word takes as its value, or NULL. */
+/* next is the word that word takes as its value, or NULL. */
 static void note(const char *word, const char *next, struct sbatch_options *o)
 {
 	size_t len = strlen(word);
 
-	/* In whole, or as short as getopt_long() takes it. */
+	/* getopt_long() takes it in whole or abbreviated. */
 	if (len > strlen("--t") && !strncmp(word, "--test-only", len))
 		o->test_only = true;
 	note_value(word, next, "--array", "-a", &o->array);
@@ -82,7 +82,7 @@ static void note(const char *word, const char *next, struct sbatch_options *o)
 	note_value(word, next, "--cluster", "-M", &o->clusters);
 }
 
-/* As sbatch: the first operand is SCRIPT. */
+/* As for sbatch, the first operand is SCRIPT. */
 int script_find(const struct sbatch *s, struct job_script *script,
 		struct dsv_err *err)
 {
@@ -97,7 +97,7 @@ int script_find(const struct sbatch *s, struct job_script *script,
 			i++;
 			break;
 		}
-		/* ":" is between the parts of a heterogeneous job. */
+		/* ":" stands between the parts of a heterogeneous job. */
 		if (!strcmp(word, ":"))
 			continue;
 		if (word[0] != '-' || !word[1])
@@ -124,7 +124,7 @@ int script_find(const struct sbatch *s, struct job_script *script,
 
 /* ---- The script ---- */
 
-/* As sbatch: from here, else by PATH. */
+/* As sbatch does, looks here first and then in PATH. */
 static int read_script(const char *name, struct job_script *script,
 		       struct dsv_err *err)
 {
@@ -172,8 +172,8 @@ int script_load(const struct sbatch *s, struct job_script *script,
 	if (slash)
 		script->name = slash + 1;
 	if (script->len < 3 || memcmp(script->text, "#!", 2))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no script: it does "
-				"not start with '#!'", script->name);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a script: it "
+				"does not start with '#!'", script->name);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static void print_quoted(FILE *out, const char *text)
 	putc('\'', out);
 }
 
-/* sbatch reads its lines up to the first that is no comment.  NULL: no more. */
+/* sbatch reads lines up to the first that is not a comment; NULL: no more. */
 static const char *next_comment(const char *line, size_t *len)
 {
 	for (; *line; line += *len + (line[*len] == '\n')) {
@@ -203,8 +203,8 @@ static const char *next_comment(const char *line, size_t *len)
 }
 
 /*
- * The next word of a line, as sbatch quotes: with ", ' and \.  It is made in
- * the line itself.  NULL: no more.
+* Returns the next word of a line, or NULL.  As in sbatch, ", ' and \ quote.
+ * The word is made in the line itself.
  */
 static char *take_word(char **line)
 {
@@ -221,7 +221,7 @@ static char *take_word(char **line)
 		else
 			*out++ = *p;
 	}
-	/* A comment is up to the end. */
+	/* A comment reaches to the end. */
 	*line = *p == '#' ? p + strlen(p) : p + (*p != '\0');
 	*out = '\0';
 	return p > word ? word : NULL;
@@ -270,8 +270,8 @@ static char *script_mark(const char *ticket)
 }
 
 /*
- * What Slurm spools: the script's comment block, so that its #SBATCH lines
- * hold, the command that starts the job, and the script itself.
+* Slurm spools this: the script's comment block, so that its #SBATCH lines
+ * apply, the command that starts the job, and the script itself.
  */
 static int print_wrapper(FILE *out, const struct dsv *d, const char *ticket,
 			 const struct job_script *script)
@@ -310,7 +310,7 @@ int script_wrap(const struct dsv *d, const char *ticket,
 		return dsv_fail(err, DSV_EUSAGE, "TMPDIR is too long");
 	if (!mkdtemp(dir))
 		return dsv_fail_errno(err, "make '%s'", dir);
-	/* Slurm names the job after it. */
+	/* Slurm names the job after the file. */
 	snprintf(path, PATH_MAX, "%s/%.255s", dir, script->name);
 	f = fopen(path, "wxe");
 	if (!f || print_wrapper(f, d, ticket, script) < 0)
@@ -352,8 +352,8 @@ int script_open(const char *wrapper, const char *ticket, int *fd,
 		goto out;
 	script = strstr(text, mark);
 	if (!script) {
-		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no wrapper of ticket "
-			       "%s", wrapper, ticket);
+		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is not the wrapper of "
+			       "ticket %s", wrapper, ticket);
 		goto out;
 	}
 	script += strlen(mark);

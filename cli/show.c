@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv show - everything about one state */
+/* dsv show - show everything about one state, and its files */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 static bool tensors;
 
 static const struct opt opts[] = {
-	{ .name = "tensors", .help = "the tensors its files hold",
+	{ .name = "tensors", .help = "show the tensors that its files hold",
 	  .flag = &tensors },
 	{ 0 },
 };
@@ -289,7 +289,7 @@ static int run(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 		ret = print_format(s, err);
 		goto out;
 	}
-	/* The record of a pruned state is all there is. */
+	/* A pruned or pending state has no entries to list. */
 	if (ret == 0 && !s->pruned && !s->pending)
 		ret = dsv_entries(d, s->id, &entries, err);
 	if (ret == 0 && tensors)
@@ -311,7 +311,7 @@ out:
 
 const struct cmd cmd_show = {
 	.name = "show",
-	.summary = "everything about one state, and its files",
+	.summary = "show everything about one state, and its files",
 	.synopsis = "[OPTION...] [REV]",
 	.opts = opts,
 	.flags = CMD_REPO | CMD_JSON | CMD_FORMAT | CMD_BRANCH,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv status, du - the repository at a glance */
+/* dsv status, du - show the repository at a glance */
 #include "cli.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@ static const char *by = "branch";
 
 static const struct opt du_opts[] = {
 	{ .name = "by", .value = "branch|author|scope",
-	  .help = "what to add up by", .string = &by },
+	  .help = "what to sum up by", .string = &by },
 	{ 0 },
 };
 
@@ -36,7 +36,7 @@ static int json_status(struct dsv *d, const struct dsv_status *s,
 	return json_print(j, err);
 }
 
-/* The hosts that alone have what is pending: they, or nobody, store it. */
+/* Lists the hosts that alone have what is pending: only they can store it. */
 static void print_hosts(struct dsv *d)
 {
 	const char *lead = "waits on   ";
@@ -165,7 +165,7 @@ static int run_du(struct dsv *d, int argc, char **argv, struct dsv_err *err)
 
 const struct cmd cmd_status = {
 	.name = "status",
-	.summary = "the repository at a glance",
+	.summary = "show the repository at a glance",
 	.synopsis = "[OPTION...]",
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,
 	.run = run,
@@ -173,7 +173,7 @@ const struct cmd cmd_status = {
 
 const struct cmd cmd_du = {
 	.name = "du",
-	.summary = "the bytes of branches, authors or scopes",
+	.summary = "show the bytes of branches, authors or scopes",
 	.synopsis = "[OPTION...]",
 	.opts = du_opts,
 	.flags = CMD_REPO | CMD_JSON,

@@ -16,7 +16,7 @@ static const char *attrs_from;
 static const struct opt opts[] = {
 	{ 'm', "message", "TEXT", "what this state is",
 	  .string = &options.message },
-	{ 'b', "branch", "BRANCH", "the branch it is made on; made if new",
+	{ 'b', "branch", "BRANCH", "the branch it is made on, created if new",
 	  .string = &cli.branch },
 	{ .name = "name", .value = "NAME", .help = "a name for the state",
 	  .string = &options.name },
@@ -25,10 +25,10 @@ static const struct opt opts[] = {
 	{ 'a', "attr", "KEY=VALUE", "set an attribute (repeatable)",
 	  .strings = &options.attrs },
 	{ .name = "params-from", .value = "FILE",
-	  .help = "all parameters, from a JSON object",
+	  .help = "read all parameters from a JSON object",
 	  .string = &params_from },
 	{ .name = "attrs-from", .value = "FILE",
-	  .help = "attributes, from a JSON object", .string = &attrs_from },
+	  .help = "read attributes from a JSON object", .string = &attrs_from },
 	{ .name = "unset-param", .value = "KEY",
 	  .help = "remove a parameter (repeatable)",
 	  .strings = &options.unset_params },
@@ -39,7 +39,7 @@ static const struct opt opts[] = {
 	{ .name = "async",
 	  .help = "return early; store in the background",
 	  .flag = &options.async },
-	{ .name = "move", .help = "the files may be taken away",
+	{ .name = "move", .help = "the files may be moved away",
 	  .flag = &options.move },
 	{ .name = "collective", .help = "several processes make one state",
 	  .flag = &options.collective },
@@ -47,8 +47,8 @@ static const struct opt opts[] = {
 	  .help = "they hold the same files: each stores its share",
 	  .flag = &options.replicated },
 	{ .name = "rank", .value = "RANK",
-	  .help = "which of them this is, from 0", .number = &rank },
-	{ .name = "ranks", .value = "N", .help = "how many they are",
+	  .help = "the rank of this process, from 0", .number = &rank },
+	{ .name = "ranks", .value = "N", .help = "how many there are",
 	  .number = &ranks },
 	{ .name = "group", .value = "GROUP",
 	  .help = "which processes belong together",
@@ -56,7 +56,7 @@ static const struct opt opts[] = {
 	{ .name = "group-timeout", .value = "DURATION",
 	  .help = "how long to wait for the others (10m)",
 	  .duration_ns = &group_timeout_ns },
-	{ .name = "parent", .value = "REV", .help = "its parent (repeatable)",
+	{ .name = "parent", .value = "REV", .help = "a parent (repeatable)",
 	  .strings = &options.parents },
 	{ .name = "exclude", .value = "GLOB",
 	  .help = "leave out what matches (repeatable)",
@@ -64,7 +64,7 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-/* The text stays until the program ends. */
+/* Reads a file whose text stays until the program ends. */
 static int read_object(const char *path, const char **out,
 		       struct dsv_err *err)
 {
@@ -105,7 +105,7 @@ static int print_state(struct dsv *d, const char *id, struct dsv_err *err)
 	return json_print(j, err);
 }
 
-/* Before and after; id NULL: before.  Of a group only rank 0's. */
+/* Runs pre-tag (id is NULL) or post-tag; of a group, only rank 0 does. */
 static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
 {
 	struct hook h = {
@@ -132,8 +132,8 @@ static int run_hook(struct dsv *d, const char *id, struct dsv_err *err)
 static int group_options(struct dsv_err *err)
 {
 	if ((rank == NOT_GIVEN) != (ranks == NOT_GIVEN))
-		return dsv_fail(err, DSV_EUSAGE, "--rank and --ranks belong "
-				"together");
+		return dsv_fail(err, DSV_EUSAGE, "--rank and --ranks must be"
+				" given together");
 	if (ranks != NOT_GIVEN && (ranks <= 0 || rank < 0 || rank >= ranks))
 		return dsv_fail(err, DSV_EUSAGE, "rank %" PRId64 " of %" PRId64
 				" is impossible (ranks are counted from 0)",

@@ -10,8 +10,8 @@
 static bool progress_shown;
 
 /*
- * The first asks to stop; the second may be the same one, sent to the group
- * as well; who sends a third is in earnest.
+* The first signal asks to stop; the second may be the same one, sent to the
+ * group as well; whoever sends a third is in earnest.
  */
 static void on_signal(int number)
 {
@@ -31,15 +31,15 @@ void signals_catch(void)
 
 	sigemptyset(&sa.sa_mask);
 	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
-		/* nohup(1) means it. */
+		/* A signal that nohup(1) ignores stays ignored. */
 		if (sigaction(caught[i], NULL, &old) == 0 &&
 		    old.sa_handler == SIG_IGN)
 			continue;
 		sigaction(caught[i], &sa, NULL);
 	}
-	/* Some parents leave it ignored; "dsv log | head" is to end. */
+	/* Some parents leave it ignored, but "dsv log | head" has to end. */
 	signal(SIGPIPE, SIG_DFL);
-	/* A file that "ulimit -f" does not allow is an error like others. */
+	/* A file beyond "ulimit -f" is an error like any other. */
 	signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -132,7 +132,7 @@ static void print_bar(int64_t done_bytes, int64_t total_bytes)
 	putc(']', stderr);
 }
 
-/* No colours, so that NO_COLOR needs nothing; ten times a second. */
+/* Prints at most ten times a second, and without colours, for NO_COLOR. */
 void ui_progress(void *arg, const char *what, int64_t done_bytes,
 		 int64_t total_bytes)
 {

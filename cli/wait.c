@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv wait - until states are durable, or there is one that is wanted */
+/* dsv wait - wait until states are durable, or until one appears */
 #include "cli.h"
 
 #include <string.h>
 
-#define PATIENCE_MS 10000	/* then we say what we wait for */
+#define PATIENCE_MS 10000	/* after this we say what we wait for */
 
 static const char *expr;
 static int64_t timeout_ns = -1;
 
 static const struct opt opts[] = {
 	{ .name = "for", .value = "EXPR",
-	  .help = "until a state satisfies EXPR; print its id",
+	  .help = "wait until a state satisfies EXPR; print its id",
 	  .string = &expr },
 	{ .name = "timeout", .value = "DURATION",
 	  .help = "give up after this time, with exit status 1",
@@ -57,7 +57,7 @@ static bool is_awaited(struct dsv *d, const struct dsv_strings *revs,
 	return false;
 }
 
-/* A node that is gone stores nothing, and nobody here would learn of it. */
+/* A node that is gone stores nothing, and nobody here would notice. */
 static void warn_where(struct dsv *d, const struct dsv_strings *revs)
 {
 	const struct dsv_queue_item *last = NULL;

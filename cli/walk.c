@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dsv next, prev, merge-base, rev-parse - ids, one a line */
+/* dsv next, prev, merge-base, rev-parse - print ids, one per line */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static int run_merge_base(struct dsv *d, int argc, char **argv,
 	return ids_print(&ids, err);
 }
 
-/* All of them, or none. */
+/* Prints all of them, or none. */
 static int run_rev_parse(struct dsv *d, int argc, char **argv,
 			 struct dsv_err *err)
 {
@@ -65,7 +65,7 @@ static int run_rev_parse(struct dsv *d, int argc, char **argv,
 
 const struct cmd cmd_next = {
 	.name = "next",
-	.summary = "the states that follow a state",
+	.summary = "print the states that follow a state",
 	.synopsis = "[OPTION...] REV",
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,
 	.run = run_next,
@@ -73,7 +73,7 @@ const struct cmd cmd_next = {
 
 const struct cmd cmd_prev = {
 	.name = "prev",
-	.summary = "the states that a state comes from",
+	.summary = "print the states that a state comes from",
 	.synopsis = "[OPTION...] REV",
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,
 	.run = run_prev,
@@ -81,7 +81,7 @@ const struct cmd cmd_prev = {
 
 const struct cmd cmd_merge_base = {
 	.name = "merge-base",
-	.summary = "the nearest common ancestor of two states",
+	.summary = "print the nearest common ancestor of two states",
 	.synopsis = "[OPTION...] REV REV",
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,
 	.run = run_merge_base,
@@ -89,7 +89,7 @@ const struct cmd cmd_merge_base = {
 
 const struct cmd cmd_rev_parse = {
 	.name = "rev-parse",
-	.summary = "the full ids of revisions",
+	.summary = "print the full ids of revisions",
 	.synopsis = "[OPTION...] REV...",
 	.flags = CMD_REPO | CMD_JSON | CMD_BRANCH,
 	.run = run_rev_parse,

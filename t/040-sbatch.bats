@@ -98,7 +98,7 @@ EOF
 
 @test "a wrapper of another ticket is refused, a bad interpreter told" {
 	dsv -2 job exec --ticket=77 --script=f --
-	assert "$stderr" "dsv job exec: 'f' is no wrapper of ticket 77"
+	assert "$stderr" "dsv job exec: 'f' is not the wrapper of ticket 77"
 	printf '#!/no/such\n' >bad
 	dsv fork HEAD --sbatch -- bad
 	SLURM_JOB_ID=123 run -5 sh args.spool

@@ -62,7 +62,7 @@ load helper
 
 @test "a wrong --shared exits 2 and makes nothing" {
 	dsv -2 init --shared=all r
-	assert "$stderr" "dsv init: --shared is 'group' or not given"
+	assert "$stderr" "dsv init: --shared: 'all' is not group"
 	[ ! -e r ]
 }
 

@@ -368,8 +368,8 @@ state() {
 	dsv checkout --link auto HEAD o2
 	diff -r o1 o2
 	dsv -2 checkout --link hard HEAD o3
-	assert "$stderr" "dsv checkout: --link 'hard' is none of auto, reflink,\
- copy"
+	assert "$stderr" "dsv checkout: --link: 'hard' is not auto, reflink\
+ or copy"
 	"$program" -q checkout --link reflink HEAD o3 ||
 	    dsv -5 checkout --link reflink HEAD o4
 }

@@ -251,11 +251,11 @@ tensor   changed  x.safetensors b F16[1]  max 1 rms 1 relative 0.2, 1 of 1"
 	assert "$output" "changed  f  content"
 }
 
-@test "--tol wants a number from 0, and --tensors" {
+@test "--tol wants a number >= 0, and --tensors" {
 	repo
 	for tol in -1 nan inf x 1x ''; do
 		dsv -2 diff --tensors --tol "$tol" HEAD HEAD
-		assert "$stderr" "dsv diff: --tol: '$tol' is not a number from 0"
+		assert "$stderr" "dsv diff: --tol: '$tol' is not a number >= 0"
 	done
 	dsv -2 diff --tol 1 HEAD HEAD
 	assert "$stderr" "dsv diff: --tol needs --tensors"

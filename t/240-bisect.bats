@@ -131,7 +131,7 @@ ${s[4]}"
 	line 4
 	dsv bisect start "${s[4]}" "${s[0]}"
 	dsv -5 bisect run sh -c 'exit 128'
-	[[ $stderr == *"status 128 at state ${s[2]:0:12}; nothing was said"* ]]
+	[[ $stderr == *"status 128 at state ${s[2]:0:12}, which was not marked"* ]]
 	dsv -5 bisect run sh -c 'kill -KILL $$'
 	[[ $stderr == *"status 137"* ]]
 	dsv bisect log
@@ -148,7 +148,7 @@ ${s[4]}"
 	assert "$stderr" \
 		"dsv bisect run: run './nothing': No such file or directory"
 	dsv -5 bisect run sh -c ./nothing
-	[[ $stderr == *"status 127 also at the good state ${s[0]:0:12}"* ]]
+	[[ $stderr == *"also ends with status 127 at the good state ${s[0]:0:12}"* ]]
 	dsv bisect log
 	assert "${#lines[@]}" 1
 	dsv bisect run sh -c "$(judge 2) || exit 127"
@@ -181,7 +181,7 @@ ${s[4]}"
 	dsv prune "${s[4]}" "${s[5]}" --expire=now
 	dsv bisect run sh -c "$(judge 5)"
 	assert "$output" "${s[6]}"
-	[[ $stderr == *"between it and the last good state 2 are pruned"* ]]
+	[[ $stderr == *"2 states between it and the last good state are pruned"* ]]
 }
 
 @test "what contradicts itself is refused and not noted" {
