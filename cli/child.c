@@ -41,7 +41,7 @@ static void on_forward(int number, siginfo_t *info, void *context)
 }
 
 /*
-* Sets a fork's environment in place of one that we may have from another
+ * Sets a fork's environment in place of one that we may have from another
  * fork.  This runs in the child, which is about to exec.
  */
 static void set_environment(char **environment)

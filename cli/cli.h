@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* This is what the files of dsv(1) share.  A command is a const struct cmd
+ * This is what the files of dsv(1) share.  A command is a const struct cmd
  * in its own file and a row of the table in main.c; its options are a
  * table too, from which the parser, -h and the completions work.
  *
@@ -75,7 +75,7 @@ struct cli {
 extern struct cli cli;
 
 /*
-* Parses options and leaves the operands in argv[0..], in order; returns
+ * Parses options and leaves the operands in argv[0..], in order; returns
  * their number.
  */
 int opt_parse(const struct cmd *cmd, int argc, char **argv,
@@ -179,7 +179,7 @@ void format_print(const struct format *f, const struct dsv_state *s);
 /* ---- Lists of states (list.c) ------------------------------------------ */
 
 /*
-* Prints and frees a list as --json, --jsonl or --format ask, else with
+ * Prints and frees a list as --json, --jsonl or --format ask, else with
  * print, one state at a time.
  */
 int list_print(struct dsv_list *l,
@@ -224,7 +224,7 @@ enum color {
 };
 
 /*
-* Decides whether stdout gets colours, by --color, NO_COLOR and color.ui.  It
+ * Decides whether stdout gets colours, by --color, NO_COLOR and color.ui.  It
  * is called before the pager is started.
  */
 int color_init(struct dsv *d, struct dsv_err *err);
@@ -247,7 +247,7 @@ struct graph;
 struct graph *graph_new(void);
 void graph_free(struct graph *g);
 /*
-* Prints the prefix of a state's own line.  graph_more() follows once for each
+ * Prints the prefix of a state's own line.  graph_more() follows once for each
  * further line of its text, and then graph_end() draws the edges to the next
  * state.
  */

@@ -71,7 +71,7 @@ static bool has_files(const char *path)
 }
 
 /*
-* Files that already exist may be in the way.  No branch must be left behind
+ * Files that already exist may be in the way.  No branch must be left behind
  * then, so the checkout comes before the fork.
  */
 static int make_fork(struct dsv *d, const char *rev, struct dsv_fork *fork,

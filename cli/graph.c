@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* The graph of "dsv log --graph" is drawn as git draws it, one state at a
+ * The graph of "dsv log --graph" is drawn as git draws it, one state at a
  * time.  A column is an open edge: the id of the parent it leads to.
  * After a state its column becomes its parents; edges that lead to the same
  * state then move left, one column per row, until they meet:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* Hooks are the commands of [hook "NAME"] in the machine's and the user's
+ * Hooks are the commands of [hook "NAME"] in the machine's and the user's
  * configuration.  A repository's own configuration is never asked: whoever can
  * write to it could run commands as everybody who uses it.
  */

@@ -216,7 +216,7 @@ static int run_sync(struct dsv *d, int argc, char **argv,
 }
 
 /*
-* Without the plugin nothing of ours runs on the job's other nodes before its
+ * Without the plugin nothing of ours runs on the job's other nodes before its
  * steps do, so a step of all its tasks places the files there.
  */
 static int start_on_nodes(const char *repo, struct dsv_err *err)
@@ -250,7 +250,7 @@ static int start_on_nodes(const char *repo, struct dsv_err *err)
 }
 
 /*
-* Gets the command to run: the operands, after the wrapper's script if there
+ * Gets the command to run: the operands, after the wrapper's script if there
  * is one.  The caller frees the array.
  */
 static int exec_command(int argc, char **argv, char ***command,
@@ -279,7 +279,7 @@ static int exec_command(int argc, char **argv, char ***command,
 }
 
 /*
-* The repository is closed while the script runs, which may take days, on a
+ * The repository is closed while the script runs, which may take days, on a
  * file system that may go away in the meantime.
  */
 static int run_exec(struct dsv *unused, int argc, char **argv,

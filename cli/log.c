@@ -161,7 +161,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /*
-* Draws states[] without edges to states that are not among them: a limit, a
+ * Draws states[] without edges to states that are not among them: a limit, a
  * range or a time cuts the history, and an edge would lead nowhere.
  */
 static int draw_known(struct graph *g, struct dsv *d,

@@ -291,7 +291,7 @@ static int report(int ret, const struct dsv_err *err, bool json)
 }
 
 /*
-* If stdout is closed, the first file to be opened would become stdout.  So
+ * If stdout is closed, the first file to be opened would become stdout.  So
  * /dev/null is opened for reading in its place, and writing still fails.
  */
 static void open_standard_files(void)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /*
-* Returns the length of the character at p if a terminal may have it, else 0:
+ * Returns the length of the character at p if a terminal may have it, else 0:
  * that is for control bytes, the C1 controls, what is not UTF-8, and the marks
  * that reverse the direction of text.
  */

@@ -2,7 +2,7 @@
 /*
  * dsv fork --sbatch - submit a fork as a job.
  *
-* With our plugin, sbatch gets the ticket and the user's script unchanged.
+ * With our plugin, sbatch gets the ticket and the user's script unchanged.
  * Without it, the script is submitted in a wrapper, which Slurm spools: "dsv
  * job exec" takes it from there.
  */
@@ -102,7 +102,7 @@ static int make_command(const struct sbatch *s, const struct job_script *script,
 }
 
 /*
-* Runs sbatch and returns its exit status.  No id is printed if nothing was
+ * Runs sbatch and returns its exit status.  No id is printed if nothing was
  * submitted.  sbatch has read the wrapper by the time it prints the id.
  */
 static int submit(struct dsv *d, struct dsv_strings *command,
@@ -207,7 +207,7 @@ static void make_own(struct dsv *d, const struct sbatch *s,
 }
 
 /*
-* Submits with the ticket or, without the plugin, with the wrapper in the
+ * Submits with the ticket or, without the plugin, with the wrapper in the
  * script's place.  A test has no ticket.
  */
 static int submit_ticket(struct dsv *d, const struct sbatch *s,

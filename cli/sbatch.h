@@ -40,7 +40,7 @@ int script_load(const struct sbatch *s, struct job_script *script,
 /* Fills lines and words, which the caller frees. */
 int script_read_options(struct job_script *script, struct dsv_err *err);
 /*
-* Writes a wrapper that starts the job first and holds the script.  It is in a
+ * Writes a wrapper that starts the job first and holds the script.  It is in a
  * directory of its own below $TMPDIR until script_unwrap(path).
  */
 int script_wrap(const struct dsv *d, const char *ticket,
@@ -49,7 +49,7 @@ int script_wrap(const struct dsv *d, const char *ticket,
 /* Removes the wrapper, if path is not "". */
 void script_unwrap(char path[PATH_MAX]);
 /*
-* Opens the script that a wrapper holds: a file in memory that can be run as
+ * Opens the script that a wrapper holds: a file in memory that can be run as
  * /proc/self/fd/<fd>.  fd stays open across exec; the caller closes it.
  */
 int script_open(const char *wrapper, const char *ticket, int *fd,

@@ -203,7 +203,7 @@ static const char *next_comment(const char *line, size_t *len)
 }
 
 /*
-* Returns the next word of a line, or NULL.  As in sbatch, ", ' and \ quote.
+ * Returns the next word of a line, or NULL.  As in sbatch, ", ' and \ quote.
  * The word is made in the line itself.
  */
 static char *take_word(char **line)
@@ -270,7 +270,7 @@ static char *script_mark(const char *ticket)
 }
 
 /*
-* Slurm spools this: the script's comment block, so that its #SBATCH lines
+ * Slurm spools this: the script's comment block, so that its #SBATCH lines
  * apply, the command that starts the job, and the script itself.
  */
 static int print_wrapper(FILE *out, const struct dsv *d, const char *ticket,

@@ -10,7 +10,7 @@
 static bool progress_shown;
 
 /*
-* The first signal asks to stop; the second may be the same one, sent to the
+ * The first signal asks to stop; the second may be the same one, sent to the
  * group as well; whoever sends a third is in earnest.
  */
 static void on_signal(int number)

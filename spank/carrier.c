@@ -53,9 +53,9 @@ static void set(const char *name, const char *value)
 }
 
 /*
- * In the shell of salloc the carriers are this job's, since salloc took away
- * those of the job it was started in.  In a task it is DSV_TICKET, which may
- * have come along from another job: there DSV_JOB_ID differs.
+ * In the shell of salloc the carriers are this job's, since salloc removed
+ * those of the job it was started in.  In a task DSV_TICKET is the carrier; it
+ * may come from another job, and DSV_JOB_ID differs then.
  */
 void carrier_renew(const char *job)
 {
@@ -75,7 +75,7 @@ void carrier_renew(const char *job)
 	unsetenv(CARRIER_PREFIX "DSV_DIRECT");
 }
 
-/* false: not there; a value that does not fit is there, and broken. */
+/* Returns false if it is not set; a value that does not fit is set but "". */
 static bool get(spank_t sp, const char *name, char *buf, int size)
 {
 	char full[NAME_SIZE];
@@ -89,8 +89,8 @@ static bool get(spank_t sp, const char *name, char *buf, int size)
 }
 
 /*
- * srun tells its steps the job, also in the second component of one that is
- * heterogeneous, which has a number of its own.
+ * srun tells its steps the job's id, even in the second component of a
+ * heterogeneous job, which has an id of its own.
  */
 static uint32_t read_job_id(spank_t sp)
 {
@@ -115,7 +115,7 @@ enum carrier_kind carrier_read(spank_t sp, struct carrier *c)
 	if (!get(sp, "DSV_TICKET", c->ticket, sizeof(c->ticket)))
 		return CARRIER_NONE;
 	c->job_id = read_job_id(sp);
-	/* srun --jobid of another job: the ticket is not for that. */
+	/* With srun --jobid of another job, the ticket is not for that job. */
 	if (get(sp, "DSV_JOB", text, sizeof(text)) &&
 	    strtoul(text, NULL, 10) != c->job_id)
 		return CARRIER_NONE;

@@ -10,7 +10,7 @@
 
 #define CMDLINE_MAX (256 * 1024)
 
-/* Of a list in JSON what is inside of strings and of lists does not count. */
+/* Counts the values of a list in JSON, not what is inside strings and lists. */
 static size_t json_values(const char *s)
 {
 	bool quoted = false, any = false;
@@ -48,8 +48,8 @@ size_t sweep_values(const char *sweep)
 }
 
 /*
- * The value of an option that a word is: after its '=', or the next word.
- * short_name "": none.  NULL: it is another one.
+ * Returns the value if word is the option name or short_name ("" if it has
+ * none): the text after its '=', or the next word.  Else returns NULL.
  */
 static const char *value_of(const char *word, const char *next,
 			    const char *name, const char *short_name)
@@ -65,7 +65,7 @@ static const char *value_of(const char *word, const char *next,
 	return word[short_len] ? word + short_len : next;
 }
 
-/* The word after it may be the name of a file, and is not the script. */
+/* The next word may be the name of a file, and is not the script. */
 static bool takes_file(const char *word)
 {
 	static const char *const names[] = {
@@ -82,7 +82,7 @@ static bool takes_file(const char *word)
 	return false;
 }
 
-/* An argument of the script must not count. */
+/* The script ends the options: its arguments must not count. */
 static bool is_script(const char *word, const char *before)
 {
 	struct stat st;
@@ -115,9 +115,9 @@ static void note(struct cmdline *c, const char *word, const char *next)
 }
 
 /*
- * The next word of an #SBATCH line, ended in the line itself; NULL: no more.
- * Quotes stay, as what is quoted may be a value: a test that is not noticed
- * leaves a hold until the next sync, a job that is taken for a test cannot
+ * Returns the next word of an #SBATCH line, ended in the line itself, or NULL.
+ * Quotes stay, because a quoted word may be a value: a test that goes unnoticed
+ * leaves a hold until the next sync, but a job that is taken for a test cannot
  * start.
  */
 static char *take_word(char **line)
@@ -138,7 +138,7 @@ static char *take_word(char **line)
 	return p > word ? word : NULL;
 }
 
-/* --test-only and -M among the #SBATCH lines. */
+/* Looks for --test-only and -M among the #SBATCH lines. */
 static void read_script(struct cmdline *c, const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -165,7 +165,7 @@ static void read_script(struct cmdline *c, const char *path)
 		fclose(f);
 }
 
-/* sbatch takes those of the script last. */
+/* For sbatch, the script's clusters come last. */
 static void find_clusters(struct cmdline *c)
 {
 	const char *const found[] = {
@@ -182,7 +182,7 @@ static void find_clusters(struct cmdline *c)
 	}
 }
 
-/* Of srun's options that take a value, in the next word. */
+/* Tells whether an option of srun takes the next word as its value. */
 static bool takes_value(const char *word)
 {
 	static const char *const names[] = {
@@ -202,7 +202,7 @@ static bool takes_value(const char *word)
 	return strlen(word) == 2 && strchr("ACDGJMNceinopqtwx", word[1]);
 }
 
-/* Of srun only what surely comes before the program it runs. */
+/* For srun, only what surely comes before its program counts. */
 static bool srun_tests_only(const char *word, const char *end)
 {
 	const char *before = "";

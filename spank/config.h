@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin's arguments in plugstack.conf, KEY=VALUE each. */
+/* The plugin's arguments in plugstack.conf, each KEY=VALUE. */
 #ifndef DSV_SPANK_CONFIG_H
 #define DSV_SPANK_CONFIG_H
 
@@ -13,7 +13,7 @@ struct config {
 
 /*
  * Never fails: a mistake of the administrator is kept in error, for those who
- * use dsv, and is no matter to all others.
+ * use dsv, and does not affect anybody else.
  */
 void config_parse(struct config *c, int argc, char **argv);
 

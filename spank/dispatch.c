@@ -18,7 +18,7 @@ const char plugin_type[] = "spank";
 const unsigned int plugin_version = SLURM_VERSION_NUMBER;
 
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 5, 0)
-/* Should an init of ours ever fail: the job, not the node. */
+/* If our init ever fails, the job fails, not the node. */
 EXPORT extern int slurm_spank_init_failure_mode;
 int slurm_spank_init_failure_mode = ESPANK_JOB_FAILURE;
 #endif
@@ -38,8 +38,8 @@ static bool is_submission(void)
 }
 
 /*
- * For tests: a job can ask that a callback fail, hang or die on its nodes, by
- * DSV_SPANK_FAULT=init:die.  true: fail.
+ * For tests, a job can ask with DSV_SPANK_FAULT=init:die that a callback fails,
+ * hangs or dies on its nodes.  Returns true if it has to fail.
  */
 #ifdef DSV_SPANK_FAULTS
 static bool fault(spank_t sp, const char *callback)
@@ -86,8 +86,8 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 	if (fault(sp, "init_post_opt"))
 		return -1;
 	/*
-	 * Where the plugin is `optional`, Slurm would ignore a failure and
-	 * submit a job that starts from nothing.
+	 * If the plugin is `optional`, Slurm would ignore a failure and submit
+	 * a job that starts from nothing.
 	 */
 	if (is_submission() && submit_post_opt(&plugin, sp) < 0)
 		exit(1);
@@ -98,7 +98,7 @@ int slurm_spank_task_init(spank_t sp, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	/* For the same reason; this process is the task and nothing else. */
+	/* The reason is the same; this process is the task and nothing else. */
 	if (spank_context() == S_CTX_REMOTE &&
 	    (fault(sp, "task_init") || task_start(&plugin, sp) < 0))
 		_Exit(1);
@@ -116,7 +116,7 @@ int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
 	return 0;
 }
 
-/* Also called where init was not. */
+/* Slurm also calls this where it has not called init. */
 int slurm_spank_exit(spank_t sp, int argc, char **argv)
 {
 	(void)argc;

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KILL_GRACE_MS 1000	/* then it hangs in the kernel: abandoned */
+#define KILL_GRACE_MS 1000	/* after this it hangs in the kernel */
 #define CLOSE_MAX (1 << 20)
 
 /* glibc's wrappers signal all threads; a child of fork(2) has only one. */
@@ -29,7 +29,7 @@
 #endif
 
 struct stream {
-	int fd;			/* -1: at its end */
+	int fd;			/* -1 at its end */
 	char *data;
 	size_t size, alloc, max;
 	bool overflow;
@@ -120,7 +120,7 @@ static void child(const struct helper *h, const int fds[4], int fd_max)
 
 /* ---- In the parent ------------------------------------------------------ */
 
-/* Daemons may run with 0 to 2 closed: what we open must not land there. */
+/* Daemons may run with 0 to 2 closed, and no file of ours must land there. */
 static int move_up(int *fd)
 {
 	int up = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
@@ -168,7 +168,7 @@ static pid_t spawn(const struct helper *h, int readers[3])
 		    fcntl(readers[i], F_SETFL, O_NONBLOCK) < 0)
 			goto out;
 	}
-	/* No handler of Slurm's may run in the child. */
+	/* No signal handler of Slurm may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = fork();
@@ -185,7 +185,7 @@ out:
 	return pid;
 }
 
-/* Memory that cannot be had counts as overflow. */
+/* Running out of memory counts as overflow. */
 static void keep(struct stream *s, const char *data, size_t size)
 {
 	size_t alloc = s->alloc ? s->alloc : 1024;
@@ -227,7 +227,7 @@ static void drain(struct stream *s)
 	}
 }
 
-/* 1: reaped, 0: not yet. */
+/* Returns 1 if the child was reaped, 0 if not yet. */
 static int reap(pid_t pid, int *status)
 {
 	pid_t got = waitpid(pid, status, WNOHANG);
@@ -235,15 +235,16 @@ static int reap(pid_t pid, int *status)
 	if (got == pid)
 		return 1;
 	if (got < 0 && errno == ECHILD) {
-		*status = 0x7f00;	/* by a stranger, SIGCHLD ignored ... */
+		*status = 0x7f00;	/* somebody else reaped it */
 		return 1;
 	}
 	return 0;
 }
 
 /*
- * Until the helper has ended, not until its pipes have: what it left behind
- * may hold them.  0: reaped, -1: the deadline came first.
+ * Waits until the helper has ended, not until its pipes have: processes that it
+ * left behind may hold them.  Returns 0 if it was reaped, -1 if the deadline
+ * came first.
  */
 static int watch(pid_t pid, struct stream s[2], int64_t deadline_ms,
 		 int *status)
@@ -263,7 +264,7 @@ static int watch(pid_t pid, struct stream s[2], int64_t deadline_ms,
 		p[0].fd = s[0].fd;
 		p[1].fd = s[1].fd;
 		p[0].events = p[1].events = POLLIN;
-		/* With both at their end the exit is a matter of moments. */
+		/* With both at their end, it exits in a moment. */
 		if (s[0].fd < 0 && s[1].fd < 0)
 			left_ms = 1;
 		poll(p, 2, left_ms < 50 ? (int)left_ms : 50);
@@ -319,7 +320,7 @@ void helper_run(const struct helper *h, struct helper_result *r)
 	pid_t pid;
 
 	memset(r, 0, sizeof(*r));
-	/* Where children are ignored (inherited), exit codes are lost. */
+	/* If we inherited an ignored SIGCHLD, exit codes would be lost. */
 	ignored = !sigaction(SIGCHLD, NULL, &old) && old.sa_handler == SIG_IGN;
 	if (ignored)
 		sigaction(SIGCHLD, &dfl, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Run a helper with a time limit, from a process that may have threads. */
+/* Runs a helper with a time limit, from a process that may have threads. */
 #ifndef DSV_SPANK_EXEC_H
 #define DSV_SPANK_EXEC_H
 
@@ -15,7 +15,7 @@ struct helper {
 	char *const *envp;
 	int timeout_ms;
 	bool remote;		/* in slurmstepd */
-	bool drop;		/* we are root: become the user below */
+	bool drop;		/* we are root: become this user */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
@@ -37,7 +37,7 @@ struct helper_result {
 	char *errors;		/* stderr, likewise */
 };
 
-/* What the helper gets: stdin /dev/null, no other descriptor of ours. */
+/* The helper's stdin is /dev/null, and it inherits no descriptor of ours. */
 void helper_run(const struct helper *h, struct helper_result *r);
 void helper_result_release(struct helper_result *r);
 

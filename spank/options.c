@@ -23,12 +23,12 @@ enum option_id {
 	OPT_COUNT
 };
 
-/* What a value must look like; what it means is for dsv to say. */
+/* The form a value must have; its meaning is for dsv to judge. */
 enum shape { SHAPE_LINE, SHAPE_TEXT, SHAPE_PAIR, SHAPE_KEY, SHAPE_TICKET };
 
 static int on_option(int id, const char *value, int remote);
 
-/* has_arg for all: an option without an argument reaches tasks as "(null)". */
+/* All have has_arg: an option without an argument reaches tasks as "(null)". */
 #define OPTION(id, name, arg, usage) \
 	[id] = { (char *)name, (char *)arg, (char *)usage, 1, id, on_option }
 
@@ -49,8 +49,8 @@ static struct spank_option table[] = {
 	       "with --dsv-fork: where the nodes place the files (%j job, "
 	       "%a task, %N node, %b branch)"),
 	OPTION(OPT_PARTS, "dsv-parts", "all|mine",
-	       "with --dsv-fork: of a collective state, place all parts on "
-	       "each node, or those of its ranks"),
+	       "with --dsv-fork: place all parts of a collective state on each "
+	       "node, or only those of its ranks"),
 	OPTION(OPT_MESSAGE, "dsv-message", "TEXT",
 	       "with --dsv-fork: message of the fork"),
 	OPTION(OPT_REPO, "dsv-repo", "DIR", "dsv repository"),
@@ -73,7 +73,7 @@ static const char *const expected[] = {
 	[SHAPE_TICKET] = "a ticket",
 };
 
-/* Length of the key that s begins with, 0: none. */
+/* Returns the length of the key that s begins with; 0: none. */
 static size_t key_length(const char *s)
 {
 	size_t n;
@@ -108,7 +108,7 @@ static bool has_shape(enum shape shape, const char *s)
 	}
 }
 
-/* The first complaint stays. */
+/* Only the first complaint is kept. */
 __attribute__((format(printf, 2, 3)))
 static void complain(struct options *o, const char *format, ...)
 {
@@ -121,7 +121,7 @@ static void complain(struct options *o, const char *format, ...)
 	va_end(ap);
 }
 
-/* The message must stay one line. */
+/* Returns how much of a value to show, so that the message is one line. */
 static int shown_length(const char *value)
 {
 	size_t n = strcspn(value, "\n\r");
@@ -163,8 +163,8 @@ static int keep(char **dst, const char *value)
 }
 
 /*
- * A complaint waits for init_post_opt: failing here makes Slurm add a line of
- * its own.  Components of a heterogeneous job bring the same options again.
+ * A complaint waits for init_post_opt, since failing here makes Slurm add a
+ * line of its own.  Components of a heterogeneous job repeat the same options.
  */
 static int on_option(int id, const char *value, int remote)
 {
@@ -206,8 +206,8 @@ int options_register(spank_t sp)
 }
 
 /*
- * Slurm keeps options under two names: as the submitting command hands them
- * on, and as a job's environment has them.
+ * Slurm keeps options under two names: one that the submitting command passes
+ * on, and one that a job's environment has.
  */
 static const char *const inherited[] = {
 	"SLURM_SPANK__SLURM_SPANK_OPTION_dsv_",

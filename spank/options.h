@@ -19,18 +19,18 @@ struct options {
 	size_t arg_count;
 	size_t arg_bytes;
 	char *repo;
-	char *ticket;		/* made already, by `dsv fork --sbatch` */
+	char *ticket;		/* already made, by `dsv fork --sbatch` */
 	bool fork;
 	const char *needs_fork;	/* an option that needs --dsv-fork */
 	char error[256];	/* what is wrong with them; "": nothing */
 };
 
-/* From slurm_spank_init, in every context that has options. */
+/* Called from slurm_spank_init, in every context that has options. */
 int options_register(spank_t sp);
 
-/* Forget what a job's environment says its own options were. */
+/* Removes the options that a job's environment says it was submitted with. */
 void options_unset_inherited(void);
-/* The same in the environment of a task. */
+/* Does the same in the environment of a task. */
 void options_unset_in_task(spank_t sp);
 
 void options_release(struct options *o);

@@ -13,11 +13,11 @@
  *	cmdline.c	the command line of sbatch
  *	submit.c	sbatch, salloc, srun
  *	task.c		slurmstepd
- *	exec.c		run a helper, whatever it does
+ *	exec.c		running a helper, whatever it does
  *
- * Functions that can fail return 0 or -1 and have told the user why.  Slurm
- * sees no failure of ours on the remote side but in task_init: anywhere else
- * it would drain the node.
+ * Functions that can fail return 0, or -1 after they have told the user why.
+ * On the remote side only task_init lets Slurm see a failure of ours: anywhere
+ * else it would drain the node.
  */
 #ifndef DSV_SPANK_PLUGIN_H
 #define DSV_SPANK_PLUGIN_H
@@ -38,21 +38,21 @@ struct plugin {
 	bool array_preset;	/* SBATCH_ARRAY_INX is ours */
 	bool prepared;		/* a ticket was made by this process */
 	unsigned exited;	/* local tasks that have ended */
-	int status;		/* wait status of the first that failed */
+	int status;		/* wait status of the first one that failed */
 };
 
 /* The one global: Slurm's option callbacks carry no pointer. */
 extern struct plugin plugin;
 
-/* In sbatch, salloc, srun. */
+/* These run in sbatch, salloc and srun. */
 int submit_init(struct plugin *p);
-/* --dsv-sweep, as it is met. */
+/* Called for each --dsv-sweep as it is read. */
 void submit_sweep(struct plugin *p, const char *sweep);
 int submit_post_opt(struct plugin *p, spank_t sp);
 
-/* In slurmstepd: in the child that becomes the task, as the user ... */
+/* Runs in slurmstepd, in the child that becomes the task, as the user. */
 int task_start(struct plugin *p, spank_t sp);
-/* ... and in its parent, as root, when a task has ended. */
+/* Runs in slurmstepd itself, as root, when a task has ended. */
 void task_end(struct plugin *p, spank_t sp);
 
 #endif

@@ -26,7 +26,7 @@ bool helper_succeeded(const struct helper_result *r)
 	return r->outcome == HELPER_EXITED && r->code == 0;
 }
 
-/* "dsv job prepare: no such state" is, for whom ran sbatch, dsv's word. */
+/* Whoever ran sbatch did not run the "dsv job prepare" of "dsv ...: reason". */
 static const char *skip_prefix(const char *line)
 {
 	size_t n;
@@ -37,7 +37,7 @@ static const char *skip_prefix(const char *line)
 	return !strncmp(line + n, ": ", 2) ? line + n + 2 : line;
 }
 
-/* How many lines were printed. */
+/* Returns how many lines were printed. */
 static int print_lines(const char *text, print_fn *print)
 {
 	const char *line, *end;
@@ -69,7 +69,7 @@ void report_failure(const struct helper *h, const struct helper_result *r)
 			    r->code);
 		break;
 	case HELPER_TIMED_OUT:
-		slurm_error("dsv: '%s' gave no answer in %d s", h->argv[0],
+		slurm_error("dsv: '%s' did not answer in %d s", h->argv[0],
 			    h->timeout_ms / 1000);
 		break;
 	case HELPER_NOT_RUN:
@@ -79,6 +79,7 @@ void report_failure(const struct helper *h, const struct helper_result *r)
 	}
 }
 
+/* In slurmstepd slurm_info() goes nowhere. */
 void report_remarks(const struct helper *h, const struct helper_result *r)
 {
 	print_lines(r->errors, h->remote ? print_plain : print_info);

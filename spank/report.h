@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a helper said, as the user shall read it. */
+/* Shows the user what a helper said. */
 #ifndef DSV_SPANK_REPORT_H
 #define DSV_SPANK_REPORT_H
 
@@ -10,15 +10,15 @@
 
 bool helper_succeeded(const struct helper_result *r);
 
-/* Why it failed: its own words, or else what became of it. */
+/* Reports why it failed: its own words, or else what became of it. */
 void report_failure(const struct helper *h, const struct helper_result *r);
 
-/* What it said though it succeeded; in slurmstepd slurm_info goes nowhere. */
+/* Reports what it said although it succeeded. */
 void report_remarks(const struct helper *h, const struct helper_result *r);
 
 /*
- * The next KEY=VALUE of a helper's output, NULL at its end.  *pos starts at 0.
- * What lacks its NUL was cut off and is not given.
+ * Returns the next KEY=VALUE of a helper's output, or NULL at its end.  *pos
+ * starts at 0.  A pair without its NUL was cut off and is not returned.
  */
 const char *next_pair(const struct helper_result *r, size_t *pos);
 

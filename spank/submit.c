@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In sbatch, salloc and srun, which run as the user, with one thread. */
+/* This runs in sbatch, salloc and srun, as the user, with one thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@ struct answer {
 /* ---- The array of a sweep ----------------------------------------------- */
 
 /*
- * A plugin cannot set --array, but sbatch reads SBATCH_ARRAY_INX, after the
- * #SBATCH lines and before the command line: so it must be there when the
- * last of those lines has been read, which is why the values are counted
- * here.  That the count is right is for dsv to say, which gets to see it.
+ * A plugin cannot set --array, but sbatch reads SBATCH_ARRAY_INX after the
+ * #SBATCH lines and before the command line.  So it must be set when the last
+ * of those lines has been read, which is why the values are counted here.  dsv
+ * gets the count, and checks that it is right.
  */
 static void preset_array(struct plugin *p, size_t rows)
 {
@@ -34,14 +34,14 @@ static void preset_array(struct plugin *p, size_t rows)
 	p->array_preset = !setenv("SBATCH_ARRAY_INX", text, 1);
 }
 
-/* Called for those of the command line too, when it does not matter. */
+/* This is also called for the command line's, when it no longer matters. */
 void submit_sweep(struct plugin *p, const char *sweep)
 {
 	p->rows = (p->rows ? p->rows : 1) * sweep_values(sweep);
 	preset_array(p, p->rows * (p->cmdline.rows ? p->cmdline.rows : 1));
 }
 
-/* What dsv is told of it, the caller's; NULL: nothing. */
+/* Returns the argument that tells dsv, which the caller frees, or NULL. */
 static char *array_argument(const struct plugin *p)
 {
 	const char *array = p->cmdline.array;
@@ -64,8 +64,8 @@ static char *array_argument(const struct plugin *p)
 }
 
 /*
- * A job's environment repeats the options the job was submitted with.  Neither
- * its steps nor the jobs it submits asked to fork again.
+ * A job's environment repeats the options that the job was submitted with.
+ * Neither its steps nor the jobs it submits have asked to fork again.
  */
 int submit_init(struct plugin *p)
 {
@@ -155,7 +155,7 @@ static int send_answer(spank_t sp, const struct answer *a)
 	    (a->state && send(sp, "DSV_STATE", a->state) < 0) ||
 	    send(sp, "DSV_V", "1") < 0)
 		goto fail;
-	/* The step that srun is about to make is all there will be. */
+	/* The step that srun is about to start is the whole job. */
 	if (spank_context() == S_CTX_LOCAL) {
 		if (send(sp, "DSV_DIRECT", "1") < 0)
 			goto fail;
@@ -194,10 +194,10 @@ static int prepare(struct plugin *p, spank_t sp)
 	}
 	report_remarks(&h, &r);
 	if (dry_run) {
-		/* Were it no test after all, the job must not just run. */
+		/* If it is not a test after all, the job must not just run. */
 		a.ticket = a.repo = "none";
 	} else if (parse_answer(&r, &a) < 0) {
-		slurm_error("dsv: '%s' and the plugin are of different "
+		slurm_error("dsv: '%s' and the plugin have different "
 			    "versions", argv[0]);
 		goto out;
 	}
@@ -217,8 +217,8 @@ static int use_ticket(struct plugin *p, spank_t sp)
 	};
 
 	if (p->options.arg_count > 0 || !a.repo || !repo_is_valid(a.repo)) {
-		slurm_error("dsv: --dsv-ticket goes with the absolute "
-			    "--dsv-repo of its repository alone");
+		slurm_error("dsv: --dsv-ticket needs the absolute "
+			    "--dsv-repo of its repository, and nothing else");
 		return -1;
 	}
 	return send_answer(sp, &a);
@@ -238,12 +238,12 @@ static int check(const struct plugin *p)
 	return -1;
 }
 
-/* Called once for each component of a heterogeneous job. */
+/* Slurm calls this once for each component of a heterogeneous job. */
 int submit_post_opt(struct plugin *p, spank_t sp)
 {
 	struct options *o = &p->options;
 
-	/* Not for the job, in whose script sbatch would read it again. */
+	/* The job must not have it: an sbatch in its script would read it. */
 	if (p->array_preset)
 		unsetenv("SBATCH_ARRAY_INX");
 	if (!o->fork && !o->ticket && !o->error[0] && !o->needs_fork)

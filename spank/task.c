@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In slurmstepd, on the nodes. */
+/* This runs in slurmstepd, on the nodes. */
 #include <slurm/slurm.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +27,8 @@ static bool has_prefix(const char *s, const char *prefix)
 }
 
 /*
- * What we know better than the job's environment, in which a job that was
- * submitted by another job keeps the other's values; and what would make the
+ * Drops what we know better than the job's environment, in which a job that was
+ * submitted by another job keeps the other's values, and what would make the
  * loader load something else.
  */
 static bool is_dropped(const char *var, bool batch, bool no_array)
@@ -86,7 +86,7 @@ static int make_environment(spank_t sp, const struct carrier *c,
 	return 0;
 }
 
-/* Only what is ours: a helper gone wrong must not set PATH. */
+/* Exports only our own variables: a faulty helper must not set PATH. */
 static int export_pair(spank_t sp, const char *pair)
 {
 	char name[192];
@@ -161,7 +161,7 @@ int task_start(struct plugin *p, spank_t sp)
 	struct carrier *c;
 	int ret = -1;
 
-	/* On the heap: Slurm may run us on a small stack. */
+	/* It is on the heap, since Slurm may run us on a small stack. */
 	c = malloc(sizeof(*c));
 	if (!c) {
 		slurm_error("dsv: out of memory");
@@ -200,7 +200,7 @@ static int set_user(spank_t sp, struct helper *h)
 		h->groups = groups;
 		h->group_count = (size_t)count;
 	}
-	/* Where slurmstepd is not root, it is the user already. */
+	/* If slurmstepd is not root, it already is the user. */
 	h->drop = geteuid() == 0 || getuid() == 0;
 	return 0;
 }
@@ -228,7 +228,7 @@ static void finish(struct plugin *p, spank_t sp, struct carrier *c)
 	}
 	h.envp = env.list;
 	helper_run(&h, &r);
-	/* That it cannot be run, the start has told. */
+	/* The start has already reported that it cannot be run. */
 	if (!helper_succeeded(&r) && r.outcome != HELPER_NOT_RUN)
 		report_failure(&h, &r);
 	helper_result_release(&r);
@@ -236,7 +236,7 @@ static void finish(struct plugin *p, spank_t sp, struct carrier *c)
 }
 
 /*
- * The job has ended when its script has, or, where srun made the allocation,
+ * The job has ended when its script has ended or, if srun made the allocation,
  * when the last task of this node has.
  */
 static bool is_last(struct plugin *p, spank_t sp, const struct carrier *c)

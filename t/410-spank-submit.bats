@@ -155,9 +155,9 @@ not] [--array=0-1] [--porcelain]'
 }
 
 @test "a dsv that hangs, dies, or is another version is told" {
-	refused "'$dir/bin/dsv' gave no answer in 1 s" --dsv-fork=hang job
+	refused "'$dir/bin/dsv' did not answer in 1 s" --dsv-fork=hang job
 	refused "'$dir/bin/dsv' was killed by signal 11" --dsv-fork=crash job
-	refused "'$dir/bin/dsv' and the plugin are of different versions" \
+	refused "'$dir/bin/dsv' and the plugin have different versions" \
 		--dsv-fork=garbage job
 }
 
@@ -279,7 +279,7 @@ sent_to() {
 	refused "--dsv-ticket needs a ticket, not 'x'" --dsv-ticket=x --dsv-repo=/r job
 	for args in "" "--dsv-repo=r" "--dsv-repo=/r --dsv-fork=HEAD"; do
 		# shellcheck disable=SC2086
-		refused "--dsv-ticket goes with the absolute --dsv-repo of its repository alone" \
+		refused "--dsv-ticket needs the absolute --dsv-repo of its repository, and nothing else" \
 			--dsv-ticket=$ticket $args job
 	done
 }

@@ -169,7 +169,7 @@ forked"
 	set -- "checkout: no space left" \
 		"'$CLUSTER_DIR/bin/dsv' was killed by signal 9" \
 		"cannot set 'PATH=/nowhere'" \
-		"'$CLUSTER_DIR/bin/dsv' gave no answer in 2 s"
+		"'$CLUSTER_DIR/bin/dsv' did not answer in 2 s"
 	for job in "${jobs[@]}"; do
 		finished
 		assert "${output#slurmstepd-n?: error: dsv: }" "$1"
