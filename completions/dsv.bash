@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# Completion of dsv for bash.  Commands and options are asked of dsv itself;
-# so are revisions, branches, names, scopes and keys, of the repository that
-# the command line names.
+# Completion of dsv for bash.  dsv itself is asked for commands and options,
+# and for the revisions, branches, names, scopes and keys of the repository
+# that the command line names.
 
-# What dsv prints, silently: nothing without a repository.
+# Print what dsv prints, without errors: nothing if there is no repository.
 _dsv_ask() {
 	DSV_PAGER='' DSV_TRACE='' "${_dsv_global[@]}" --lock-wait 1s "$@" \
 		2>/dev/null </dev/null
@@ -23,7 +23,7 @@ _dsv_scopes() {
 	_dsv_ask scope list | cut -d' ' -f1
 }
 
-# Of HEAD, else of the newest state there is; $1: params or attr.
+# Print the keys of HEAD, else of the newest state; $1: params or attr.
 _dsv_keys() {
 	local out
 
@@ -55,19 +55,19 @@ _dsv_revs() {
 	esac
 }
 
-# Paths of the state before the colon.
+# Print the paths of the state before the colon.
 _dsv_paths() {
 	_dsv_ask show --json "${1%%:*}" |
 		sed -n 's/.*"path": *"\([^"\\]*\)".*/\1/p' | sed "s|^|${1%%:*}:|"
 }
 
-# Files ($1: -f) or directories (-d); the mark has readline treat them so.
+# Print files ($1: -f) or directories (-d); the mark tells readline so.
 _dsv_files() {
 	echo $'\037'
 	compgen "$1" -- "$2"
 }
 
-# Words for a value that -h calls $1; $2 is what is there already.
+# Print words for a value that -h calls $1; $2 is what is already typed.
 _dsv_value() {
 	case $1 in
 	BRANCH | OLD | NEW) _dsv_branches ;;
@@ -84,7 +84,7 @@ _dsv_value() {
 	esac
 }
 
-# The value of option $2 of command $1.
+# Print words for the value of option $2 of command $1.
 _dsv_option_value() {
 	local letter name value
 
@@ -114,13 +114,13 @@ _dsv_option_value() {
 	done < <(_dsv_options "$1")
 }
 
-# LETTER, --NAME, VALUE, HELP, with \037 between; $1 is "" for dsv itself.
+# Print LETTER, --NAME, VALUE, HELP, separated by \037; $1 is "" for dsv itself.
 _dsv_options() {
 	# shellcheck disable=SC2086
 	_dsv_ask $1 --list-options | tr '\t' '\037'
 }
 
-# The operand number $2 (from 0) of command $1; $3 is what is there already.
+# Print words for operand $2 (from 0) of command $1; $3 is already typed.
 _dsv_operand() {
 	case $1,$2 in
 	cat,0)
@@ -157,7 +157,7 @@ _dsv_operand() {
 	esac
 }
 
-# Candidates for the word $cur, one a line.
+# Print the candidates for the word $cur, one per line.
 _dsv_candidates() {
 	local cmd='' sub='' takes='' word count=0 prev=''
 
@@ -227,7 +227,7 @@ _dsv_is_group() {
 	[ "$1" = bisect ] || [ "$1" = job ] || [ "$1" = scope ]
 }
 
-# Readline breaks words at ":" and "="; a revision or K=V is one to us.
+# Readline breaks words at ":" and "=", but a revision or K=V is one word here.
 _dsv() {
 	local cur words line=${COMP_LINE:0:COMP_POINT} cut candidate
 	local _dsv_global=("${COMP_WORDS[0]}")

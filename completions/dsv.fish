@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
 #
-# Completion of dsv for fish.  Commands and options are asked of dsv itself; so
-# are revisions, branches, names, scopes and keys, of the repository that the
-# command line names.
+# Completion of dsv for fish.  dsv itself is asked for commands and options,
+# and for the revisions, branches, names, scopes and keys of the repository
+# that the command line names.
 
-# What dsv prints, silently: nothing without a repository.
+# Print what dsv prints, without errors: nothing if there is no repository.
 function __dsv_ask
     command -q -- $__dsv_global[1]; or return
     DSV_PAGER= DSV_TRACE= $__dsv_global --lock-wait 1s $argv 2>/dev/null </dev/null
 end
 
-# LETTER, --NAME, VALUE, HELP; no arguments: of dsv itself.
+# Print LETTER, --NAME, VALUE, HELP; without arguments, those of dsv itself.
 function __dsv_options
     __dsv_ask (string split ' ' -- $argv[1]) --list-options
 end
 
-# Of HEAD, else of the newest state there is; params or attr.
+# Print the keys of HEAD, else of the newest state; argv: params or attr.
 function __dsv_keys
     set -l out (__dsv_ask $argv[1] HEAD)
     test -n "$out"; or set out (__dsv_ask $argv[1] (__dsv_ask find -n1))
@@ -34,7 +34,7 @@ function __dsv_scopes
     __dsv_ask scope list | string replace -r ' .*' ''
 end
 
-# argv: the word so far.
+# argv is the word so far.
 function __dsv_revs
     echo HEAD
     __dsv_branches
@@ -52,7 +52,7 @@ function __dsv_revs
     end
 end
 
-# The value that -h calls argv[3] of option argv[2] of command argv[1].
+# Print words for a value, called argv[3] by -h, of option argv[2] of argv[1].
 function __dsv_value
     switch "$argv[2] $argv[3]"
         case '--param *' '--set *'
@@ -95,7 +95,7 @@ function __dsv_value
     end
 end
 
-# The value of option argv[2] of command argv[1].
+# Print words for the value of option argv[2] of command argv[1].
 function __dsv_option_value
     for line in (__dsv_options "$argv[1]")
         set -l field (string split \t -- $line)
@@ -106,7 +106,7 @@ function __dsv_option_value
     end
 end
 
-# The operand number argv[2] (from 0) of command argv[1].
+# Print words for operand argv[2] (from 0) of command argv[1].
 function __dsv_operand
     switch "$argv[1],$argv[2]"
         case 'cat,0'
@@ -148,7 +148,7 @@ function __dsv_operand
     end
 end
 
-# Candidates for the word at the cursor.
+# Print the candidates for the word at the cursor.
 function __dsv_complete
     set -l words (commandline -opc)
     set -l cur (commandline -ct)

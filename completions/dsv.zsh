@@ -1,22 +1,22 @@
 #compdef dsv
 # SPDX-License-Identifier: MIT
 #
-# Completion of dsv for zsh.  Commands and options are asked of dsv itself; so
-# are revisions, branches, names, scopes and keys, of the repository that the
-# command line names.
+# Completion of dsv for zsh.  dsv itself is asked for commands and options, and
+# for the revisions, branches, names, scopes and keys of the repository that
+# the command line names.
 
-# What dsv prints, silently: nothing without a repository.
+# Print what dsv prints, without errors: nothing if there is no repository.
 _dsv_ask() {
 	DSV_PAGER= DSV_TRACE= "${global[@]}" --lock-wait 1s "$@" \
 		2>/dev/null </dev/null
 }
 
-# LETTER, --NAME, VALUE, HELP; $1 is "" for dsv itself.
+# Print LETTER, --NAME, VALUE, HELP; $1 is "" for dsv itself.
 _dsv_options() {
 	_dsv_ask ${=1} --list-options
 }
 
-# Of HEAD, else of the newest state there is; $1: params or attr.
+# Print the keys of HEAD, else of the newest state; $1: params or attr.
 _dsv_keys() {
 	local out=$(_dsv_ask $1 HEAD)
 
@@ -24,7 +24,7 @@ _dsv_keys() {
 	sed -n 's/^\([A-Za-z_][A-Za-z0-9_.\/-]*\)=.*/\1/p' <<<$out
 }
 
-# The lines of stdin are candidates for what stands behind $1 in the word.
+# Add the lines of stdin as candidates for what stands behind $1 in the word.
 _dsv_add() {
 	local -a list=("${(@f)$(cat)}")
 
@@ -69,7 +69,7 @@ _dsv_paths() {
 	esac
 }
 
-# A value that -h calls $3, of option $2 of command $1.
+# Complete a value that -h calls $3, of option $2 of command $1.
 _dsv_value() {
 	case "$2 $3" in
 	--param\ * | --set\ *) _dsv_keys params | _dsv_add '' -S = ;;
@@ -105,7 +105,7 @@ _dsv_value() {
 	esac
 }
 
-# The value of option $2 of command $1.
+# Complete the value of option $2 of command $1.
 _dsv_option_value() {
 	local letter name value rest line
 	local -a field
@@ -131,7 +131,7 @@ _dsv_all_options() {
 	_describe -o option list
 }
 
-# The operand number $2 (from 0) of command $1.
+# Complete operand number $2 (from 0) of command $1.
 _dsv_operand() {
 	case $1,$2 in
 	cat,0) _dsv_paths ;;

@@ -4,7 +4,7 @@
 #SBATCH --output=digits-%j.log
 #
 # The training goes on while its states are stored: it writes to the node's own
-# disk, where "dsv tag --async" captures them.  Before that, once:
+# disk, where "dsv tag --async" captures them.  Run this once before:
 #
 #	dsv config core.localTier "/tmp/dsv-%u"
 #

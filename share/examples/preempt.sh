@@ -7,17 +7,17 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #
-# A run that is longer than a job may be.  Two minutes before the time limit
-# (and at a preemption, where the site has preempt_send_user_signal) Slurm
-# sends USR2 to this shell, which hands it on: the training makes one more
-# state and ends, and the job is requeued, which Slurm starts again after two
-# minutes at the earliest.  What comes before the limit must be enough for an
-# epoch.  USR2, since NCCL uses USR1.
+# A run that takes longer than a job may.  Two minutes before the time limit
+# (and at a preemption, if the site has preempt_send_user_signal) Slurm sends
+# USR2 to this shell, which passes it on: the training makes one more state and
+# ends, and the job is requeued, which Slurm starts again after two minutes at
+# the earliest.  The time before the limit must be enough for an epoch.  The
+# signal is USR2 because NCCL uses USR1.
 next() {
 	trap '' USR2
 	kill -USR2 "$pid"
 	wait "$pid"
-	# The plain id would be every task of an array.
+	# The plain id would mean every task of an array.
 	id=$SLURM_JOB_ID
 	[ -z "${SLURM_ARRAY_JOB_ID:-}" ] ||
 		id=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
@@ -34,7 +34,7 @@ if [ -z "${DSV_CHECKOUT:-}" ]; then
 		export DSV_CHECKOUT=$dir
 	fi
 fi
-# In the background: bash runs a trap only when the command before it is done.
+# It runs in the background, because bash runs a trap only between commands.
 python3 train.py "$dir/ckpt" &
 pid=$!
 wait "$pid"

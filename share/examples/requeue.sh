@@ -5,9 +5,9 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #
-# A job that may be requeued (scontrol requeue, a node that failed) and goes on
-# where it was: the branch job-<id> is the same after a requeue.  In a fork,
-# dsv has placed the files of the branch head already.
+# A job that may be requeued (scontrol requeue, a node that failed) and
+# continues where it was: the branch job-<id> is the same after a requeue.  In
+# a fork, dsv has already placed the files of the branch head.
 dir=$PWD/runs/$SLURM_JOB_ID
 if [ -z "${DSV_CHECKOUT:-}" ]; then
 	dsv checkout --if-any --nearest --force HEAD "$dir" || exit

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Train a small network on the UCI digits; every epoch becomes a state of dsv.
 
-Outside of a fork it starts from random weights and with the parameters below.
+Outside a fork it starts from random weights and with the parameters below.
 In a fork dsv says where the files of the state are ($DSV_CHECKOUT) and which
 parameters to use ($DSV_PARAMS_FILE).
 
-train.py [--async] DIR: --async goes on while a state is being stored.  After
-the signal USR2 it ends with the next state.
+Usage: train.py [--async] DIR.  With --async it continues while a state is being
+stored.  After the signal USR2 it ends with the next state.
 """
 import json
 import os
