@@ -146,7 +146,7 @@ load helper
 	assert "$output" one
 }
 
-@test "a reader that leaves early is no error" {
+@test "a reader that leaves early is not an error" {
 	local i
 
 	repo

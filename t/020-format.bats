@@ -45,7 +45,7 @@ setup() {
 	[[ $output == *ago || $output == *now ]]
 }
 
-@test "unset prints nothing" {
+@test "a field that is not set prints nothing" {
 	dsv log --format '<%(param:nope)%(attr:lr)%(job.id)%(job.exit)>'
 	assert "$output" "<>"
 	dsv log --format '<%(parents)>'
@@ -92,7 +92,7 @@ setup() {
 	    "([['executable', 'path', 'size', 'target', 'type']], 'f')"
 }
 
-@test "a list as JSON is one array, as JSONL one object a line" {
+@test "a list as JSON is one array, as JSONL one object per line" {
 	tag f -m second
 	dsv log --json
 	json 'len(j), j[0]["message"], j[0]["parents"] == [j[1]["id"]]'

@@ -89,7 +89,7 @@ inks() {
 		s/[0-9a-f]\{12\}/ID/g'
 }
 
-@test "colours tell ids, names, lines of development and changes apart" {
+@test "colours distinguish ids, names, lines of development and changes" {
 	repo
 	step one -p lr=0.1 --name best
 	dsv fork HEAD -b side --set lr=1
@@ -104,7 +104,7 @@ inks() {
   ^Clr=0.1^."
 }
 
-@test "there are colours on a terminal, unless NO_COLOR or color.ui says not" {
+@test "colours are on in a terminal, unless NO_COLOR or color.ui says no" {
 	repo
 	step one
 	colored() { script -qec "$program --no-pager $1" /dev/null | grep -c $'\e\['; }

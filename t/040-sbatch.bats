@@ -96,7 +96,7 @@ EOF
 	run ! ls c1 c2 c3 c4
 }
 
-@test "a wrapper of another ticket is refused, a bad interpreter told" {
+@test "a wrapper of another ticket is refused, a bad interpreter reported" {
 	dsv -2 job exec --ticket=77 --script=f --
 	assert "$stderr" "dsv job exec: 'f' is not the wrapper of ticket 77"
 	printf '#!/no/such\n' >bad
@@ -106,7 +106,7 @@ EOF
 		"dsv job exec: run 'the job's script': No such file or directory"
 }
 
-@test "with the plugin the command line stays as it is" {
+@test "with the plugin the command line stays unchanged" {
 	local where=$PWD/.dsv
 
 	FAKE_PLUGIN=1 dsv fork HEAD --after 77 --sbatch -- -w n3 "my script.sh"
@@ -173,7 +173,7 @@ sent_to() {
 	assert "$output" "* main"
 }
 
-@test "signals reach the script, its status comes back" {
+@test "signals reach the script, and its status is returned" {
 	cat >trap.sh <<'EOF'
 #!/bin/bash
 trap 'echo usr1' USR1

@@ -152,7 +152,7 @@ has() {
 	[[ $output == *'d/a\xff'* ]]
 }
 
-@test "find without a terminal prints full ids, one a line" {
+@test "find without a terminal prints full ids, one per line" {
 	tag f -m two
 	dsv find
 	assert "${#lines[@]}" 2

@@ -13,7 +13,7 @@ load helper
 	[ -f a/b/.dsv/format ]
 }
 
-@test "init of a repository that is there changes nothing" {
+@test "init of an existing repository changes nothing" {
 	local before
 
 	repo
@@ -25,7 +25,7 @@ load helper
 	assert "$(stat -c %a .dsv)" 755
 }
 
-@test "init inside of a repository makes another" {
+@test "init inside a repository makes another" {
 	repo
 	dsv init inner
 	cd inner
@@ -84,7 +84,7 @@ load helper
 	assert "$(ls -A r)" ""
 }
 
-@test "--json says where and whether it was there" {
+@test "--json says where, and whether it already existed" {
 	dsv init r --json
 	json 'j["dir"], j["existed"]'
 	assert "$result" "('r', False)"
@@ -103,7 +103,7 @@ load helper
 	assert "$output" "$(cat f)"
 }
 
-@test "a .dsv without a format file is no repository, exit 10" {
+@test "a .dsv without a format file is not a repository, exit 10" {
 	mkdir .dsv
 	dsv -10 log
 	assert "$stderr" \

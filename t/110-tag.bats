@@ -83,7 +83,7 @@ paths() {
 	dsv -4 rev-parse HEAD~1
 }
 
-@test "a PATH that is not there exits 4 and tags nothing" {
+@test "a PATH that does not exist exits 4 and tags nothing" {
 	repo
 	put f
 	dsv -4 tag f gone
@@ -157,7 +157,7 @@ paths() {
 	[[ $stderr == *"'/dev/null' is a device: "* ]]
 }
 
-@test "--exclude is for the last component, or with a slash for the path" {
+@test "--exclude matches the last component, or with a slash the path" {
 	repo
 	put d/a.tmp
 	put d/b
@@ -309,7 +309,7 @@ paths() {
 	[[ $stderr == *"warning: no file is left to tag: '*' has all excluded"* ]]
 }
 
-@test "progress says of how many bytes; cat shows none amid its output" {
+@test "progress says out of how many bytes; cat shows none amid its output" {
 	command -v script >/dev/null || skip "no script"
 	repo
 	put d/a 9000000
@@ -373,7 +373,7 @@ paths() {
 	assert "$output" ""
 }
 
-@test "-b tags on another branch, made if new, without parent" {
+@test "-b tags on another branch, created if new, without a parent" {
 	repo
 	put f
 	tag f -p lr=1
@@ -495,7 +495,7 @@ w=null'
 	dsv -2 tag f --params-from - --attrs-from -
 }
 
-@test "--params-from of what is no JSON object exits 2" {
+@test "--params-from of something that is not a JSON object exits 2" {
 	local text
 
 	repo
@@ -543,7 +543,7 @@ w=null'
 	dsv -2 tag f -a acc
 }
 
-@test "--name names the state; borne by another job's or no job's: exit 14" {
+@test "--name names the state; a name of another job's or no job's: exit 14" {
 	repo
 	put f
 	tag f --name best
@@ -604,7 +604,7 @@ w=null'
 	assert "$output" 10_3
 }
 
-@test "the nodes of the job are known, also when the catalog is made anew" {
+@test "the nodes of the job are known, even after a rebuild of the catalog" {
 	repo
 	put f
 	SLURM_JOB_ID=7 SLURM_JOB_NODELIST='n[1-2]' tag f
@@ -623,7 +623,7 @@ w=null'
 	assert "$output" n3
 }
 
-@test "-b wins over DSV_BRANCH, that over the job, that over HEAD" {
+@test "-b wins over DSV_BRANCH, which wins over the job, which wins over HEAD" {
 	repo
 	put f
 	export SLURM_JOB_ID=7
@@ -653,7 +653,7 @@ w=null'
 	assert "$output" $'  job-8\n  theirs'
 }
 
-@test "tags at once on one branch make one line" {
+@test "simultaneous tags on one branch make one line" {
 	local i pids=()
 
 	repo
@@ -737,7 +737,7 @@ shards() {
 	END
 }
 
-@test "of sharded safetensors only the tensor that changed is stored" {
+@test "only the changed tensor of sharded safetensors is stored" {
 	repo
 	shards 9
 	tag model
@@ -754,7 +754,7 @@ shards() {
 	diff -r model out/model
 }
 
-@test "files that are unchanged are looked up many in one read of the catalog" {
+@test "many unchanged files are looked up in one read of the catalog" {
 	need_strace
 	repo
 	mkdir small

@@ -12,7 +12,7 @@ state() {
 	tag ckpt "$@"
 }
 
-@test "checkout writes the files into DIR, which is made" {
+@test "checkout writes the files into DIR, which it creates" {
 	state
 	dsv checkout HEAD some/where
 	assert "$output" ""
@@ -32,7 +32,7 @@ state() {
 	assert "$stderr" ""
 }
 
-@test "files that are there and are the same stay untouched" {
+@test "existing files that are the same stay untouched" {
 	local before
 
 	state
@@ -56,7 +56,7 @@ state() {
 	diff -r ckpt out/ckpt
 }
 
-@test "one byte, the length or the executable bit make a difference" {
+@test "one byte, the length or the executable bit makes a difference" {
 	state
 	dsv checkout HEAD out
 	printf X | dd of=out/ckpt/a bs=1 seek=2999999 conv=notrunc status=none
@@ -92,7 +92,7 @@ state() {
 	[ -d out/ckpt/b/c ]
 }
 
-@test "a file where a directory is to be: exit 14, nothing written" {
+@test "a file in the place of a directory: exit 14, nothing written" {
 	state
 	put out/ckpt/b
 	dsv -14 checkout --force HEAD out
@@ -107,7 +107,7 @@ state() {
 	[ -d out2/e/empty ]
 }
 
-@test "links in DIR lead nowhere outside, with and without --force" {
+@test "links in DIR do not lead outside, with and without --force" {
 	state
 	mkdir -p out/ckpt outside
 	ln -s ../../outside out/ckpt/b
@@ -177,7 +177,7 @@ state() {
 	cmp d/a out/d/a
 }
 
-@test "--path takes a part: components, or with a slash paths" {
+@test "--path selects a part: by component, or with a slash by path" {
 	state
 	dsv checkout HEAD o1 --path a
 	assert "$(cd o1 && find . -type f)" ./ckpt/a
@@ -211,14 +211,14 @@ state() {
 	[ ! -e none ]
 }
 
-@test "--path that matches nothing beside one that does is told" {
+@test "a --path that matches nothing, beside one that does, is reported" {
 	state
 	dsv checkout HEAD out --path a --path nope --path ckpt/a
 	assert "$(cd out && find . -type f)" ./ckpt/a
 	[[ $stderr == "dsv checkout: warning: no file matches 'nope'"$'\n'* ]]
 }
 
-@test "--path passes over what differs elsewhere" {
+@test "--path ignores what differs elsewhere" {
 	state
 	put out/ckpt/a 5
 	dsv checkout HEAD out --path ckpt/b
@@ -226,7 +226,7 @@ state() {
 	assert "$(stat -c %s out/ckpt/a)" 5
 }
 
-@test "--if-any of an empty branch is exit 0 and nothing" {
+@test "--if-any of an empty branch writes nothing and exits 0" {
 	repo
 	put f
 	dsv -4 checkout HEAD out
@@ -246,7 +246,7 @@ state() {
 	assert "$result" "(None, 0)"
 }
 
-@test "--if-any of an unknown REV is exit 4" {
+@test "--if-any of an unknown REV exits 4" {
 	repo
 	put f
 	tag f
@@ -259,7 +259,7 @@ state() {
 	[ -e out/f ]
 }
 
-@test "a pruned state's files: 4, saying when and by what; --nearest" {
+@test "a pruned state's files: exit 4, saying when and by what; --nearest" {
 	local first
 
 	repo
@@ -282,7 +282,7 @@ state() {
 	dsv -4 checkout --nearest HEAD~1 out
 }
 
-@test "a tag of what another state filled onto this line exits 14" {
+@test "a tag onto this line of what another state filled exits 14" {
 	local first
 
 	state
@@ -318,7 +318,7 @@ state() {
 	tag out3 -b new2
 }
 
-@test "a tag of what the head filled goes on, again and again" {
+@test "a tag of what the head filled continues, again and again" {
 	state
 	dsv checkout HEAD out
 	tag out
@@ -333,7 +333,7 @@ state() {
 	dsv -14 tag out
 }
 
-@test "what was made beside the files of a checkout is nobody's" {
+@test "what was made beside the files of a checkout belongs to no state" {
 	local first
 
 	state
@@ -349,7 +349,7 @@ state() {
 	tag ckpt
 }
 
-@test "a new directory in the place of the old one is no checkout" {
+@test "a new directory in the place of the old one is not a checkout" {
 	local first
 
 	state
@@ -411,7 +411,7 @@ state() {
 	assert "$("$program" branch -v)" "$before"
 }
 
-@test "cat writes a file's bytes, and only files are there" {
+@test "cat writes a file's bytes, and works on files only" {
 	state
 	"$program" cat HEAD:ckpt/a | cmp - ckpt/a
 	dsv -4 cat HEAD:ckpt/nope

@@ -48,7 +48,7 @@ state() {
 	    "$before"
 }
 
-@test "default names are <branch>-1, -2, ... and pass over what is taken" {
+@test "default names are <branch>-1, -2, ... and skip what is taken" {
 	state
 	dsv fork HEAD
 	dsv fork HEAD
@@ -130,7 +130,7 @@ state() {
 	assert "$output" $'a=1\nb=2'
 }
 
-@test "-m and -s are the fork's" {
+@test "-m and -s apply to the fork" {
 	state
 	dsv fork HEAD -m why -s sweep
 	dsv show main-1 --json
@@ -156,7 +156,7 @@ state() {
 	[[ $stderr == *"was pruned at "* ]]
 }
 
-@test "--to also checks out, and a tag of it goes on" {
+@test "--to also checks out, and a tag of it continues" {
 	state
 	dsv fork HEAD --to out
 	diff -r ckpt out/ckpt
@@ -227,14 +227,14 @@ state() {
 	dsv -2 fork HEAD --
 }
 
-@test "-- COMMAND that is not there exits 5 and keeps the branch" {
+@test "-- COMMAND that does not exist exits 5 and keeps the branch" {
 	state
 	dsv -5 fork HEAD -- /nowhere/at/all
 	[[ $stderr == *"/nowhere/at/all"*"No such file or directory"* ]]
 	dsv rev-parse main-1
 }
 
-@test "in COMMAND a tag and params are the fork's" {
+@test "in COMMAND, tag and params use the fork" {
 	state
 	dsv fork HEAD --set lr=9 -- sh -c '
 		"$1" params --format lines
@@ -262,7 +262,7 @@ state() {
 	assert "$result" refused
 }
 
-@test "forks at once get branches of their own" {
+@test "simultaneous forks get branches of their own" {
 	local i pids=()
 
 	state

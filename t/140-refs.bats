@@ -13,7 +13,7 @@ states() {
 	tag f
 }
 
-@test "branch makes, lists, moves, renames, deletes" {
+@test "branch creates, lists, moves, renames, deletes" {
 	states
 	dsv branch old HEAD~1
 	dsv branch new
@@ -32,7 +32,7 @@ states() {
 	assert "${lines[0]}" "* main ${id:0:12}"
 }
 
-@test "branch refuses what is there, exits 4 for what is not" {
+@test "branch refuses what exists, exits 4 for what does not" {
 	states --name best
 	dsv branch a
 	dsv -14 branch a
@@ -67,7 +67,7 @@ states() {
 	dsv branch _x
 }
 
-@test "a rename takes states and HEAD along" {
+@test "a rename takes states and HEAD with it" {
 	states
 	dsv branch -m main trunk
 	dsv branch
@@ -91,7 +91,7 @@ states() {
 	assert "$output" ""
 }
 
-@test "switch sets HEAD, -c makes the branch; unknown exits 4" {
+@test "switch sets HEAD, -c creates the branch; an unknown one exits 4" {
 	states
 	dsv switch -c side
 	dsv branch
@@ -205,7 +205,7 @@ states() {
 	assert "$output" acc=0.5
 }
 
-@test "attr --history tells every change, the oldest first" {
+@test "attr --history prints every change, the oldest first" {
 	states -a acc=0.5
 	dsv attr "$first" acc=0.75
 	dsv attr "$first" --unset acc
@@ -395,7 +395,7 @@ us='\''1_000'\'
 	dsv -2 config --user --repo a.b
 }
 
-@test "config refuses a value that the key cannot have, and mends one" {
+@test "config refuses a value that the key cannot have, and repairs one" {
 	repo
 	local key
 
@@ -451,7 +451,7 @@ x'
 	done
 }
 
-@test "subsections tell upper from lower case" {
+@test "subsections distinguish upper and lower case" {
 	repo
 	dsv config prune.A.x 1
 	dsv config prune.a.x 2

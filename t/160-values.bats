@@ -47,7 +47,7 @@ EOF
 	[[ $output =~ '"k5":'\ ?1.50 ]] && [[ $output =~ '"k8":'\ ?1e-3 ]]
 }
 
-@test "numbers that JSON would write otherwise are numbers in JSON" {
+@test "numbers that JSON would write differently are numbers in JSON" {
 	printf '%s\n' '.5|float' '5.|int' '+1|int' '-.5|float' '+.5e1|float' \
 	    '5.e3|float' >table
 	check
@@ -55,7 +55,7 @@ EOF
 	assert "$output" 1
 }
 
-@test "what is no finite decimal is a string" {
+@test "anything but a finite decimal is a string" {
 	printf '%s|str\n' 007 00 01.5 1e999 -1e999 0x10 1_000 1,5 1e 1e+ . e5 + - \
 	    ' 1' '1 ' 1f --1 1.2.3 TRUE yes null None Infinity infinit ١ >table
 	check
@@ -100,7 +100,7 @@ u=é'
 	assert "$output" 1
 }
 
-@test "K:= of what is no JSON exits 2" {
+@test "K:= of something that is not JSON exits 2" {
 	local text
 
 	repo
@@ -113,7 +113,7 @@ u=é'
 	dsv -4 rev-parse HEAD
 }
 
-@test "keys have 1 to 128 of certain characters" {
+@test "keys have 1 to 128 characters of a certain set" {
 	local key long
 
 	repo
@@ -127,7 +127,7 @@ u=é'
 	done
 }
 
-@test "1 and 1.0 and 1e0 are equal, and no change" {
+@test "1 and 1.0 and 1e0 are equal, and not a change" {
 	repo
 	put f
 	tag f -p a=1

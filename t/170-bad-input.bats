@@ -298,7 +298,7 @@ EOF
 	[[ $stderr == "dsv log: "*newer* ]]
 }
 
-@test "what is no catalog exits 13" {
+@test "a file that is not a catalog exits 13" {
 	repo
 	seq 10000 >.dsv/catalog.db
 	dsv -13 log
@@ -330,7 +330,7 @@ EOF
 	dsv log
 }
 
-@test "a repository cannot say of itself that it is safe" {
+@test "a repository cannot declare itself safe" {
 	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	printf '[safe]\nrepository = *\n' >.dsv/config
@@ -355,7 +355,7 @@ reading() {
 	done
 }
 
-@test "in a repository without write permission all that reads works" {
+@test "in a repository without write permission everything that reads works" {
 	repo
 	put f
 	tag f -a acc=1
@@ -373,7 +373,7 @@ reading() {
 	intact 2
 }
 
-@test "on a read-only file system all that reads works" {
+@test "on a read-only file system everything that reads works" {
 	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	put f
@@ -413,7 +413,7 @@ reading() {
 	intact 2
 }
 
-@test "a disk that is full to the last byte: 15, and prune frees" {
+@test "a disk that is full to the last byte: exit 15, and prune frees space" {
 	[ "$EUID" = 0 ] || without root "needs root"
 	mkdir small
 	mount -t tmpfs -o size=12M tmpfs small && mounts+=("$PWD/small") ||
@@ -437,7 +437,7 @@ reading() {
 	intact 2
 }
 
-@test "a checkout onto a full disk: exit 15, no half file" {
+@test "a checkout onto a full disk: exit 15, no half-written file" {
 	[ "$EUID" = 0 ] || without root "needs root"
 	repo
 	head -c 6M /dev/urandom >f
@@ -476,7 +476,7 @@ reading() {
 	dsv log
 }
 
-@test "a killed tag leaves nothing to be seen, the next works" {
+@test "a killed tag leaves nothing visible, and the next works" {
 	local pid i
 
 	repo
@@ -522,7 +522,7 @@ time.sleep(20)' 3>&- &
 	tag f
 }
 
-@test "a file that is larger than ulimit -f allows is an error, not an end" {
+@test "a file larger than ulimit -f allows is an error and kills nothing" {
 	repo
 	put big 200000
 	run -5 --separate-stderr bash -c "ulimit -f 50; '$program' tag big"

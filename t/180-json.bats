@@ -154,7 +154,7 @@ and .attrs == {"acc": 0.9} and has("job")'
 	holds '.[0].branch == "main" and .[0].states == 1'
 }
 
-@test "with --jsonl every list is its elements, one a line" {
+@test "with --jsonl every list is its elements, one per line" {
 	local command list
 
 	tag ckpt
@@ -185,7 +185,7 @@ and .attrs == {"acc": 0.9} and has("job")'
 	assert "$(jq -c keys_unsorted <<<"${lines[1]}")" '["branch","id","job"]'
 }
 
-@test "a document is a line that has its newline" {
+@test "a document is one line that ends with a newline" {
 	local command
 
 	for command in "show" "status" "params HEAD lr" "show --jsonl"; do

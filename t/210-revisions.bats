@@ -37,7 +37,7 @@ no_rev() {
 	is_rev "${a:0:12}" "$a"
 }
 
-@test "several revisions, one id a line" {
+@test "several revisions, one id per line" {
 	history
 	dsv rev-parse main side
 	assert "$output" "$c"$'\n'"$d"
@@ -85,7 +85,7 @@ no_rev() {
 	is_rev max:acc "$id"
 }
 
-@test "a wrong name is told with the nearest one" {
+@test "a wrong name is reported with the nearest one" {
 	history
 	no_rev mian "no branch, name or state 'mian' (did you mean 'main'?)"
 	no_rev bset~1 "no branch, name or state 'bset' (did you mean 'best'?)"
@@ -95,7 +95,7 @@ no_rev() {
 		"no state '0000000000000000000000000000000000000000000000000000000000000000'"
 }
 
-@test "what is no revision at all exits 2" {
+@test "something that is not a revision at all exits 2" {
 	history
 	dsv -2 rev-parse ''
 	dsv -2 rev-parse '~1'
@@ -117,7 +117,7 @@ no_rev() {
 	is_rev "${a:0:7}" "$a"
 }
 
-@test "names that cannot be exit 2" {
+@test "impossible names exit 2" {
 	local name
 
 	history

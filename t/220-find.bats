@@ -42,7 +42,7 @@ finds() {
 	finds "$c $b $a" 'acc != nan'
 }
 
-@test "unset keys: only 'is not set' and 'not' see them" {
+@test "unset keys: only 'is not set' and 'not' match them" {
 	states
 	finds "" 'note != good'
 	finds "$d $c $a" 'not (note = good)'
@@ -65,7 +65,7 @@ finds() {
 	dsv -4 find --ancestors-of nosuch
 }
 
-@test "--sort: numbers, then the rest, unset last both ways" {
+@test "--sort: numbers, then the rest, unset last either way" {
 	states
 	tag -b wide f
 	finds "$c $b $a $d $id" --sort -acc
@@ -82,7 +82,7 @@ finds() {
 	dsv find 'acc > 8'
 }
 
-@test "--json is one array, --jsonl one object a line" {
+@test "--json is one array, --jsonl one object per line" {
 	states
 	dsv find --json 'acc > 0.8'
 	json '[s["id"] for s in j] == ["'"$c"'", "'"$b"'"]'
@@ -134,7 +134,7 @@ finds() {
 	finds "" 'created < "2020-01-31"'
 }
 
-@test "a state is not later than the time that is shown of it" {
+@test "a state is not later than the time that is shown for it" {
 	local shown
 
 	states

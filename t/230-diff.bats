@@ -124,7 +124,7 @@ attr     note (unset) -> x"
 	assert "$output" "param    lr 1 -> 2"
 }
 
-@test "--exit-code is 1 when something differs, else it is 0 all the same" {
+@test "--exit-code exits 1 if something differs; without it diff exits 0" {
 	repo
 	put f 10 one
 	tag f
@@ -160,7 +160,7 @@ attr     note (unset) -> x"
   max 2 rms 1.414 relative 0.5, 1 of 2"
 }
 
-@test "of the segments only what changed is read, as strace sees it" {
+@test "only what changed is read from the segments, as strace sees it" {
 	local big='"big": ("U8", [9000000], "B", list(range(250)) * 36000)'
 
 	two "{$big, 'w': ('F32', [2], 'f', [1, 2])}" \
@@ -208,7 +208,7 @@ tensor   changed  x.safetensors s F32[4] -> F32[2,2]  (another shape)"
 	assert "${lines[1]}" "tensor   added    x.safetensors a F32[1]"
 }
 
-@test "nan, inf and -0 are told from numbers" {
+@test "nan, inf and -0 are distinguished from numbers" {
 	two '{"inf": ("F32", [2], "f", [1, float("inf")]),
 		"nan": ("F32", [3], "f", [1, 2, float("nan")]),
 		"zero": ("F32", [2], "f", [0.0, float("nan")])}' \
@@ -230,7 +230,7 @@ tensor   changed  x.safetensors s F32[4] -> F32[2,2]  (another shape)"
 	[[ $output == *nan* ]]
 }
 
-@test "--tol: what is within is no change, of the tensor nor of the file" {
+@test "--tol: what is within it changes neither the tensor nor the file" {
 	two '{"a": ("F32", [2], "f", [1, 2]), "b": ("F16", [1], "e", [4])}' \
 	    '{"a": ("F32", [2], "f", [1, 2.25]), "b": ("F16", [1], "e", [5])}'
 	dsv diff --tensors --tol 0.5 "$a" "$b"
@@ -288,7 +288,7 @@ model.w F32[3,4]  max 0.5 rms 0.5, 12 of 12
 optimizer.state.0.step F32[]  max 0.5 rms 0.5, 1 of 1"
 }
 
-@test "PyTorch: what is stored in another order is compared by index" {
+@test "PyTorch: tensors stored in another order are compared by index" {
 	repo
 	torch '
 w = torch.randn(70, 30)
@@ -340,7 +340,7 @@ for t in found:
     assert abs(t["relative"] - r) < 1e-12, (t, r)'
 }
 
-@test "--dir compares with what is on disk, a repository apart" {
+@test "--dir compares with what is on disk, except for a repository" {
 	repo
 	safetensors ck/m.safetensors '{"a": ("F32", [2], "f", [1, 2])}'
 	put ck/log 10

@@ -64,7 +64,7 @@ number() {
 	assert "$stderr" "dsv bisect good: no state is left to test"
 }
 
-@test "log prints commands that do it again" {
+@test "log prints commands that repeat the search" {
 	repo
 	line 8
 	dsv bisect start "${s[8]}" "${s[0]}"
@@ -126,7 +126,7 @@ ${s[4]}"
 	assert "${#lines[@]}" 4
 }
 
-@test "run: 128 and more, and signals, stop; nothing is said" {
+@test "run: 128 and more, and signals, stop; the state is not marked" {
 	repo
 	line 4
 	dsv bisect start "${s[4]}" "${s[0]}"
@@ -155,7 +155,7 @@ ${s[4]}"
 	assert "$output" "${s[2]}"
 }
 
-@test "run: the command's output is on stderr, its environment is told" {
+@test "run: the command's output is on stderr, its environment is set" {
 	repo
 	line 2
 	export DSV_BRANCH=main DSV_PARAM_OLD=1
@@ -165,7 +165,7 @@ ${s[4]}"
 	[[ $stderr == *"${s[1]} $PWD/.dsv main"* ]]
 }
 
-@test "run: -n after the command is the command's" {
+@test "run: -n after the command belongs to the command" {
 	repo
 	line 2
 	dsv bisect start "${s[2]}" "${s[0]}"
@@ -173,7 +173,7 @@ ${s[4]}"
 	assert "$output" "${s[2]}"
 }
 
-@test "pruned states are passed over, and told" {
+@test "pruned states are skipped, and reported" {
 	repo
 	line 8
 	dsv bisect start "${s[8]}" "${s[0]}"
@@ -184,7 +184,7 @@ ${s[4]}"
 	[[ $stderr == *"2 states between it and the last good state are pruned"* ]]
 }
 
-@test "what contradicts itself is refused and not noted" {
+@test "a contradiction is refused and not recorded" {
 	repo
 	line 8
 	dsv bisect start "${s[8]}" "${s[0]}"

@@ -51,7 +51,7 @@ post-tag dsv-post-tag f g other $id $PWD/.dsv"
 	[ ! -e ran ]
 }
 
-@test "what a hook runs has no hooks" {
+@test "commands that a hook runs have no hooks" {
 	repo
 	put f
 	hook post-tag 'dsv tag f -m again && dsv attr "$DSV_STATE" seen=1'
@@ -62,7 +62,7 @@ post-tag dsv-post-tag f g other $id $PWD/.dsv"
 	assert "$output" 1
 }
 
-@test "post-fork tells state and branch" {
+@test "post-fork gets state and branch" {
 	repo
 	put f
 	tag f -p lr=1
@@ -122,7 +122,7 @@ three_ranks() {
 	wait
 }
 
-@test "of a collective tag the hooks run once, for rank 0" {
+@test "in a collective tag the hooks run once, for rank 0" {
 	repo
 	put f0; put f1; put f2
 	hook pre-tag 'echo "pre $*" >>ran'
@@ -131,7 +131,7 @@ three_ranks() {
 	assert "$(cat ran)" "pre f0"$'\n'"post $(cat out.2)"
 }
 
-@test "a pre-tag of rank 0 that fails refuses for all, who need not wait" {
+@test "a failing pre-tag of rank 0 refuses for all, and nobody has to wait" {
 	repo
 	put f0; put f1; put f2
 	hook pre-tag false

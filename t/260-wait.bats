@@ -16,7 +16,7 @@ teardown() {
 	[ -z "${pid:-}" ] || kill "$pid" 2>/dev/null || true
 }
 
-@test "a state that is there already is printed at once, the newest" {
+@test "if such states already exist, the newest is printed at once" {
 	repo
 	put f
 	tag f -a acc=0.9
@@ -44,7 +44,7 @@ teardown() {
 	[ $(($(date +%s%N) - start)) -lt 3000000000 ]
 }
 
-@test "where the kernel does not tell of changes it looks again" {
+@test "where the kernel does not report changes it looks again" {
 	repo
 	put f
 	echo 'int inotify_init1(int flags) { return flags | -1; }' >deaf.c
@@ -68,7 +68,7 @@ teardown() {
 	assert "$(cat out)" "$id"
 }
 
-@test "the timeout is exit 1, with nothing on stdout" {
+@test "on a timeout it exits 1, with nothing on stdout" {
 	repo
 	dsv -1 wait --for 'acc > 0.5' --timeout 1s
 	assert "$output" ""

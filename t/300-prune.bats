@@ -69,7 +69,7 @@ states() {
 	assert "$(live)" "s1 s2"
 }
 
-@test "a group that would become empty is refused, unless one insists" {
+@test "a group that would become empty is refused, unless you insist" {
 	states 2
 	dsv -14 prune --keep-where 'attr.acc > 5'
 	[[ $stderr == *"no state of branch main would be left"* ]]
@@ -97,7 +97,7 @@ states() {
 	assert "$(live)" "s2 w1 w2"
 }
 
-@test "when no state has the key of a rule it is refused" {
+@test "if no state has the key of a rule, the prune is refused" {
 	states 2
 	dsv -14 prune --keep-best max:ac:1
 	[[ $stderr == *"has a numeric attribute 'ac'"*"nothing was removed"* ]]
@@ -143,7 +143,7 @@ states() {
 	assert "$(live)" "s3 s4"
 }
 
-@test "forks neither count nor go" {
+@test "forks are neither counted nor removed" {
 	states 2
 	dsv fork HEAD -b side
 	dsv prune --keep-last 1
@@ -169,7 +169,7 @@ states() {
 	assert "$(live)" "s1 s2 also last"
 }
 
-@test "a state of several scopes stays if one of its groups keeps it" {
+@test "a state in several scopes stays if one of its groups keeps it" {
 	repo
 	dsv config prune.headGrace 0s
 	state a1 -s a
@@ -291,7 +291,7 @@ states() {
 	[ "$(du -s .dsv/segments | cut -f1)" -lt 4500 ]
 }
 
-@test "what is freed is tagged again as new" {
+@test "what is freed is stored again as new" {
 	states 2
 	dsv prune --expire=now HEAD~1
 	state s1
@@ -324,7 +324,7 @@ states() {
 	dsv fsck --data
 }
 
-@test "prune --forget leaves the way through" {
+@test "prune --forget keeps the lineage connected" {
 	states 3
 	dsv rev-parse HEAD~2
 	oldest=$output
@@ -340,7 +340,7 @@ states() {
 	dsv fsck
 }
 
-@test "what is held by a waiting job is kept" {
+@test "a state that a waiting job holds is kept" {
 	states 3
 	dsv job prepare --fork HEAD~1
 	dsv prune --keep-last 1
@@ -356,7 +356,7 @@ states() {
 	dsv prune --keep-last 3
 }
 
-@test "the grace of what is pruned already ends with --expire=now" {
+@test "--expire=now also ends the grace of earlier prunes" {
 	states 3
 	dsv rev-parse HEAD~1
 	middle=$output
@@ -390,7 +390,7 @@ states() {
 	umount disk
 }
 
-@test "a prune that is cut off is finished by the next command" {
+@test "an interrupted prune is finished by the next command" {
 	states 4
 	for point in 1 2 3 4 5 6 8 10 12 15 20; do
 		state "x$point"
@@ -422,7 +422,7 @@ states() {
 	dsv fsck --data
 }
 
-@test "what is pruned by hand is said to be" {
+@test "what is pruned by hand is reported as such" {
 	repo
 	put data
 	tag -q data

@@ -33,7 +33,7 @@ newest() {
 	dsv fsck --data
 }
 
-@test "a branch that went on stays where it is" {
+@test "a branch that has moved on stays where it is" {
 	states 2
 	dsv prune HEAD
 	put data 1000 new
@@ -69,7 +69,7 @@ newest() {
 	dsv fsck --data
 }
 
-@test "what was forgotten cannot be restored, though its bytes are there: 4" {
+@test "what was forgotten cannot be restored, even if its bytes exist: 4" {
 	states 2
 	dsv prune --forget "${ids[1]}"
 	dsv -4 restore "${ids[1]}"

@@ -70,7 +70,7 @@ file() {
 	[[ $output == *"files: big"* ]]
 }
 
-@test "a bad chunk is not relied on, and the right bytes heal it" {
+@test "a bad chunk is not relied on, and the right bytes repair it" {
 	s=$(file "$(segment 0)")
 	chmod u+w "$s"
 	printf X | dd of="$s" bs=1 seek=5000 conv=notrunc status=none
@@ -89,7 +89,7 @@ file() {
 	cmp out2/big big
 }
 
-@test "a chunk that was found bad, and is not any more, is taken again" {
+@test "a chunk that was found bad, and is not any more, is used again" {
 	s=$(file "$(segment 0)")
 	byte=$(dd if="$s" bs=1 skip=5000 count=1 status=none | base64)
 	chmod u+w "$s"
@@ -142,7 +142,7 @@ file() {
 	dsv checkout -q "$two" out2
 }
 
-@test "a tag stores again what has gone from under it, without any fsck" {
+@test "a tag stores again what has vanished under it, without any fsck" {
 	rm "$(file "$(segment 1)")"
 	tag -q big small
 	dsv fsck --data
@@ -167,7 +167,7 @@ file() {
 	cmp out4/big big
 }
 
-@test "a missing catalog: 13, and how to make it anew" {
+@test "a missing catalog: exit 13, and how to rebuild it" {
 	rm .dsv/catalog.db
 	dsv -13 log
 	[[ $stderr == *"/catalog.db' is missing ('dsv fsck --rebuild' "* ]]
@@ -228,7 +228,7 @@ stale_index() {
 	dsv fsck --data
 }
 
-@test "what an index names that was freed is not relied on by a rebuild" {
+@test "a rebuild does not rely on an index that names what was freed" {
 	stale_index
 	rm .dsv/catalog.db
 	dsv -13 fsck --rebuild
@@ -241,7 +241,7 @@ stale_index() {
 	dsv fsck --data
 }
 
-@test "a bad chunk stays bad when the catalog is made anew" {
+@test "a bad chunk stays bad when the catalog is rebuilt" {
 	s=$(file "$(segment 0)")
 	cp -p "$s" right
 	chmod u+w "$s"
@@ -279,7 +279,7 @@ stale_index() {
 	[[ $output == *"does not have its hash"* ]]
 }
 
-@test "a row that says other than the record is found" {
+@test "a row that differs from the record is found" {
 	cp .dsv/catalog.db as-it-was
 	for change in "message = 'x'" "author = 'eve'" "host = 'x'" \
 	    'created = created + 1' "kind = 'fork'"; do
@@ -328,7 +328,7 @@ stale_index() {
 	dsv fsck
 }
 
-@test "a state that says it is larger or smaller is found, and repaired" {
+@test "a state that claims to be larger or smaller is found, and repaired" {
 	sql "UPDATE state SET size = size + 1 WHERE seq = 2"
 	dsv -13 fsck --json
 	found state "$two"
@@ -358,7 +358,7 @@ stale_index() {
 	found record "$three"
 }
 
-@test "a name that can be none is found" {
+@test "an impossible name is found" {
 	sql "UPDATE branch SET name = '../x'"
 	dsv -13 fsck --json
 	found branch "$two"
@@ -389,7 +389,7 @@ stale_index() {
 	assert "$output" "$two"
 }
 
-@test "a chunk that is needed and not there is found" {
+@test "a chunk that is needed and missing is found" {
 	sql "DELETE FROM chunk WHERE segment = (SELECT id FROM segment
 		WHERE name = '$(segment 0)')"
 	dsv -13 fsck --json
@@ -433,14 +433,14 @@ stale_index() {
 	[[ $output == "journal transactions 1 to 2: their lines are missing"* ]]
 }
 
-@test "a torn line that was written again is no defect" {
+@test "a torn line that was written again is not a defect" {
 	printf '7 abc' >>.dsv/journal
 	put more
 	tag more
 	dsv fsck
 }
 
-@test "an orphan is found when it is no writer's any more, and swept" {
+@test "an orphan is found once no writer owns it, and swept" {
 	x=00112233445566778899aabbccddeeff
 	mkdir -p .dsv/segments/00
 	cp "$(file "$(segment 0)")" "$(file $x)"
@@ -490,7 +490,7 @@ stale_index() {
 	[[ $output == *"mode journal: others may write to it (mode 0664)"* ]]
 }
 
-@test "a chunk that is there twice: the one that counts is kept" {
+@test "a chunk that is stored twice: the one that counts is kept" {
 	x=00112233445566778899aabbccddeeff
 	mkdir -p .dsv/segments/00
 	cp "$(file "$(segment 0)")" "$(file $x)"
@@ -513,7 +513,7 @@ stale_index() {
 	[[ $output == *"it overlaps another"* ]]
 }
 
-@test "what is no file is not waited for" {
+@test "something that is not a file is not waited for" {
 	rm ".dsv/states/${one:0:2}/$one"
 	mkfifo ".dsv/states/${one:0:2}/$one"
 	run -13 timeout 10 "$program" fsck
@@ -562,7 +562,7 @@ stale_index() {
 	[[ $output == *"has wrong bytes"* ]]
 }
 
-@test "data that cannot be read is not taken for clean" {
+@test "data that cannot be read is not considered clean" {
 	s=$(file "$(segment 0)")
 	ordinary_user
 	chmod 0 "$s"
@@ -570,7 +570,7 @@ stale_index() {
 	[[ $stderr == *"open '"*"$s': Permission denied" ]]
 }
 
-@test "what is wrong is only told without --repair: nothing is written" {
+@test "without --repair problems are only reported: nothing is written" {
 	sql "UPDATE recipe SET refs = 7"
 	cp .dsv/catalog.db copy
 	dsv -13 fsck
@@ -592,7 +592,7 @@ stale_index() {
 	[[ $stderr == *"were not pruned"* ]]
 }
 
-@test "a damaged catalog is told, not touched" {
+@test "a damaged catalog is reported, not touched" {
 	cp .dsv/catalog.db copy
 	printf XXXXXXXX | dd of=.dsv/catalog.db bs=1 conv=notrunc status=none
 	cp .dsv/catalog.db damaged

@@ -18,7 +18,7 @@ tiny_tags() {
 
 segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 
-@test "repack puts small segments into one; all is there" {
+@test "repack puts small segments into one; everything is still there" {
 	repo
 	tiny_tags 12
 	assert "$(segments)" 12
@@ -32,7 +32,7 @@ segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 	cmp f out/f
 }
 
-@test "repack -n changes nothing; nothing to do is no failure" {
+@test "repack -n changes nothing; nothing to do is not a failure" {
 	repo
 	dsv repack
 	assert "$output" "repacked 0 segments into 0, 0 B"
@@ -47,7 +47,7 @@ segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 	dsv -2 repack HEAD
 }
 
-@test "a large segment stays as it is" {
+@test "a large segment stays unchanged" {
 	repo
 	put big 3000000
 	tag big
@@ -92,7 +92,7 @@ segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 	dsv -13 fsck --data
 }
 
-@test "prune writes a large segment anew whose holes cannot be punched" {
+@test "prune rewrites a large segment in which no holes can be punched" {
 	need_strace
 	repo
 	put big 160000000
@@ -108,7 +108,7 @@ segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 	cmp big out/big
 }
 
-@test "tags and repacks at once lose nothing" {
+@test "simultaneous tags and repacks lose nothing" {
 	repo
 	(
 		for ((n = 0; n < 15; n++)); do
@@ -128,7 +128,7 @@ segments() { find .dsv/segments -type f ! -name '*.idx' | wc -l; }
 	done
 }
 
-@test "prune repacks by itself when it pays" {
+@test "prune also repacks when it pays" {
 	repo
 	tiny_tags 270
 	dsv prune --keep-last 265 --expire=now

@@ -98,7 +98,7 @@ compare() {
 	diff before after
 }
 
-@test "the rebuilt catalog compares equal, the old one is moved aside" {
+@test "the rebuilt catalog compares equal, and the old one is moved aside" {
 	dsv fsck --rebuild
 	[[ $output == *" states, "*": clean" ]]
 	assert "${#lines[@]}" 1
@@ -107,7 +107,7 @@ compare() {
 	dsv fsck --data
 }
 
-@test "what was moved aside is not overwritten, though the clock stands still" {
+@test "what was moved aside is not overwritten, even if the clock stops" {
 	may_stop
 	at() {
 		run -0 --separate-stderr env LD_PRELOAD="$build/fault.so" \
@@ -122,7 +122,7 @@ compare() {
 	assert "$(compgen -G '.dsv/*damaged*' | wc -l)" 2
 }
 
-@test "a missing catalog is made anew" {
+@test "a missing catalog is rebuilt" {
 	rm .dsv/catalog.db
 	dsv fsck --rebuild
 	compare
@@ -130,7 +130,7 @@ compare() {
 	dsv fsck --data
 }
 
-@test "a catalog of garbage is made anew, and kept" {
+@test "a catalog of garbage is rebuilt, and the garbage is kept" {
 	printf 'garbage, no database' >.dsv/catalog.db
 	dsv -13 log
 	dsv fsck --rebuild
@@ -138,7 +138,7 @@ compare() {
 	assert "$(cat .dsv/catalog.db.damaged-*[0-9])" "garbage, no database"
 }
 
-@test "torn and repeated lines of the journal are passed over" {
+@test "torn and repeated lines of the journal are skipped" {
 	cat .dsv/journal .dsv/journal >j
 	printf '999 abcdef' >>j
 	cp j .dsv/journal
@@ -173,7 +173,7 @@ compare() {
 	dsv show HEAD
 }
 
-@test "who has the old catalog open commits to the new one" {
+@test "a process that has the old catalog open commits to the new one" {
 	put big 3000000 three
 	may_stop
 	stopped 'fsync:*/segments/??' -- tag -q big
@@ -187,7 +187,7 @@ compare() {
 	dsv fsck --data
 }
 
-@test "who waits for the old catalog's lock commits to the new one" {
+@test "a process that waits for the old catalog's lock commits to the new one" {
 	may_stop
 	stopped 'rename:*/catalog.db' -- fsck --rebuild
 	"$program" tag -q small >waiting 2>&1 3>&- &
@@ -202,7 +202,7 @@ compare() {
 	dsv fsck --data
 }
 
-@test "a writer is waited for: 11" {
+@test "a rebuild waits for a writer: exit 11" {
 	may_stop
 	stopped 'write:*/catalog.db' -- tag -q small
 	dsv -11 --lock-wait 300ms fsck --rebuild
@@ -214,7 +214,7 @@ compare() {
 	dsv fsck --data
 }
 
-@test "of two rebuilds of a lost catalog one waits, and says so" {
+@test "one of two rebuilds of a lost catalog waits, and says so" {
 	rm .dsv/catalog.db
 	may_stop
 	stopped 'rename:*/catalog.db' -- fsck --rebuild
@@ -229,7 +229,7 @@ compare() {
 	compare
 }
 
-@test "a killed rebuild leaves the old catalog, and nothing that stays" {
+@test "a killed rebuild leaves the old catalog, and nothing permanent" {
 	may_stop
 	stopped 'rename:*/catalog.db' -- fsck --rebuild
 	kill -KILL "$pid"
@@ -241,7 +241,7 @@ compare() {
 	run ! compgen -G '.dsv/tmp/catalog*'
 }
 
-@test "numbers whose lines are lost are not used again" {
+@test "numbers whose lines are lost are not reused" {
 	tag -q small
 	sed -i '$d' .dsv/journal
 	rm ".dsv/states/${id:0:2}/$id"
@@ -265,7 +265,7 @@ line() {
 		"$(printf '%s %s' "$1" "$2" | sha256sum | cut -d' ' -f1)" "$2"
 }
 
-@test "names from the journal are names, or are not believed" {
+@test "names from the journal are believed only if they are valid" {
 	n=$(tail -n 1 .dsv/journal | cut -d' ' -f1)
 	for op in '"name":"../../x","op":"branch","head":""' \
 		'"from":"main","to":"HEAD","op":"branch-rename"' \
@@ -281,7 +281,7 @@ line() {
 	diff before after
 }
 
-@test "who waits for a state sees the new catalog" {
+@test "a process that waits for a state sees the new catalog" {
 	"$program" wait --for 'found = 1' --timeout 20s >waiting 2>&1 3>&- &
 	waiter=$!
 	sleep 0.3
@@ -291,7 +291,7 @@ line() {
 	[[ $(cat waiting) == *"${first:0:12}"* ]]
 }
 
-@test "a catalog that only cannot be read is not replaced" {
+@test "a catalog that merely cannot be read is not replaced" {
 	mv .dsv/catalog.db old
 	mkdir .dsv/catalog.db
 	dsv -5 fsck --rebuild
@@ -301,7 +301,7 @@ line() {
 	compare
 }
 
-@test "a database without our tables is made anew" {
+@test "a database without our tables is rebuilt" {
 	python3 - <<'END'
 import sqlite3
 db = sqlite3.connect(".dsv/catalog.db")

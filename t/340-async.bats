@@ -37,7 +37,7 @@ pending() {
 	"$program" status --json | jq .pending
 }
 
-@test "tag --async returns a state that becomes durable by itself" {
+@test "tag --async returns a state that becomes durable on its own" {
 	repo
 	put ckpt/a 3000000
 	tag --async ckpt
@@ -49,7 +49,7 @@ pending() {
 	[ -z "$(find .dsv/queue -name '*.json')" ]
 }
 
-@test "a capture that cannot be removed is told, and swept later" {
+@test "a capture that cannot be removed is reported, and swept later" {
 	may_stop
 	repo
 	dsv config queue.auto false
@@ -87,7 +87,7 @@ import subprocess, sys
 subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, check=True)' "$program"
 }
 
-@test "while it is pending the state is seen under its final id" {
+@test "while it is pending the state has its final id" {
 	repo
 	hold_queue
 	put ckpt/a 100000
@@ -202,7 +202,7 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 	assert "$(pending)" 0
 }
 
-@test "a worker that was killed is carried on by the next" {
+@test "the next worker continues the work of a killed one" {
 	repo
 	hold_queue
 	put ckpt/a 5000000
@@ -216,7 +216,7 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 	dsv fsck --data
 }
 
-@test "wait runs into its timeout with exit status 1" {
+@test "a wait that times out exits with status 1" {
 	repo
 	hold_queue
 	put ckpt/a 5000
@@ -244,7 +244,7 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 	dsv fsck --data
 }
 
-@test "a worker keeps the bytes of a state that was taken for lost" {
+@test "a worker keeps the bytes of a state that was considered lost" {
 	repo
 	dsv config core.localTier "$PWD/tier"
 	hold_queue

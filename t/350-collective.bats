@@ -81,7 +81,7 @@ states() {
 	dsv fsck --data
 }
 
-@test "rank I checks out its own part, with what others have, too" {
+@test "rank I checks out its own part, including what others have too" {
 	repo
 	shards 3
 	for i in 0 1 2; do echo same >"r$i/ckpt/config"; done
@@ -107,7 +107,7 @@ states() {
 	dsv fsck
 }
 
-@test "options give the rank, and come before the environment" {
+@test "options give the rank, and win over the environment" {
 	repo
 	shards 2
 	RANK=7 WORLD_SIZE=9 "$program" tag --collective --rank 1 --ranks 2 \
@@ -150,7 +150,7 @@ states() {
 	assert "$(find .dsv/intake -name 'tag-*' | wc -l)" 2
 }
 
-@test "a batch script is no step: it would wait for nobody" {
+@test "a batch script is not a step: it would wait for nobody" {
 	repo
 	shards 1
 	export SLURM_JOB_ID=77 SLURM_PROCID=0 SLURM_NTASKS=4
@@ -176,7 +176,7 @@ states() {
 	dsv fsck --data
 }
 
-@test "a rank that is killed while it waits counts as come" {
+@test "a rank that is killed while it waits counts as arrived" {
 	repo
 	shards 3
 	RANK=0 WORLD_SIZE=3 "$program" tag --collective --group g r0/ckpt \
@@ -193,7 +193,7 @@ states() {
 	cmp r0/ckpt/shard0 all/ckpt/shard0
 }
 
-@test "a rank that is interrupted lets the others go at once" {
+@test "if a rank is interrupted, the others fail at once" {
 	repo
 	shards 2
 	RANK=0 WORLD_SIZE=2 "$program" tag --collective --group g r0/ckpt \
@@ -209,7 +209,7 @@ states() {
 	states 0
 }
 
-@test "a rank that fails lets the others go, and says why" {
+@test "if a rank fails, the others fail, and say why" {
 	repo
 	shards 1
 	rank 1 2 --group g r1/nothing
@@ -220,7 +220,7 @@ states() {
 	states 0
 }
 
-@test "who commits may die at any call: another finishes it, once" {
+@test "the committing rank may die at any call: another finishes it, once" {
 	local k=1 n=0 code=137 had=0
 
 	need_strace
@@ -263,7 +263,7 @@ states() {
 	dsv fsck --data
 }
 
-@test "a group that is complete, or has this rank, takes no more" {
+@test "a group that is complete, or has this rank, accepts no more" {
 	repo
 	shards 2
 	ranks 2 --group g
@@ -368,7 +368,7 @@ states() {
 	dsv fsck --data
 }
 
-@test "replicated: a replica that deviates is refused, by name" {
+@test "replicated: a replica that differs is refused, by name" {
 	repo
 	for i in 0 1 2 3; do
 		put "r$i/ckpt/a" 2000000 a
@@ -414,7 +414,7 @@ states() {
 	dsv -4 restore "$second"
 }
 
-@test "a part's manifest that a plain state has, too, outlives it" {
+@test "a part's manifest that a plain state has too outlives it" {
 	repo
 	shards 2
 	dsv tag -m alone r1/ckpt

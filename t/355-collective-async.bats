@@ -140,7 +140,7 @@ captures() {
 	dsv fsck --data
 }
 
-@test "of a pending state a node has its own parts" {
+@test "a node has its own parts of a pending state" {
 	repo
 	tiers
 	shards
@@ -316,7 +316,7 @@ captures() {
 	assert "$(captures)" 0
 }
 
-@test "of big files that is seen when they are stored" {
+@test "for big files this is noticed when they are stored" {
 	repo
 	by_hand
 	for i in 0 1 2 3; do put "r$i/ckpt/big" 2000000 "$i"; done
@@ -369,7 +369,7 @@ captures() {
 	[[ $stderr == *"'ckpt/big' of rank 2 is not that of rank 0"* ]]
 }
 
-@test "a worker may die at any call: the next carries it on" {
+@test "a worker may die at any call: the next one continues" {
 	local k=1 code=137
 
 	need_strace

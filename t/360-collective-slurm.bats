@@ -110,7 +110,7 @@ has_parts() {
 	return 1
 }
 
-@test "two steps of one job at once are two groups" {
+@test "two simultaneous steps of one job are two groups" {
 	task "$epoch"'
 		epoch $STEP' 'export DSV_BRANCH
 		for STEP in 1 2; do

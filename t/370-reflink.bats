@@ -89,7 +89,7 @@ check_fs() {
 	check_fs xfs
 }
 
-@test "a reflink of a state that is freed is right or fails whole" {
+@test "a reflink of a state that is freed is right or fails as a whole" {
 	local call
 
 	may_stop
@@ -135,7 +135,7 @@ check_fs() {
 	dsv fsck --data
 }
 
-@test "a file that is known already leaves no segment" {
+@test "a file that is already known leaves no segment" {
 	mount_fs xfs
 	repo
 	model m 1

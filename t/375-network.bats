@@ -117,7 +117,7 @@ teardown() {
 	dsv branch x
 }
 
-@test "a host that sees the catalog of before a rebuild does not write to it" {
+@test "a host that sees a catalog from before a rebuild does not write" {
 	mount_two
 	repo a
 	put f
@@ -136,7 +136,7 @@ teardown() {
 	dsv fsck --data
 }
 
-@test "a migration waits for its turn as every writer does" {
+@test "a migration waits for its turn like every writer" {
 	local next=$BATS_TEST_DIRNAME/../build/t/dsv-next
 
 	[ -x "$next" ] || skip "build/t/dsv-next is missing: make tests"
@@ -156,7 +156,7 @@ teardown() {
 	[[ $stderr == *"was made by a newer dsv"* ]]
 }
 
-@test "fsck takes for damage nothing that another host is changing" {
+@test "fsck does not mistake what another host is changing for damage" {
 	local i writers=()
 
 	mount_two
@@ -234,7 +234,7 @@ teardown() {
 	assert "$status" 0
 }
 
-@test "a file of the queue that somebody reads is removed nevertheless" {
+@test "a file of the queue that somebody is reading is still removed" {
 	mount_two
 	repo a
 	dsv config queue.auto false

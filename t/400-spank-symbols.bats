@@ -21,7 +21,7 @@ slurm_spank_task_exit
 slurm_spank_task_init"
 }
 
-@test "the plugin needs libc alone" {
+@test "the plugin needs libc only" {
 	run -0 bash -c "readelf -d '$plugin' | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'"
 	assert "$output" "libc.so.6"
 }
@@ -48,7 +48,7 @@ headers_of() {
 #define ESPANK_JOB_FAILURE 3031/' "$1/slurm/spank.h"
 }
 
-@test "the plugin compiles for later releases of Slurm, and is of each" {
+@test "the plugin compiles for later releases of Slurm, and matches each" {
 	local release object=$BATS_TEST_TMPDIR/dispatch.so want
 
 	cd "$BATS_TEST_TMPDIR"
@@ -71,7 +71,7 @@ print('%d.%02d' % (v >> 16, v >> 8 & 255))"
 	done
 }
 
-@test "a job without our options pays less than a millisecond a callback" {
+@test "a job without our options pays less than a millisecond per callback" {
 	cd "$BATS_TEST_TMPDIR"
 	run -0 cc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -rdynamic \
 		-o cost "$cluster_root/t/spank/cost.c" -ldl

@@ -154,14 +154,14 @@ not] [--array=0-1] [--porcelain]'
 		--dsv-set="a=$value" --dsv-set="b=$value" --dsv-set="c=$value" job
 }
 
-@test "a dsv that hangs, dies, or is another version is told" {
+@test "a dsv that hangs, dies, or is another version is reported" {
 	refused "'$dir/bin/dsv' did not answer in 1 s" --dsv-fork=hang job
 	refused "'$dir/bin/dsv' was killed by signal 11" --dsv-fork=crash job
 	refused "'$dir/bin/dsv' and the plugin have different versions" \
 		--dsv-fork=garbage job
 }
 
-@test "a dsv that is not there is told to those who ask for it" {
+@test "a missing dsv is reported to those who ask for it" {
 	plugstack "dsv=/nowhere/dsv"
 	refused "run '/nowhere/dsv': No such file or directory" --dsv-fork=HEAD job
 	sbatch job
@@ -169,7 +169,7 @@ not] [--array=0-1] [--porcelain]'
 	has_no_trace
 }
 
-@test "a mistake in plugstack.conf is told to those who ask for dsv" {
+@test "a mistake in plugstack.conf is reported to those who ask for dsv" {
 	for bad in "colour=red" "dsv=dsv" "timeout=0" "timeout=1h"; do
 		plugstack "dsv=$dir/bin/dsv $bad"
 		refused "plugstack.conf: bad argument '$bad'" --dsv-fork=HEAD job
@@ -204,7 +204,7 @@ not] [--array=0-1] [--porcelain]'
 	assert "$(submitted DSV_TICKET)" ""
 }
 
-@test "--test-only leaves no ticket, as an argument of the script it is none" {
+@test "--test-only leaves no ticket; an argument of the script does not count" {
 	sbatch --test-only --dsv-fork=HEAD job
 	prepared_with '[--fork=HEAD] [--porcelain] [--dry-run]'
 	rm "$calls"
@@ -236,7 +236,7 @@ not] [--array=0-1] [--porcelain]'
 	prepared_with '[--fork=HEAD] [--porcelain]'
 }
 
-@test "srun --test-only, after values of their own, but not of the program" {
+@test "srun --test-only counts after options' values, not after the program" {
 	run timeout 10 srun --dsv-fork HEAD --nodes 1 --test-only true
 	prepared_with '[--fork=HEAD] [--porcelain] [--dry-run]'
 	rm "$calls"
@@ -255,7 +255,7 @@ sent_to() {
 	prepared_with "[--fork=HEAD] [--clusters] [$want] [--porcelain]"
 }
 
-@test "the cluster that a job is sent to is told to dsv" {
+@test "dsv is told the cluster that a job is sent to" {
 	touch one
 	sent_to one -M one
 	sent_to one -Mone
@@ -270,7 +270,7 @@ sent_to() {
 	SLURM_CLUSTERS=two sent_to two
 }
 
-@test "a ticket that is there already is passed on" {
+@test "an existing ticket is passed on" {
 	ticket=0123456789abcdef0123456789abcdef
 	sbatch --dsv-ticket=$ticket --dsv-repo=/r job
 	assert "$(submitted SLURM_SPANK_DSV_TICKET)" $ticket
@@ -284,7 +284,7 @@ sent_to() {
 	done
 }
 
-@test "a caller that ignores SIGCHLD is no obstacle" {
+@test "a caller that ignores SIGCHLD is not an obstacle" {
 	run -0 env LD_PRELOAD="$dir/shim.so" python3 -c '
 import os, signal
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

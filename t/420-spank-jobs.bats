@@ -107,7 +107,7 @@ forked"
 	assert "$(calls_of 'finish .*node=n2 .*status=256')" 1
 }
 
-@test "the steps of an salloc are forked; its end is for Slurm to tell" {
+@test "the steps of an salloc are forked; its end is known from Slurm" {
 	run -0 --separate-stderr cluster_as salloc --dsv-fork=HEAD \
 		sh -c "srun ./forked; srun --export=NONE ./forked"
 	assert "$output" "forked
@@ -117,7 +117,7 @@ forked"
 	assert "$(calls_of finish)" 0
 }
 
-@test "what is submitted from a forked job does not fork" {
+@test "a job submitted from a forked job does not fork" {
 	cat >inner <<-'END'
 	#!/bin/sh
 	#SBATCH -o inner.out
@@ -159,7 +159,7 @@ forked"
 	assert "$(calls_of 'finish .*status=0')" 1
 }
 
-@test "a job whose fork cannot be had fails, and says why" {
+@test "a job whose fork cannot be made fails, and says why" {
 	local jobs=() rev
 
 	for rev in start-fails start-dies start-lies start-hangs; do

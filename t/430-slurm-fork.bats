@@ -47,7 +47,7 @@ $state"
 	done
 }
 
-@test "a branch that is named like the job is no obstacle" {
+@test "a branch that is named like the job is not an obstacle" {
 	script 'srun -n4 sh -c "echo \$DSV_BRANCH" | sort -u'
 	submit -n4 --hold --dsv-fork=HEAD job
 	user branch "main-$job"
@@ -160,7 +160,7 @@ $odd"
 	user -2 fork HEAD --after "1;2" --sbatch -- job
 }
 
-@test "what a forked job submits is no fork, with the plugin and without" {
+@test "a job that a forked job submits is not a fork, plugin or not" {
 	local way
 
 	printf '#!/bin/sh\nsrun dsv tag -q ckpt\n' >inner
@@ -251,7 +251,7 @@ print([('${job}_%d' % i, 'COMPLETED') for i in range(4)])")"
 	done
 }
 
-@test "a sweep from #SBATCH lines; its array is no other's" {
+@test "a sweep from #SBATCH lines; its array belongs to no other job" {
 	script '#SBATCH --dsv-fork=HEAD --dsv-sweep=lr=0.1,0.2
 echo "$DSV_PARAM_LR $DSV_PARAM_NOTE ${SBATCH_ARRAY_INX-none}"'
 	submit '--dsv-sweep=+note:=["a,b",[1,2]]' job
@@ -303,7 +303,7 @@ $way.5 7"
 	assert "$output" "* main"
 }
 
-@test "the submission of an array is listed while tasks are to come" {
+@test "the submission of an array is listed while tasks are still to come" {
 	script 'sleep 30'
 	submit --array=0-1%1 --dsv-fork=HEAD job
 	cluster_until 20 sh -c "squeue -h -t R -o %A | grep ."
@@ -398,7 +398,7 @@ true'
 	user prune --expire=now "$first"
 }
 
-@test "a hold of a job that was sent to another cluster is not ended here" {
+@test "the hold of a job that was sent to another cluster is not ended here" {
 	local clusters
 
 	cluster_as sh -c 'echo second >ckpt/w'

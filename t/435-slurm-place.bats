@@ -160,7 +160,7 @@ n3"
 	assert "$(cat ranks.3)" shard3
 }
 
-@test "other ranks than the state has parts are refused with the way out" {
+@test "a number of ranks other than of parts is refused with a way out" {
 	local way
 
 	collective
@@ -208,7 +208,7 @@ start_async() {
 	assert "$result" 1
 }
 
-@test "after a requeue on its node a job has what only the node had" {
+@test "after a requeue on its node a job has what only that node had" {
 	start_async
 	cluster_as scontrol update JobId="$job" ReqNodeList="$(<node)"
 	cluster_requeue "$job"
@@ -219,7 +219,7 @@ captured"
 	assert "$output" "$(<captured)"
 }
 
-@test "a job whose node took the head with it goes on from the last durable" {
+@test "a job whose node took the head with it continues from a durable state" {
 	start_async
 	cluster_lose_node "$(<node)"
 	cluster_until 20 cluster_can_start_now "$job"

@@ -78,7 +78,7 @@ ran"
 }
 
 # What the job's user can make of links, the plugin's root must not follow.
-@test "links to what is not the user's are neither read nor written" {
+@test "links to what does not belong to the user are neither read nor written" {
 	local fork precious=$CLUSTER_DIR/precious
 
 	install -m 755 "$cluster_root/build/dsv" "$CLUSTER_DIR/bin/dsv"

@@ -96,13 +96,13 @@ ended() {
 	cluster_until 30 cluster_node_is n4 idle
 }
 
-@test "PREEMPTED, when it may not be requeued" {
+@test "PREEMPTED, if it may not be requeued" {
 	running --no-requeue --exclusive -w n2
 	run -0 cluster_as srun -p urgent --exclusive -w n2 true
 	ended PREEMPTED
 }
 
-@test "preempted and requeued: it goes on at the head of its branch" {
+@test "preempted and requeued: it continues at the head of its branch" {
 	script 'cat "$DSV_CHECKOUT/ckpt/w"; [ "$DSV_ATTEMPT" = 1 ] || exit 0
 		mkdir -p new/ckpt; echo second >new/ckpt/w
 		dsv -q tag new/ckpt >id; touch "began-$SLURM_JOB_ID"
@@ -227,7 +227,7 @@ forgotten() {
 	done
 }
 
-@test "what the environment wants of squeue and its like changes no answer" {
+@test "settings for squeue and the like in the environment change no answer" {
 	local name
 
 	submit --hold --dsv-fork=HEAD job
@@ -256,7 +256,7 @@ forgotten() {
 	cluster_as scancel "$job"
 }
 
-@test "UNKNOWN, when nobody remembers; an answer that never comes is no end" {
+@test "UNKNOWN, if nobody remembers; an answer that never comes is not an end" {
 	running
 	kill -KILL "$(step_daemon)"
 	cluster_as sh -c 'mkdir -p mute; printf "#!/bin/sh\nexit 1\n" >mute/squeue

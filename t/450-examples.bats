@@ -57,14 +57,14 @@ check_history() {
 			xargs -I N seq N -1 1)"
 }
 
-@test "requeue.sh goes on where it was" {
+@test "requeue.sh continues where it was" {
 	start requeue.sh
 	cluster_requeue "$job"
 	check_history
 }
 
 # Slurm looks at time limits twice a minute.
-@test "preempt.sh stops before its time limit and goes on after a requeue" {
+@test "preempt.sh stops before its time limit and continues after a requeue" {
 	start --time=1 --signal=B:USR2@55 preempt.sh
 	cluster_until 70 cluster_can_start_now "$job"
 	check_history

@@ -28,7 +28,7 @@ survives() {
 	survives --places 3 --mode tear --op tag --op fork
 }
 
-@test "a power cut loses nothing that success was told of" {
+@test "a power cut loses nothing whose success was reported" {
 	survives --places 1 --mode lose
 	survives --places 3 --mode half --op tag --op prune-now
 	survives --places 2 --mode later --op tag --op fork --op prune-now
@@ -39,7 +39,7 @@ survives() {
 	survives --places 2 --op tag --op restore --mode EIO --mode ENOSPC --mode EDQUOT
 }
 
-@test "short writes and interrupted calls are carried on" {
+@test "short writes and interrupted calls are continued" {
 	survives --places 2 --mode short --mode EINTR --op tag --op prune \
 		--op checkout
 }

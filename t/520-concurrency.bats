@@ -30,7 +30,7 @@ is_big() {
 	cmp big there/big
 }
 
-@test "what a tag relies on is freed before it commits: it is stored again" {
+@test "if what a tag relies on is freed before it commits, it is stored again" {
 	stopped 'reopen:*/catalog.db' -- tag -q -b new big
 	dsv prune --expire=now "$old"
 	go_on
@@ -39,7 +39,7 @@ is_big() {
 	dsv fsck --data
 }
 
-@test "what a tag relies on is condemned: the tag brings it back" {
+@test "if what a tag relies on is condemned, the tag brings it back" {
 	dsv prune "$old"
 	stopped 'reopen:*/catalog.db' -- tag -q -b new big
 	go_on
@@ -62,7 +62,7 @@ is_big() {
 	dsv fsck --data
 }
 
-@test "a checkout whose state is freed is right or fails whole" {
+@test "a checkout whose state is freed is right or fails as a whole" {
 	stopped 'write:*/.dsv-tmp-*' -- checkout "$old" there
 	dsv prune --expire=now "$old"
 	go_on
@@ -87,7 +87,7 @@ is_big() {
 	dsv fsck --data
 }
 
-@test "the guard lock goes though an unlink fails, or its owner's file is gone" {
+@test "the guard lock goes even if unlink fails or its owner's file is gone" {
 	dsv config core.guardLock true
 	DSV_FAULT_ROOT=$PWD DSV_FAULT_MATCH='unlink:*/guard' DSV_FAULT_AT=1 \
 		DSV_FAULT_DO=EIO LD_PRELOAD=$build/fault.so \
@@ -102,7 +102,7 @@ is_big() {
 	[ ! -e .dsv/guard ]
 }
 
-@test "the guard lock of one that is alive is waited for: 11" {
+@test "the guard lock of a live process is waited for: exit 11" {
 	dsv config core.guardLock true
 	stopped 'write:*/catalog.db-journal' -- tag -q other
 	dsv -11 --lock-wait 1s tag -q other
@@ -112,7 +112,7 @@ is_big() {
 	dsv fsck --data
 }
 
-@test "many at once lose and double nothing" {
+@test "many at once lose nothing and duplicate nothing" {
 	run python3 "$BATS_TEST_DIRNAME/fault/soak.py" --seconds 8 \
 		--writers 24 --ranks 8 --dir "$BATS_TEST_TMPDIR"
 	echo "$output"

@@ -49,7 +49,7 @@ years=$((10 * 365 * 86400))
 	dsv fsck --data
 }
 
-@test "a clock that jumps ahead takes no segment from who writes" {
+@test "a clock that jumps ahead takes no segment from a writer" {
 	put big 3000000 two
 	put junk
 	tag -q -b junk junk
@@ -74,7 +74,7 @@ years=$((10 * 365 * 86400))
 	dsv fsck --data
 }
 
-@test "the wait for the guard lock ends though the clock jumps back" {
+@test "the wait for the guard lock ends even if the clock jumps back" {
 	dsv config core.guardLock true
 	stopped 'write:*/catalog.db-journal' -- tag -q -b other big
 	run -11 timeout 20 env LD_PRELOAD="$build/fault.so" \
@@ -84,7 +84,7 @@ years=$((10 * 365 * 86400))
 	assert "$status" 0
 }
 
-@test "a guard lock of another time namespace is not taken for a dead one's" {
+@test "a guard lock of another time namespace is not mistaken for a dead one" {
 	may_unshare --time --boottime 100000
 	dsv config core.guardLock true
 	stopped 'write:*/catalog.db-journal' -- tag -q -b other big
@@ -96,7 +96,7 @@ years=$((10 * 365 * 86400))
 	dsv fsck --data
 }
 
-@test "the guard lock of another PID namespace is broken in there only" {
+@test "the guard lock of another PID namespace is broken only in there" {
 	may_unshare --pid --mount --fork --mount-proc
 	dsv config core.guardLock true
 	unshare --pid --mount --fork --mount-proc --kill-child \

@@ -83,7 +83,7 @@ wrong_modes() {
 	listing | grep -F -x -f before | diff before -
 }
 
-@test "fsck finds what the group cannot use, and repairs one's own only" {
+@test "fsck finds what the group cannot use, and repairs the caller's files" {
 	as $alice tag "$home/$alice/s"
 	as $alice fsck
 	chmod g-w .dsv/journal
@@ -107,7 +107,7 @@ wrong_modes() {
 	assert "$output" "  bobs"$'\n'"* main"
 }
 
-@test "rules prune one's own states, all only when told" {
+@test "rules prune the caller's own states, and all only when asked to" {
 	local n
 
 	for n in 1 2 3; do
@@ -138,7 +138,7 @@ wrong_modes() {
 	assert "$(wrong_modes)" ""
 }
 
-@test "who is not in the group reads and writes nothing" {
+@test "a user outside the group reads and writes nothing" {
 	as $alice tag "$home/$alice/s"
 	listing >before
 	for command in log status 'find acc' 'checkout HEAD x' fsck 'cat HEAD:s' \
@@ -193,7 +193,7 @@ teardown() { [ -z "${holder_PID-}" ] || kill "$holder_PID"; }
 	assert "$(find .dsv/queue -name files)" ""
 }
 
-@test "a job of one member forks what another has tagged, for all to see" {
+@test "a job of one member forks what another has tagged, visible to all" {
 	as $alice tag "$home/$alice/s" --name start
 	as $bob job list
 	ticket=$("${as[@]}" "$program" job prepare --fork start --set +lr=1 \
@@ -214,7 +214,7 @@ teardown() { [ -z "${holder_PID-}" ] || kill "$holder_PID"; }
 	[[ $output == "removed "* ]]
 }
 
-@test "on a read-only mount what would write says so once, exit status 5" {
+@test "on a read-only mount commands that would write say so once: exit 5" {
 	local command
 
 	as=()

@@ -105,7 +105,7 @@ refused() {
 	refused count "recipe: truncated"
 }
 
-@test "an index that lies is damage, and repair makes it anew" {
+@test "an index that lies is damage, and a repair rebuilds it" {
 	local name
 
 	while read -r name; do
@@ -147,7 +147,7 @@ fake() {
 	$1 "$2"
 }
 
-@test "what is no file in the place of an index is made anew" {
+@test "a non-file in the place of an index is rebuilt" {
 	local made
 
 	for made in mkdir mkfifo 'ln -s /dev/zero' 'ln -s ../elsewhere'; do
@@ -159,7 +159,7 @@ fake() {
 	done
 }
 
-@test "what is no file in the place of a record is damage" {
+@test "a non-file in the place of a record is damage" {
 	local made
 
 	for made in mkdir mkfifo 'ln -s /dev/zero' 'ln -s ../../../good'; do
@@ -171,7 +171,7 @@ fake() {
 	done
 }
 
-@test "what is no file in the place of the journal is damage" {
+@test "a non-file in the place of the journal is damage" {
 	local made
 
 	for made in mkdir mkfifo 'ln -s /dev/zero'; do
@@ -260,7 +260,7 @@ altered() {
 	    state (seq)" "schema state_branch: the index is not as dsv makes it"
 }
 
-@test "a transaction's number that cannot be is damage" {
+@test "an impossible transaction number is damage" {
 	local value
 
 	for value in "'x'" 9223372036854775807 -1; do
@@ -277,7 +277,7 @@ altered() {
 	done
 }
 
-@test "a state's number that cannot be is damage" {
+@test "an impossible state number is damage" {
 	repo r
 	put good
 	tag good

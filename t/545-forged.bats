@@ -97,7 +97,7 @@ not_believed() {
 	dsv fsck
 }
 
-@test "a record that is none is not believed" {
+@test "a record that is not a record is not believed" {
 	local change
 
 	for change in 's/"kind":"tag"/"kind":7/' \
@@ -155,7 +155,7 @@ not_believed() {
 	dsv fsck
 }
 
-@test "of a forged state with a true record the paths are names only" {
+@test "the paths of a forged state with a genuine record are only names" {
 	genuine
 	python3 "$BATS_TEST_DIRNAME/hostile/forge.py" record \
 	    '{"author":"../../x","host":"/etc","message":"../y"}' >/dev/null
@@ -193,7 +193,7 @@ told() {
 	kept
 }
 
-@test "lines that say what cannot be are told" {
+@test "lines that say something impossible are reported" {
 	local nowhere
 
 	nowhere=$(printf 'a%.0s' {1..64})
@@ -209,7 +209,7 @@ told() {
 	    "malformed key"
 }
 
-@test "a line of JSON nested 100,000 deep is told" {
+@test "a line of JSON nested 100,000 deep is reported" {
 	genuine
 	line 3 "$(python3 -c 'print("[" * 100000 + "]" * 100000)')"
 	dsv -13 fsck
@@ -218,7 +218,7 @@ told() {
 	kept
 }
 
-@test "a number that cannot be is told, and what is committed later stays" {
+@test "an impossible number is reported, and what is committed later stays" {
 	local number
 
 	# Of 2^52 - 1, the ones after it were once too high to be believed.
@@ -247,7 +247,7 @@ told() {
 	kept
 }
 
-@test "of two lines with a number the first counts, and both are told" {
+@test "of two lines with one number the first counts, and both are reported" {
 	genuine
 	line 1 '{"ops":[{"head":"","name":"main","op":"branch"}],"time":1}'
 	dsv -13 fsck
@@ -258,7 +258,7 @@ told() {
 	kept
 }
 
-@test "a torn or edited line is told, and its state is found again" {
+@test "a torn or edited line is reported, and its state is found again" {
 	genuine
 	sed -i '1s/main/maim/' .dsv/journal
 	dsv -13 fsck
@@ -273,7 +273,7 @@ told() {
 	kept
 }
 
-@test "what a forged line prunes or forgets can be had again" {
+@test "what a forged line prunes or forgets can be restored" {
 	local op='"author":"eve","heads":[],"op":"prune","rule":"x"'
 
 	genuine
@@ -332,7 +332,7 @@ told() {
 	[[ $output == *"edge row 2: a parent is newer than its child"* ]]
 }
 
-@test "a parameter without a value is told" {
+@test "a parameter without a value is reported" {
 	genuine
 	tag --param x=1 good
 	sql "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET
@@ -346,7 +346,7 @@ told() {
 	kept
 }
 
-@test "rows of chunks that cannot be are told, and a rebuild is right" {
+@test "impossible rows of chunks are reported, and a rebuild is right" {
 	genuine
 	sql "UPDATE chunk SET offset = 9223372036854775807 WHERE length >=
 		(SELECT max(length) FROM chunk)"
@@ -419,7 +419,7 @@ fake() {
 	$1 "$2"
 }
 
-@test "what is no file in the place of the catalog is moved aside" {
+@test "a non-file in the place of the catalog is moved aside" {
 	local made file
 
 	for made in mkfifo "ln -s $canary/files/f"; do
@@ -438,7 +438,7 @@ fake() {
 	done
 }
 
-@test "what is no file in the place of a segment is named, not punched" {
+@test "a non-file in the place of a segment is named, not punched" {
 	local made segment three
 
 	for made in mkfifo 'ln -s /dev/zero' "ln -s $canary/files/f"; do
@@ -464,7 +464,7 @@ fake() {
 	done
 }
 
-@test "a directory of the repository is no link" {
+@test "a link in the place of a directory of the repository is refused" {
 	local dir
 
 	for dir in states segments heads intake queue jobs tmp turns; do
@@ -581,7 +581,7 @@ entry() {
 	kept
 }
 
-@test "a FIFO or a link in the place of an entry of the queue is passed over" {
+@test "a FIFO or a link in the place of an entry of the queue is skipped" {
 	local made file
 
 	for made in mkfifo 'ln -s /dev/zero' "ln -s $canary/files/f"; do

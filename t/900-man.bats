@@ -41,7 +41,7 @@ page_forms() {
 	done < <("$program" --list-commands | cut -f1)
 }
 
-@test "every page is of a command" {
+@test "every page belongs to a command" {
 	local page name
 
 	for page in "$doc"/dsv-*.1; do
@@ -72,7 +72,7 @@ page_forms() {
 	done
 }
 
-@test "the SYNOPSIS is that of -h" {
+@test "the SYNOPSIS is the same as in -h" {
 	local name
 
 	command -v mandoc >/dev/null || skip "mandoc is not installed"
@@ -83,7 +83,7 @@ page_forms() {
 	done < <(all_commands)
 }
 
-@test "the SYNOPSIS of dsv(1) is that of dsv help" {
+@test "the SYNOPSIS of dsv(1) is the same as in dsv help" {
 	command -v mandoc >/dev/null || skip "mandoc is not installed"
 	dsv help
 	assert "${lines[0]}" "usage: dsv $(mandoc -T ascii "$doc/dsv.1" |

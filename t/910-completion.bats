@@ -101,7 +101,7 @@ need() {
 	bash_is "dsv checkout HEAD d" dir
 }
 
-@test "bash: of the repository that the line names" {
+@test "bash: candidates are from the repository that the line names" {
 	mkdir other
 	"$program" -q init other
 	bash_is "dsv --repo other show bes" ""

@@ -37,7 +37,7 @@ setup() {
 		"${sources[@]}"
 }
 
-@test "every source says its licence" {
+@test "every source states its licence" {
 	for file in "${sources[@]}" t/*.bats t/*.bash t/*.sh; do
 		head -n 4 "$file" | grep -q 'SPDX-License-Identifier: MIT' ||
 			{ echo "$file"; false; }
@@ -49,7 +49,7 @@ setup() {
 		<(nm -u "$objects/libdsv.a" | sort -u)
 }
 
-@test "libdsv changes nothing of the process" {
+@test "libdsv changes nothing about the process" {
 	run ! grep -wE 'chdir|umask|signal|sigaction|setenv|putenv|unsetenv|setlocale' \
 		<(nm -u "$objects/libdsv.a" | sort -u)
 }
