@@ -54,7 +54,7 @@ SPANK_H    := $(wildcard /usr/include/slurm/spank.h)
 SPANK_SO   := $(if $(SPANK_H),$(B)/spank_dsv.so)
 SPANK_SRC  := $(sort $(wildcard spank/*.c))
 SPANK_OBJ  := $(SPANK_SRC:%.c=$(B)/%.o)
-# Where the plugins of the installed Slurm are.
+# The plugins of the installed Slurm are found by one of them.
 SLURM_SO   := $(firstword $(wildcard $(addsuffix /select_cons_tres.so, \
 		/usr/lib64/slurm /usr/lib/*/slurm-wlm /usr/lib/*/slurm \
 		/usr/lib/slurm /usr/local/lib/slurm)))
@@ -79,7 +79,7 @@ $(B)/libdsv.so.$(SOVERSION): $(LIB_OBJ) lib/libdsv.map
 		$(PKG_LIBS) -lm
 	$(Q)ln -sf $(@F) $(B)/libdsv.so
 
-# Made again by install, whose PREFIX may be another.
+# install makes it again, since it may be run with another PREFIX.
 PC_SED = sed -e 's|@prefix@|$(prefix)|;s|@libdir@|$(libdir)|' \
 	     -e 's|@includedir@|$(includedir)|;s|@version@|$(VERSION)|'
 
@@ -87,15 +87,15 @@ $(B)/libdsv.pc: lib/libdsv.pc.in Makefile
 	@mkdir -p $(@D)
 	$(Q)$(PC_SED) $< >$@
 
-# libc alone: it is loaded into everybody's Slurm commands and slurmstepd.
-# What it needs of Slurm, the program that loads it has.
+# It links libc only: it is loaded into everybody's Slurm commands and
+# slurmstepd.  The program that loads it has what it needs from Slurm.
 $(SPANK_OBJ) $(B)/t/spank_faults.so: SAN =
 $(SPANK_OBJ) $(B)/t/spank_faults.so: PKG_CFLAGS = -fstack-protector-strong $(SPANK_CFLAGS)
 $(B)/spank_dsv.so: $(SPANK_OBJ) spank/spank_dsv.map
 	$(CC) $(LDFLAGS) -shared -Wl,--version-script=spank/spank_dsv.map \
 		-Wl,-z,relro,-z,now,-z,noexecstack -o $@ $(SPANK_OBJ)
 
-# For tests: its callbacks fail, hang or die on request.
+# For tests, its callbacks fail, hang or die on request.
 $(B)/t/spank_faults.so: $(SPANK_SRC) $(wildcard spank/*.h) spank/spank_dsv.map
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DDSV_SPANK_FAULTS $(LDFLAGS) -shared \
@@ -109,7 +109,7 @@ INSTALLED  = $(bindir)/dsv $(libdir)/libdsv.a $(libdir)/libdsv.so \
 	$(fishcompdir)/dsv.fish $(foreach page,$(notdir $(MAN)), \
 	$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
 
-# Without the plugin, whose place is that of Slurm: install-spank.
+# This leaves out the plugin, which belongs beside Slurm's: see install-spank.
 install: all ## the program, library, pages; DESTDIR= PREFIX=
 	install -d $(INSTALL_DIRS:%=$(DESTDIR)%)
 	install -m 755 $(B)/dsv $(DESTDIR)$(bindir)/dsv
@@ -138,15 +138,16 @@ uninstall: ## remove what install installed
 	rm -f $(INSTALLED:%=$(DESTDIR)%)
 	rm -rf $(DESTDIR)$(docdir)
 
-# Beside the plugins of the Slurm that it was built for.  Replaced by rename,
-# since a running slurmd has the old one mapped.
+# It goes beside the plugins of the Slurm that it was built for.  It is replaced
+# by rename, since a running slurmd has the old one mapped.
 install-spank: $(B)/spank_dsv.so ## the Slurm plugin, beside Slurm's; spankdir=
 	install -d $(DESTDIR)$(spankdir)
 	install -m 644 $< $(DESTDIR)$(spankdir)/.spank_dsv.so.new
 	mv -f $(DESTDIR)$(spankdir)/.spank_dsv.so.new \
 		$(DESTDIR)$(spankdir)/spank_dsv.so
 
-# Static against libdsv: one file to start, no search path to get wrong.
+# libdsv is linked statically: there is one file to start, and no search path to
+# get wrong.
 $(B)/dsv: $(CLI_OBJ) $(B)/libdsv.a
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libdsv.a $(PKG_LIBS) -lm
@@ -170,8 +171,8 @@ help: ## this list
 	@echo 'V=1 shows the commands, DEVELOPER=1 adds -Werror,'
 	@echo 'SANITIZE=address,undefined instruments, B=DIR is for the output.'
 
-# Each works on a machine that has nothing but make: the packages first, then
-# make again, which now finds them.
+# Each of these works on a machine that has nothing but make: it installs the
+# packages first, then runs make again, which now finds them.
 deps: ## install what building and testing need (Debian 12)
 	t/deps.sh
 
@@ -215,9 +216,9 @@ coverage: ## which lines the tests reach: build-coverage/index.html
 tests: $(UNIT_BIN) $(FUZZ_SEEDS) $(B)/fault.so $(B)/t/dsv-next ## build what the tests need
 
 # SOAK_SECONDS bounds how long each soak.py starts commands, FUZZ_SECONDS each
-# fuzzer.  run.py --all ends when each place has been tried, rebuild.bash with
-# its states, soak.py when all that lives has been checked out: the longer the
-# slower the disk of TMPDIR.
+# fuzzer.  run.py --all ends when each place has been tried, rebuild.bash when
+# its states are compared, soak.py when all live states have been checked out:
+# the slower the disk of TMPDIR, the longer it takes.
 SOAK_SECONDS = 120
 soak: ## all kills, faults and power cuts: two hours or more
 	t/deps.sh
@@ -230,7 +231,7 @@ soak: ## all kills, faults and power cuts: two hours or more
 	t/fault/soak.py --seconds $(SOAK_SECONDS) --guard --kill --writers 64
 	$(MAKE) fuzz
 
-# To be preloaded by tests: kills, faults, lost writes.
+# Tests preload it: kills, faults, lost writes.
 $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@")
@@ -238,7 +239,7 @@ $(B)/fault.so: $(wildcard t/fault/*.c t/fault/*.h)
 		$(ALL_CFLAGS)) -D_LARGEFILE64_SOURCE -shared -o $@ \
 		$(filter %.c,$^) -ldl
 
-# For tests: a dsv that knows one more step of the schema.
+# For tests, this dsv knows one more step of the schema.
 $(B)/t/dsv-next: lib/db/schema.c $(LIB_OBJ) $(CLI_OBJ)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@")
@@ -259,7 +260,7 @@ $(B)/t/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(LIB_OBJ)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ \
 		$(PKG_LIBS) -lm
 
-# What goes through each target as it is, with any compiler.
+# Runs each target on given files only, and so builds with any compiler.
 $(B)/t/fuzz/fuzz_%_seeds: t/fuzz/fuzz_%.c t/fuzz/main.c $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@")

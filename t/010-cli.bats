@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The program as such: options, exit codes, where what is printed
+# The program as such: options, exit codes, and what is printed where
 
 load helper
 

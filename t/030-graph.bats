@@ -4,7 +4,7 @@
 
 load helper
 
-# The ids are of no interest.
+# Hide the ids, which do not matter.
 graph() {
 	dsv log --graph --all "$@"
 	output=$(sed -E 's/[0-9a-f]{12}/ID/g' <<<"$output")
@@ -82,7 +82,7 @@ step() {
 	[[ $output == *'[label="lr 0.1 -> 0.01"]'* ]]
 }
 
-# The escape sequences as ^R (red) ^G ^Y ^C and ^. (the end of one).
+# Show escape sequences as ^R (red) ^G ^Y ^C and ^. (the end of one).
 inks() {
 	sed 's/\x1b\[m/^./g; s/\x1b\[\(1;\)\?31m/^R/g; s/\x1b\[\(1;\)\?32m/^G/g
 		s/\x1b\[\(1;\)\?33m/^Y/g; s/\x1b\[\(1;\)\?36m/^C/g
@@ -118,7 +118,7 @@ inks() {
 	assert "$stderr" "dsv log: --color: 'perhaps' is not auto, always or never"
 }
 
-# A line of N states, of which none but the first is real.
+# Make a line of N states, of which only the first is real.
 line_of() {
 	step one
 	python3 - "$1" <<-'EOF'
@@ -136,7 +136,7 @@ line_of() {
 	EOF
 }
 
-# How often the catalog is read for what $1 takes of the log.
+# Print how often the catalog is read for what $1 takes from the log.
 reads() {
 	strace -f -o trace -e trace=pread64 "$program" log --all --graph |
 		$1 >/dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# fork --sbatch, as far as it can be seen without Slurm: a program that
-# stands for sbatch tells what it was given.
+# fork --sbatch, as far as it can be tested without Slurm: a program that
+# stands in for sbatch prints its arguments.
 
 load helper
 
@@ -116,7 +116,7 @@ EOF
 --dependency=afterany:77 -w n3 my script.sh"
 }
 
-# The cluster that the newest record names.
+# Print the cluster that the newest record names.
 sent_to() {
 	local want=$1
 	shift

@@ -13,7 +13,7 @@ setup() {
 	tag f -m one -p lr=0.1 -a acc=0.5
 }
 
-# The keys of the first object are there, in any order.
+# Require that the first object has these keys, in any order.
 has() {
 	json "set('$1'.split()) - set(j[0] if isinstance(j, list) else j)"
 	assert "$result" "set()"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The fuzzers take what they begin with; make fuzz goes on from there.
+# The fuzzers accept their first inputs; make fuzz continues from there.
 
 load helper
 

@@ -317,7 +317,7 @@ paths() {
 	[[ $output == *"of 8.6 MiB"* ]]
 	run script -qec "$program checkout HEAD out" /dev/null
 	[[ $output == *"of 8.6 MiB"* ]]
-	# Not amid output.
+	# It does not appear amid output.
 	run script -qec "$program cat HEAD:d/a | head -n 1" /dev/null
 	assert "${output%$'\r'}" "d/a 1"
 }
@@ -354,7 +354,7 @@ paths() {
 	assert "$output" "$content"
 	dsv checkout HEAD out
 	diff -r a/d out/d
-	# Of a file of 64 GiB there is nothing to read.
+	# There is nothing to read in a file of 64 GiB.
 	truncate -s 64G a/d/f
 	timeout 20 "$program" -q tag -m hole a/d
 }
@@ -712,8 +712,8 @@ w=null'
 	dsv -4 rev-parse HEAD
 }
 
-# Two shards of four tensors of 1 MiB each, and their index; layer.5.w depends
-# on SEED: shards SEED
+# Make two shards of four tensors of 1 MiB each, and their index; layer.5.w
+# depends on SEED: shards SEED
 shards() {
 	python3 - "$1" <<-'END'
 	import json, os, random, struct, sys

@@ -4,7 +4,7 @@
 
 load helper
 
-# A state of ckpt/a, ckpt/b/c.
+# Make a state of ckpt/a, ckpt/b/c.
 state() {
 	repo
 	put ckpt/a 3000000

@@ -4,7 +4,7 @@
 
 load helper
 
-# Two states on main; $first, $id.
+# Make two states on main, $first and $id.
 states() {
 	repo
 	put f
@@ -254,7 +254,7 @@ states() {
 	dsv -2 params HEAD lr --format json
 }
 
-# A state with values that want quoting.
+# Make a state with values that need quoting.
 nasty() {
 	repo
 	put f

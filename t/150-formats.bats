@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What dsv finds in files that others wrote.
+# What dsv finds in files that other programs wrote
 
 bats_require_minimum_version 1.5.0
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What the texts of values are: "Values" of the contract
+# What the texts of values mean: "Values" of the contract
 
 load helper
 
-# Lines of TEXT TYPE [TEXT AS SHOWN]; the type as JSON has it.
+# Lines of TEXT TYPE [TEXT AS SHOWN], with the type that JSON has.
 check() {
 	local text type shown args=() n=0
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What is wrong gets a clear line, the right exit status, and changes nothing
+# Bad input gets a clear line and the right exit status, and changes nothing
 
 load helper
 
@@ -19,7 +19,7 @@ teardown() {
 	done
 }
 
-# The states, and nothing of a failed attempt among what is seen.
+# Print the states, and require that nothing of a failed attempt is visible.
 intact() {
 	dsv find --count
 	assert "$output" "$1"
@@ -54,10 +54,10 @@ intact() {
 	put f
 	for i in {1..12}; do "$program" tag f >/dev/null; done
 	"$program" find --format '%(id)' >ids
-	# No prefix of 4 is shared by luck: ask for one of 3.
+	# No prefix of 4 is shared by chance, so ask for one of 3.
 	prefix=$(cut -c1-3 ids | head -n1)
 	dsv -4 show "$prefix"
-	# Nobody waits for two that share eight: make them.
+	# Two that share eight digits would take for ever, so make them.
 	prefix=$(head -n1 ids | cut -c1-8)
 	python3 - "$prefix" <<-'END'
 		import sqlite3, sys
@@ -99,7 +99,7 @@ intact() {
 	intact 0
 }
 
-# On the first read of a file its first opening runs CODE.
+# Run CODE when a file is first opened for its first read.
 make_shim() {
 	[ -n "${DSV_BUILD:-}" ] && skip "not with a sanitizer"
 	cat >shim.c <<EOF
@@ -193,7 +193,7 @@ EOF
 	assert "$result" "['w']"
 }
 
-# Files whose headers claim more than there is, one of each format.
+# Make files whose headers claim more than there is, one of each format.
 claim() {
 	python3 - "$1" <<-'END'
 	import json, os, struct, sys, zipfile
@@ -227,7 +227,7 @@ claim() {
 	with zipfile.ZipFile(os.path.join(top, "long.pt"), "w") as z:
 	    z.writestr("a/data.pkl", b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b".")
 	    z.writestr("a/data/0", bytes(100))
-	# An array that is right, with one that claims too much; the same directories.
+	# A correct array beside one that claims too much; the same directories.
 	def npz(name, *arrays):
 	    with zipfile.ZipFile(os.path.join(top, name), "w") as z:
 	        for i, a in enumerate(arrays): z.writestr(f"{i}.npy", a)
@@ -252,7 +252,7 @@ claim() {
 	repo
 	mkdir d
 	claim d
-	# A sanitizer wants terabytes of addresses.
+	# A sanitizer needs terabytes of addresses.
 	grep -q __asan_init "$program" || ulimit -v 300000
 	timeout 20 "$program" -q tag d
 	timeout 20 "$program" show --tensors
@@ -338,7 +338,7 @@ EOF
 	dsv -14 log
 }
 
-# All that only reads.
+# Run everything that only reads.
 reading() {
 	local command
 

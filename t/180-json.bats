@@ -17,7 +17,7 @@ setup() {
 	first=$id
 }
 
-# FILTER of jq holds of $output.
+# Require that the jq FILTER holds for $output.
 holds() {
 	jq -e "$1" <<<"$output" >/dev/null && return
 	jq . <<<"$output"

@@ -4,7 +4,7 @@
 
 load helper
 
-# main: a - b - c, side: b - d; ids in $a ... $d
+# Make main: a - b - c, side: b - d; the ids are in $a ... $d
 history() {
 	repo
 	put f

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Searching: t/unit/find_test.c has the grammar, here is the command
+# Searching: t/unit/find_test.c tests the grammar, this file the command
 
 load helper
 
@@ -13,7 +13,7 @@ states() {
 	tag -b wide -p lr=0.2 -a acc=nan --name broken f && d=$id
 }
 
-# finds WANT ARG...: WANT are ids, separated by blanks
+# finds WANT ARG...: require the ids WANT, separated by blanks
 finds() {
 	local want=$1
 

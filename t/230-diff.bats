@@ -24,7 +24,7 @@ safetensors() {
 	EOF
 }
 
-# The file a.safetensors of two states; their ids in $a and $b.
+# Make a.safetensors in two states; their ids are in $a and $b.
 two() {
 	repo
 	safetensors x.safetensors "$1"
@@ -146,7 +146,7 @@ attr     note (unset) -> x"
 	safetensors m.safetensors '{"big": ("U8", [9000000], "B", [7] * 9000000),
 		"w": ("F32", [2], "f", [1, 4])}'
 	tag m.safetensors
-	# Were a byte of "big" read, this would be an error.
+	# If a byte of "big" were read, this would be an error.
 	python3 - <<-'EOF'
 	import glob, os
 	path = max(glob.glob(".dsv/segments/*/*"), key=os.path.getsize)

@@ -6,7 +6,7 @@
 
 load helper
 
-# States 0 to $1, attribute n; ids in ${s[n]}.
+# Make states 0 to $1 with the attribute n; their ids are in ${s[n]}.
 line() {
 	local n
 
@@ -18,7 +18,7 @@ line() {
 	done
 }
 
-# Good below $1.
+# Print a command that calls states below $1 good.
 judge() {
 	printf 'test "$(dsv show --format "%%(attr:n)" "$DSV_STATE")" -lt %s' \
 		"$1"

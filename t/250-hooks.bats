@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Commands that the user's configuration has dsv run
+# Commands that dsv runs because the user's configuration says so
 
 # shellcheck disable=SC2016,SC2154
 
@@ -111,7 +111,7 @@ post $a"
 	[ ! -e ran ]
 }
 
-# Three ranks tag their own file into one group.
+# Let three ranks tag their own files in one group.
 three_ranks() {
 	local i
 

@@ -6,7 +6,7 @@
 
 load helper
 
-# Waits in the background for $1; its output is in file "out".
+# Wait in the background for $1; the output is in the file "out".
 start_wait() {
 	"$program" wait --for "$1" --timeout 60s >out 2>err 3>&- &
 	pid=$!

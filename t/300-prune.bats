@@ -9,13 +9,13 @@ teardown() {
 	umount "$BATS_TEST_TMPDIR/work/disk" 2>/dev/null || true
 }
 
-# A state: its message, then options.  Its file is as large as it is new.
+# Make a state: its message, then options.  Its file is as large as it is new.
 state() {
 	put data 300000 "$1"
 	tag -q -m "$@" data
 }
 
-# The messages of the live states, oldest first.
+# Print the messages of the live states, oldest first.
 live() {
 	"$program" find --sort created --format '%(message)' | xargs
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# dsv restore: a prune undone, within its grace.
+# dsv restore: undoing a prune within its grace period.
 # shellcheck disable=SC2154
 
 load helper

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# dsv fsck: every defect is found, and names the states concerned.
+# dsv fsck: it finds every defect, and names the states concerned.
 # shellcheck disable=SC2154
 
 load helper
@@ -19,7 +19,7 @@ setup() {
 	two=$id
 }
 
-# The largest segment of a state's own: the file "big".
+# Print the largest segment of a state's own: the file "big".
 segment() {
 	sql "SELECT name FROM segment WHERE kind = 1 ORDER BY id LIMIT 1 OFFSET $1"
 }
@@ -34,7 +34,7 @@ c.commit()
 END
 }
 
-# found KIND STATE...: the only problems are of KIND and name the states.
+# found KIND STATE...: the only problems must be of KIND and name these states.
 found() {
 	local kind=$1
 
@@ -199,7 +199,7 @@ file() {
 	[ -n "$(ls .dsv/quarantine)" ]
 }
 
-# The index of the segment of "one" says what it said before some was freed.
+# Make the index of "one"'s segment say what it said before some was freed.
 stale_index() {
 	s=$(file "$(segment 0)")
 	put part 600000
@@ -416,7 +416,7 @@ stale_index() {
 
 @test "a torn and a changed line of the journal are found" {
 	cp .dsv/journal journal
-	# As a crash leaves it: whoever writes next writes it again.
+	# A crash leaves it like this; the next writer writes it again.
 	truncate -s -10 .dsv/journal
 	dsv fsck
 	truncate -s -$(($(tail -n 1 journal | wc -c) + 10)) .dsv/journal

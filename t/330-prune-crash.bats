@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# A prune, a restore that are killed at their k-th call that changes a file.
+# A prune and a restore that are killed at their k-th call that changes a file.
 # shellcheck disable=SC2154
 
 load helper
@@ -24,8 +24,8 @@ setup() {
 	last=$id
 }
 
-# killed STEP ARG...: dsv ARG... killed at every STEP-th call.  Each time all
-# is whole, what is kept is there, and the command can be run again.
+# killed STEP ARG...: kill dsv ARG... at every STEP-th call.  Each time all must
+# be whole, what is kept must exist, and the command can be run again.
 killed() {
 	local step=$1 k=1
 

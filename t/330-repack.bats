@@ -6,7 +6,7 @@
 
 load helper
 
-# N tags of a small file, each a segment.
+# Tag a small file N times, each in a segment of its own.
 tiny_tags() {
 	local i
 

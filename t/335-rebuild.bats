@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# dsv fsck --rebuild: the catalog made anew says what it said.
+# dsv fsck --rebuild: the rebuilt catalog says what the old one said.
 # shellcheck disable=SC2154
 
 load helper
 load stop
 
-# All that dsv tells of the repository.
+# Print everything that dsv says about the repository.
 dump() {
 	"$program" find --json --pruned || return
 	"$program" log --all --json || return
@@ -20,7 +20,7 @@ dump() {
 	done
 }
 
-# Two async tags that no worker has stored: one is pending, one lost.
+# Make two async tags that no worker has stored: one is pending, one lost.
 two_captures() {
 	dsv config queue.auto false
 	put small 1000 pending
@@ -32,7 +32,7 @@ two_captures() {
 	[[ $output == *"lost 1"* ]]
 }
 
-# One job waits, one has run from a fork, one has tagged.
+# Make three jobs: one waits, one has run from a fork, one has tagged.
 three_jobs() {
 	local ticket
 
@@ -91,7 +91,7 @@ teardown() {
 	end_stopped
 }
 
-# Row by row, and as dsv tells it.
+# Compare row by row, and by what dsv prints.
 compare() {
 	python3 "$BATS_TEST_DIRNAME/fault/compare.py" old .dsv/catalog.db
 	dump >after
@@ -259,7 +259,7 @@ END
 	[ "${output%% *}" -gt "$(cat number)" ]
 }
 
-# A line of the journal as an enemy may write it, with its hash: line SEQ JSON
+# Print a journal line as an enemy may write it, with its hash: line SEQ JSON
 line() {
 	printf '%s %s %s\n' "$1" \
 		"$(printf '%s %s' "$1" "$2" | sha256sum | cut -d' ' -f1)" "$2"

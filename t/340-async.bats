@@ -291,7 +291,7 @@ subprocess.run([sys.argv[1], "tag", "--async", "ckpt"], capture_output=True, che
 dsv wait: not durable in time"
 	run -0 "$program" status
 	[[ $output == *$'\n'"waits on    node7"* ]]
-	# Nobody is to learn what does not concern them.
+	# Nobody must learn what does not concern them.
 	run -0 --separate-stderr "$program" wait
 	assert "$stderr" ""
 	mv its-disk tier

@@ -8,8 +8,8 @@ load helper
 
 calls=write,pwrite64,fsync,fdatasync,rename,link,unlink,ftruncate
 
-# What rank I of N does, in the background; its output is in out.I, its exit
-# status in exit.I: rank I N ARG...
+# Run rank I of N in the background; its output is in out.I, its exit status in
+# exit.I: rank I N ARG...
 rank() {
 	local rank=$1 ranks=$2
 
@@ -23,7 +23,7 @@ rank() {
 	) &
 }
 
-# All of 0 to N-1, each with its own directory: ranks N ARG...
+# Run all ranks 0 to N-1, each with its own directory: ranks N ARG...
 ranks() {
 	local ranks=$1 i
 
@@ -34,7 +34,7 @@ ranks() {
 	wait
 }
 
-# A directory for each of N ranks: shards N [SEED]
+# Make a directory for each of N ranks: shards N [SEED]
 shards() {
 	local i
 
@@ -43,7 +43,7 @@ shards() {
 	done
 }
 
-# Every rank exited so, and said the same: all_said N STATUS
+# Require that N ranks exited with STATUS and one output: all_said N STATUS
 all_said() {
 	local i
 
@@ -146,7 +146,7 @@ states() {
 	states 3
 	dsv log --oneline job-77
 	assert "${#lines[@]}" 3
-	# Only of the last one of each attempt there is still something.
+	# Only the last one of each attempt has left something.
 	assert "$(find .dsv/intake -name 'tag-*' | wc -l)" 2
 }
 
@@ -167,7 +167,7 @@ states() {
 	assert "$(cat exit.0 exit.2 | paste -sd' ')" "3 3"
 	[[ $(cat out.0) == *"of 3 ranks there came not 1" ]]
 	states 0
-	# It was only late: half a group is not completed.
+	# It was only late, but half a group is not completed.
 	rank 1 3 --group g r1/ckpt
 	wait
 	assert "$(cat exit.1)" 3
@@ -226,7 +226,7 @@ states() {
 	need_strace
 	repo
 	shards 3
-	# 3: on a slow machine it comes too late, and the others have left.
+	# 3 if on a slow machine it arrives too late, and the others have left.
 	while [[ $code =~ ^(137|3)$ ]]; do
 		n=$((n + 1))
 		shards 3 "$n"
@@ -318,7 +318,7 @@ states() {
 	ranks 2 --group g
 	all_said 2 14
 	[[ $(cat out.0) == *"'ckpt/file' of rank 0"*"of rank 1 differ"* ]]
-	# A file of one is a directory of the other.
+	# A file of one rank is a directory of the other.
 	rm r1/ckpt/file
 	put r1/ckpt/file/below 100 b
 	ranks 2 --group h
@@ -350,7 +350,7 @@ states() {
 	for i in 1 2 3; do cp -a r0 "r$i"; done
 	ranks 4 --group g --replicated
 	all_said 4 0
-	# Big files of three or four ranks: nobody has stored it all.
+	# With big files of three or four ranks, nobody has stored it all.
 	[ "$(find .dsv/segments -size +4M -not -name '*.idx' | wc -l)" -ge 3 ]
 	dsv show --json
 	json '[j["files"], j["size"], j["stored"] < 20200000]'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# tag --collective --async: several processes capture one state.  The names
-# of their nodes are told by the environment.
+# tag --collective --async: several processes capture one state.  The
+# environment names their nodes.
 
 # shellcheck disable=SC2154,SC2314
 
@@ -10,7 +10,7 @@ load stop
 
 calls=write,pwrite64,fsync,fdatasync,rename,link,unlink,ftruncate
 
-# From now on nothing is stored but by wait and queue --run.
+# From now on only wait and queue --run store anything.
 by_hand() { dsv config queue.auto false; }
 
 setup() {
@@ -23,7 +23,7 @@ setup() {
 
 teardown() { end_stopped; }
 
-# dsv on a node: on NODE [-STATUS] ARG...
+# Run dsv on a node: on NODE [-STATUS] ARG...
 on() {
 	local node=$1
 
@@ -31,7 +31,7 @@ on() {
 	SLURMD_NODENAME=$node dsv "$@"
 }
 
-# Rank I of N on a node: rank NODE I N ARG...
+# Run rank I of N on a node: rank NODE I N ARG...
 rank() {
 	local node=$1 rank=$2 ranks=$3
 
@@ -46,7 +46,7 @@ rank() {
 	) &
 }
 
-# Two ranks on each of two nodes, a and b: ranks ARG...
+# Run two ranks on each of two nodes, a and b: ranks ARG...
 ranks() {
 	local i
 
@@ -73,7 +73,7 @@ all_said() {
 	assert "$(sort -u out.? | wc -l)" 1
 }
 
-# Each node has a tier of its own.
+# Give each node a tier of its own.
 tiers() {
 	dsv config core.localTier "$PWD/tier/%h"
 }
@@ -129,7 +129,7 @@ captures() {
 	counts '[1,1,0]'
 	on b wait
 	counts '[1,0,0]'
-	# Node a has no business with it any more, but its captures.
+	# Node a has nothing to do with it any more, except for its captures.
 	[ -n "$(find tier/a -name 'shard*')" ]
 	on a wait
 	assert "$(find tier -name 'shard*')" ""
@@ -177,7 +177,7 @@ captures() {
 	on a checkout --nearest "$id" out
 	[[ $stderr == *"${durable:0:12}"* ]]
 	dsv fsck --data
-	# It was away only.
+	# It was only away.
 	mv tier/gone tier/b
 	on b wait "$id"
 	counts '[2,0,0]'

@@ -17,7 +17,7 @@ setup() {
 	user init
 }
 
-# What each task of a step does: task SCRIPT
+# Write what each task of a step does: task SCRIPT
 task() {
 	cat >task <<-END
 	#!/bin/bash
@@ -78,13 +78,13 @@ epoch 1 8 false"
 	task "$epoch"'
 		if [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
 			epoch 1
-			# Epoch 2 is begun by some only.
+			# Only some begin epoch 2.
 			[ $SLURM_PROCID -lt 4 ] || sleep 100
 		fi
 		epoch 2
 		epoch 3' 'srun ./task'
 	submit -N4 -n8 --requeue job
-	# Parts of the second group are there.
+	# Some parts of the second group exist.
 	cluster_until 30 has_parts 4
 	cluster_requeue "$job"
 	cluster_until 60 cluster_job_has_ended "$job"
@@ -98,7 +98,7 @@ epoch 1 8"
 	cluster_assert_healthy
 }
 
-# So many parts wait in a group that nothing has been decided about.
+# Check that so many parts wait in a group that is still undecided.
 has_parts() {
 	local dir
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# File systems that clone: a loop mount of each, when root allows.
+# File systems that clone: a loop mount of each, if run as root.
 bats_require_minimum_version 1.5.0
 
 load helper
@@ -31,7 +31,7 @@ used() {
 	df -B1 --output=used . | tail -n 1
 }
 
-# A file of large tensors; frozen ones are the same for every SEED.
+# Write a file of large tensors; frozen ones are the same for every SEED.
 model() {
 	python3 - "$1" "$2" <<-'END'
 		import json, random, struct, sys

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# A network file system, as it were: one directory that two FUSE mounts show,
-# each with a cache of its own, and no lock that both know.
+# A simulated network file system: one directory that two FUSE mounts show, each
+# with a cache of its own, and no lock that both know.
 bats_require_minimum_version 1.5.0
 
 load helper
@@ -84,7 +84,7 @@ teardown() {
 	repo a
 	put f
 	tag f
-	# The change that comes next has been made, elsewhere.
+	# The next change has been made, elsewhere.
 	n=$(od -An -tu4 --endian=big -j24 -N4 .dsv/catalog.db)
 	touch ".dsv/turns/$((n + 1))" ".dsv/turns/$((n + 1)).done"
 	put f 200
@@ -105,7 +105,7 @@ teardown() {
 	n=$(od -An -tu4 --endian=big -j24 -N4 .dsv/catalog.db)
 	put f 200
 	tag f
-	# Its maker was killed after the commit; whoever comes next saw that.
+	# Its maker was killed after the commit, and the next writer saw that.
 	rm ".dsv/turns/$((n + 1)).done"
 	put f 300
 	tag f
@@ -193,7 +193,7 @@ teardown() {
 	wait "$pid" || :
 	start=$SECONDS
 	dsv log
-	# Not before: the host may remember one that a commit has ended.
+	# Not earlier: the host may remember a journal that a commit has ended.
 	[ $((SECONDS - start)) -ge 5 ]
 	dsv attr HEAD n=2
 	dsv fsck --data

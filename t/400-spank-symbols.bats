@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The plugin as a file: it is loaded into everybody's Slurm commands
+# The plugin as a file, which is loaded into everybody's Slurm commands
 # shellcheck disable=SC2154
 
 load slurm
@@ -33,9 +33,9 @@ slurm_spank_task_init"
 	assert "$output" ""
 }
 
-# Headers of RELEASE: those of this one with its number and, from 25.05 on,
-# the enumerator that is new there.  A stand-in: whether more that the plugin uses
-# differs, only a build against them shows.
+# Make headers of RELEASE: those of this one with its number and, from 25.05 on,
+# the enumerator that is new there.  They are a stand-in: only a build against
+# the real ones shows whether more that the plugin uses differs.
 headers_of() {
 	local hex
 

@@ -51,7 +51,7 @@ sbatch() {
 	echo "$stderr"
 }
 
-# sbatch must say this one line, print nothing, and submit nothing.
+# Require that sbatch says this one line, prints nothing, and submits nothing.
 refused() {
 	local why=$1
 	shift
@@ -62,7 +62,7 @@ refused() {
 	[ ! -e "$SHIM_OUT" ]
 }
 
-# A variable of the submitted environment.
+# Print a variable of the submitted environment.
 submitted() {
 	sed -n "s/^env $1=//p" "$SHIM_OUT"
 }
@@ -244,7 +244,7 @@ not] [--array=0-1] [--porcelain]'
 	prepared_with '[--fork=HEAD] [--porcelain]'
 }
 
-# There is no database of clusters here, without which sbatch submits nothing.
+# Without a database of clusters, which is missing here, sbatch submits nothing.
 sent_to() {
 	local want=$1
 	shift

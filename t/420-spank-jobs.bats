@@ -7,7 +7,7 @@ load slurm
 
 setup_file() {
 	[ -z "$(slurm_missing)" ] || return 0
-	# Contain: the extern step runs the plugin as well.
+	# With Contain, the extern step runs the plugin as well.
 	export CLUSTER_CONF="PrologFlags=Alloc,Contain"
 	start_cluster "$(plugin_line)"
 	install -m 755 "$stub" "$CLUSTER_DIR/bin/dsv"
@@ -40,7 +40,7 @@ setup() {
 	plugstack "$(plugin_line)"
 }
 
-# How often dsv was called so: calls_of 'start .* job=7 '
+# Print how often dsv was called like this: calls_of 'start .* job=7 '
 calls_of() {
 	grep -cE "^$1" "$calls"
 }
@@ -49,7 +49,7 @@ calls_of() {
 	submit -n2 --dsv-fork=HEAD --wrap "./forked; srun ./forked
 		srun -n1 --export=NONE ./forked; env | grep SPANK; exit 7"
 	finished
-	# A step may have to wait for the one before, and says so.
+	# A step may have to wait for the previous one, and says so.
 	assert "$(grep -v '^srun: ' <<<"$output")" "forked
 forked
 forked

@@ -130,7 +130,7 @@ $odd"
 		done
 		submit_as $way -n1 --export-file="$PWD/env-file"
 		jobs+=("$job")
-		# The next way changes what jobs find that start late.
+		# The next way changes what jobs that start late find.
 		for job in "${jobs[@]}"; do
 			finished
 			assert "$output" "first
@@ -209,7 +209,7 @@ main-$job.2"
 	assert "$output" 3
 }
 
-# What the tasks of a sweep have printed, and the records of it.
+# Check what the tasks of a sweep have printed, and their records.
 check_sweep() {
 	cluster_wait_job "$job"
 	assert "$(cat "$job"_?.out)" "0.1 32 $1

@@ -31,7 +31,7 @@ teardown() {
 	rm -f "$CLUSTER_HOME/fault"
 }
 
-# What fault.so is told about the calls below DIR: with_fault DIR NAME=VALUE...
+# Tell fault.so about the calls below DIR: with_fault DIR NAME=VALUE...
 with_fault() {
 	local root=$1
 	shift
@@ -77,7 +77,7 @@ rename $PWD/placed.n2.dsv-tmp/ckpt/w"
 	assert "$output" 1
 }
 
-# A job whose files are being placed in ./placed: some are there.
+# Start a job whose files are being placed in ./placed; some exist already.
 start_placing() {
 	cluster_as sh -c 'cd ckpt && seq 400 | xargs touch'
 	user tag ckpt
@@ -113,7 +113,7 @@ ran 2"
 placed.dsv"
 }
 
-# HEAD becomes a state that four ranks made.
+# Make HEAD a state that four ranks made.
 collective() {
 	local i
 
@@ -182,7 +182,7 @@ n3"
 	user -2 fork HEAD --parts mine
 }
 
-# A job that makes a durable state and one that only its node has, and waits.
+# Start a job that makes a durable state and one only on its node, and waits.
 start_async() {
 	user config core.localTier "$CLUSTER_LOCAL/tier"
 	cat >hold <<-'END'

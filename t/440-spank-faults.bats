@@ -36,7 +36,7 @@ test_none_pending() {
 			jobs+=("$job")
 		done
 	done
-	# Where slurmstepd itself died, Slurm takes minutes to notice.
+	# If slurmstepd itself died, Slurm takes minutes to notice.
 	cluster_until 15 test_none_pending
 	sleep 6
 	scancel "${jobs[@]}"
@@ -72,12 +72,12 @@ ran"
 	assert "$(cluster_job_state "$hang")" RUNNING
 	cluster_as scancel "$hang"
 	cluster_wait_job "$hang"
-	# Not once was dsv run for it.
+	# dsv was not run for it even once.
 	assert "$(grep -c ^start "$calls")" 2
 	cluster_assert_healthy
 }
 
-# What the job's user can make of links, the plugin's root must not follow.
+# Links that the job's user can make must not be followed by the plugin's root.
 @test "links to what does not belong to the user are neither read nor written" {
 	local fork precious=$CLUSTER_DIR/precious
 
@@ -96,14 +96,14 @@ ran"
 		[[ $output == "slurmstepd-n"*": error: dsv: "*"$PWD/$to"* ]]
 		[[ $output != *ran* ]]
 	done
-	# The note beside it.
+	# This is the note beside it.
 	cluster_as ln -s "$precious/w" noted.dsv
 	submit --dsv-fork=HEAD --dsv-to="$PWD/noted" --wrap 'echo ran'
 	finished
 	assert "$exit" 1:0
 	[[ $output == *"error: dsv: create '$PWD/noted.dsv': "* ]]
 
-	# Where the repository has its jobs.
+	# The repository keeps its jobs here.
 	submit --dsv-fork=HEAD --hold --wrap 'echo ran'
 	cluster_as sh -c 'rm -rf .dsv/jobs; ln -s "$1" .dsv/jobs' - "$precious"
 	cluster_as scontrol release "$job"

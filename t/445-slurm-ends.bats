@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# How jobs end, each a real one, and what dsv knows of it afterwards
+# How real jobs end, and what dsv knows about it afterwards
 # shellcheck disable=SC2016,SC2154
 
 load slurm
@@ -21,13 +21,13 @@ setup() {
 		exec sleep 60'
 }
 
-# A forked job that runs until it is stopped.
+# Start a forked job that runs until it is stopped.
 running() {
 	submit --dsv-fork=HEAD "$@" job
 	cluster_until 30 test -e "began-$job"
 }
 
-# The record of $job says STATE, and its states are found by it.
+# Require that the record of $job says STATE, and finds its states.
 ended() {
 	local want=$1
 	shift
@@ -40,7 +40,7 @@ ended() {
 	[ -n "$output" ]
 }
 
-# Slurm looks at time limits twice a minute: the last but one test waits.
+# Slurm checks time limits twice a minute; the last test but one waits for it.
 @test "a job whose time is over soon starts" {
 	running --time=1 -w n3
 	scontrol update JobId="$job" EndTime=now+1
@@ -91,7 +91,7 @@ ended() {
 	running --no-requeue -w n4
 	scontrol update NodeName=n4 State=DOWN Reason=test
 	ended NODE_FAIL
-	# It may have returned by itself.
+	# It may have returned on its own.
 	scontrol update NodeName=n4 State=RESUME || :
 	cluster_until 30 cluster_node_is n4 idle
 }
@@ -124,7 +124,7 @@ second"
 	ended CANCELLED
 }
 
-# What is typed before srun has made the terminal raw may be thrown away.
+# Input that is typed before srun has made the terminal raw may be lost.
 prompted() {
 	grep -q '\$ ' terminal
 }
@@ -147,8 +147,8 @@ prompted() {
 	ended COMPLETED
 }
 
-# Slurm has forgotten the job: what is left is what sacct says.  There is no
-# accounting here, so that a program of that name answers.
+# Slurm has forgotten the job, so that only sacct is left.  There is no
+# accounting here, so a program of that name answers.
 forgotten() {
 	cluster_as mkdir -p fake
 	cluster_as sh -c 'printf "#!/bin/sh\nexit 1\n" >fake/scontrol
@@ -176,8 +176,8 @@ forgotten() {
 	done
 }
 
-# What sacct of 22.05 with slurmdbd prints of the tasks of an array.  The first
-# that starts is no submission, though the others come after it.
+# This is what sacct of 22.05 with slurmdbd prints for the tasks of an array.
+# The first that starts is not a submission, although the others come after it.
 @test "each task of an array from accounting, when Slurm forgot the job" {
 	local end=2026-01-31T14:00:00
 

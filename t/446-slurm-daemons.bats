@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Daemons of Slurm that die or forget, and what dsv knows of the job afterwards
+# Daemons of Slurm that die or forget, and what dsv knows about the job then
 # shellcheck disable=SC2016,SC2154
 
 load slurm
@@ -23,14 +23,14 @@ running() {
 	cluster_until 30 test -e "began-$job"
 }
 
-# The record of $job after a sync: its state, exit status and whether it ended.
+# Print the record of $job after a sync: state, exit status, whether it ended.
 recorded() {
 	user job sync
 	assert "$(record state | tail -1) $(record exit | tail -1)" "$1 $2"
 	[ "$(record ended | tail -1)" != None ]
 }
 
-# With its branch gone, nothing of $job holds the state it started from.
+# With its branch gone, nothing of $job must hold the state it started from.
 holds_nothing() {
 	cluster_as sh -c 'echo second >ckpt/w'
 	user tag ckpt
@@ -62,13 +62,13 @@ node_has_no_steps() {
 	holds_nothing
 	cluster_return_node n4
 	cluster_until 30 node_has_no_steps n4
-	# By a signal, which is recorded then.
+	# It ends by a signal, which is then recorded.
 	recorded NODE_FAIL 0
 	[ "$(record signal | tail -1)" != None ]
 }
 
 # Slurm forgets what ended two seconds ago.  filetxt opens its file for writing
-# even to read it, so that users must be allowed to.
+# even to read it, so users must have that permission.
 forgets() {
 	echo MinJobAge=2 >>"$SLURM_CONF"
 	scontrol reconfigure

@@ -12,7 +12,7 @@ setup_file() {
 	start_cluster
 }
 
-# A training of many epochs, which a test interrupts.
+# A training run of many epochs, which a test interrupts.
 setup() {
 	need_slurm
 	work_in_cluster
@@ -42,7 +42,7 @@ goes_on() {
 	grep -q "^continuing from epoch" "digits-$job.log"
 }
 
-# After the requeue: the line has no gap and no second beginning.
+# Require that after the requeue the line has no gap and no second beginning.
 check_history() {
 	local n
 
@@ -63,7 +63,7 @@ check_history() {
 	check_history
 }
 
-# Slurm looks at time limits twice a minute.
+# Slurm checks time limits twice a minute.
 @test "preempt.sh stops before its time limit and continues after a requeue" {
 	start --time=1 --signal=B:USR2@55 preempt.sh
 	cluster_until 70 cluster_can_start_now "$job"
@@ -82,7 +82,7 @@ check_history() {
 	cluster_wait_job "$job" 60
 	cat "digits-$job.log"
 	assert "$(cluster_job_exit "$job")" 0:0
-	# Of another node: it does not see what n2 has.
+	# Another node does not see what n2 has.
 	run -0 cluster_as "$program" fsck --data
 	assert "$(cluster_as "$program" log "job-$job" \
 		--format '%(attr:epoch) %(pending)')" "3 false
@@ -98,14 +98,14 @@ check_history() {
 	cluster_as scancel "$job"
 	cluster_wait_job "$job"
 	sed -n 's/^#\t\(\[prune\|\tkeep\)/\1/p' "$file" >>.dsv/config
-	# To cron a % is the end of the command.
+	# For cron a % ends the command.
 	run ! grep % "$file"
 	sed -nE "s/^${fields}USER //p" "$file" |
 		sed "s|/scratch/digits|$PWD|g" >lines
 	assert "$(wc -l <lines)" 2
 	run -0 cluster_as sh -e lines
 	assert "$output" ""
-	# The last five, the last of the day, the three best.
+	# These are the last five, the last of the day, the three best.
 	local n
 	n=$(cluster_as "$program" find --branch "$branch" --count)
 	[ "$n" -ge 5 ] && [ "$n" -le 9 ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# Prune beside readers and writers: at the worst moments, and at random.
+# Prune beside readers and writers, at the worst moments and at random.
 # shellcheck disable=SC2154,SC2030,SC2031
 
 load helper
@@ -95,7 +95,7 @@ is_big() {
 	[ ! -e .dsv/guard ]
 	stopped 'write:*/catalog.db' -- tag -q other
 	[ -e .dsv/guard ]
-	# As by a prune whose clock is ahead.
+	# A prune whose clock is ahead would do this.
 	rm .dsv/guard.own.*
 	go_on
 	assert "$status" 0

@@ -22,7 +22,7 @@ teardown() {
 	end_stopped
 }
 
-# at SECONDS ARG...: dsv, by a clock that is so much ahead.
+# at SECONDS ARG...: run dsv with a clock that is so many seconds ahead.
 at() {
 	local seconds=$1
 
@@ -106,16 +106,16 @@ years=$((10 * 365 * 86400))
 	until inner=$(pgrep -x sleep -P "$outer"); do sleep 0.02; done
 	inside=(nsenter -t "$inner" --pid --mount --wd="$PWD")
 	stopped 'write:*/catalog.db-journal' "${inside[@]}" -- tag -q -b other big
-	# It lives: nobody breaks it, and who is elsewhere cannot know.
+	# It lives: nobody breaks it, and a process elsewhere cannot know.
 	run -11 "${inside[@]}" "$program" --lock-wait 500ms tag -q big
 	[[ $output == *"end that process"* ]]
 	run -11 "$program" --lock-wait 500ms tag -q big
 	[[ $output == *"from here it cannot be told whether it lives"* ]]
 	"${inside[@]}" pkill -KILL -x dsv
-	# It has stopped with what it runs.
+	# It has ended together with what it runs.
 	kill -CONT "$pid" 2>/dev/null || true
 	wait "$pid" || true
-	# It is dead: only in there this can be proved.
+	# It is dead, which can be proved only in that namespace.
 	run -11 "$program" --lock-wait 500ms tag -q big
 	[ -e .dsv/guard ]
 	run -0 "${inside[@]}" "$program" --lock-wait 5s tag -q big

@@ -22,7 +22,7 @@ as() {
 	dsv "$@"
 }
 
-# Everybody has a directory of his own, with m and s in it.
+# Everybody has their own directory, with m and s in it.
 setup() {
 	local user
 
@@ -45,11 +45,11 @@ setup() {
 	home=$BATS_TEST_TMPDIR
 }
 
-# What .dsv holds: owner, mode, path.
+# Print what .dsv holds: owner, mode, path.
 listing() { find .dsv -printf '%U %m %p\n' | sort -k3; }
 
-# What the group could not read and write, or others could; a stat cache is its
-# user's own.
+# Print what the group cannot read and write, or others can; a stat cache
+# belongs to its user.
 wrong_modes() {
 	find .dsv -not -name 'statcache-*' \( -not -group $group \
 		-o -not -perm -0060 -o -perm /0007 -o -type d -not -perm -2070 \) -printf '%M %g %p\n'
@@ -156,7 +156,7 @@ wrong_modes() {
 	listing | diff before -
 }
 
-# Hold this host's queue, so that no worker of either stores anything.
+# Lock this host's queue, so that no worker of either stores anything.
 hold_queue() {
 	as $alice queue --run
 	cat >hold.py <<-'END'
@@ -207,7 +207,7 @@ teardown() { [ -z "${holder_PID-}" ] || kill "$holder_PID"; }
 	as $alice job list --json
 	json '[(i["id"], i["exit"]) for i in j]'
 	assert "$result" "[('77', 1)]"
-	# What was placed for a job is its user's own.
+	# What was placed for a job belongs to its user.
 	assert "$(wrong_modes | grep -v ' .dsv/jobs/')" ""
 	as $alice prune --branch "main-77" --author '*' \
 		--unsafe-allow-remove-all --expire=now

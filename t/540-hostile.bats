@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# A repository that an enemy has made: a clear refusal, bounded work, and
-# nothing is written outside of the directory that was asked for.
+# A repository that an enemy has made: dsv refuses clearly, does bounded work,
+# and writes nothing outside the directory that was asked for.
 
 load helper
 
@@ -12,7 +12,7 @@ setup() {
 	as=(bounded)
 }
 
-# A cap on time, files and memory: what goes wrong here hurts nobody else.
+# Limit time, files and memory, so that what goes wrong here hurts nobody else.
 bounded() {
 	(
 		ulimit -f 400000
@@ -26,7 +26,7 @@ forge() {
 	python3 "$BATS_TEST_DIRNAME/hostile/forge.py" "$@" >/dev/null
 }
 
-# A repository with one good state below the forged one.
+# Make a repository with one good state below the forged one.
 forged() {
 	rm -rf "$BATS_TEST_TMPDIR/work/r" "$BATS_TEST_TMPDIR/work/out"
 	cd "$BATS_TEST_TMPDIR/work" || return
@@ -36,7 +36,7 @@ forged() {
 	forge "$@"
 }
 
-# Beside the repository is nothing but, perhaps, the directory asked for.
+# Require that beside the repository there is at most the directory asked for.
 nothing_outside() {
 	local found
 
@@ -48,7 +48,7 @@ nothing_outside() {
 	assert "$found" ""
 }
 
-# refused NAME TEXT: whoever needs that content says TEXT; the others end.
+# refused NAME TEXT: commands that need that content say TEXT; the others work.
 refused() {
 	echo "# $1"
 	forged content "$1"
@@ -123,17 +123,17 @@ refused() {
 @test "ten million entries take bounded time and memory" {
 	[ "${build##*/}" = build ] || skip "not with a sanitizer"
 	forged content ten-million
-	# What there is not memory for is an error like any other.
+	# Running out of memory is an error like any other.
 	dsv -5 cat HEAD:f
 	assert "$stderr" "dsv cat: out of memory"
-	# A hundred bytes or so an entry, and no more.
+	# It takes a hundred bytes or so per entry, and no more.
 	run -4 --separate-stderr timeout -s KILL 60 "$program" cat HEAD:f
 	[[ $stderr == *"no file 'f'"* ]]
 	dsv repack
 	nothing_outside
 }
 
-# fake MADE PATH: a repository in which PATH is made by that command.
+# fake MADE PATH: make a repository in which the command MADE makes PATH.
 fake() {
 	echo "# $1 $2"
 	cd "$BATS_TEST_TMPDIR/work" || return
@@ -194,7 +194,7 @@ fake() {
 	dsv -13 fsck --repair
 	dsv -13 fsck --rebuild
 	assert "$(cat ../victim)" mine
-	# Put right by hand, what was told in the meantime is written to it.
+	# Once it is repaired by hand, what happened meanwhile is written.
 	rm .dsv/journal
 	dsv branch third
 	grep -q '"other"' .dsv/journal
@@ -232,7 +232,7 @@ fake() {
 	dsv -13 name
 }
 
-# The schema as dsv makes it, but for what STATEMENTS do; fsck says TEXT.
+# Change dsv's schema by STATEMENTS, and require that fsck says TEXT.
 altered() {
 	rm -rf r
 	repo r
@@ -292,7 +292,7 @@ altered() {
 	assert "$output" "$id"
 }
 
-# Through a terminal: no control byte but line feed arrives, nor C1, nor bidi.
+# Require that only line feeds of all control bytes, C1, bidi reach a terminal.
 clean_tty() {
 	TERM=xterm NO_COLOR=1 DSV_PROGRESS=0 \
 		script -qc "$program --no-pager $1" /dev/null >tty </dev/null

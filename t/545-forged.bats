@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What an enemy has put in the place of records, lines of the journal, edges,
-# counts, files and directories: it is named, nobody waits for ever, no genuine
-# state is lost, and nothing outside of the repository is touched.
+# An enemy has put something in the place of records, lines of the journal,
+# edges, counts, files and directories: it is named, nobody waits for ever, no
+# genuine state is lost, and nothing outside the repository is touched.
 # shellcheck disable=SC2154
 
 load helper
@@ -28,12 +28,12 @@ bounded() {
 
 untouched() {
 	diff -r "$BATS_TEST_TMPDIR/as-it-was" "$canary"
-	# Beside the repository there is what the test asked for.
+	# Beside the repository there is only what the test asked for.
 	assert "$(find "$BATS_TEST_TMPDIR/work" -mindepth 1 -maxdepth 1 \
 	    ! -name r ! -name out)" ""
 }
 
-# Two genuine states, $one and $two.
+# Make two genuine states, $one and $two.
 genuine() {
 	cd "$BATS_TEST_TMPDIR/work" || return
 	rm -rf r out
@@ -46,7 +46,7 @@ genuine() {
 	two=$id
 }
 
-# Their bytes are what they were.
+# Require that their bytes have not changed.
 kept() {
 	dsv cat "$one:good"
 	assert "$output" "$(put good 1000 one && cat good)"
@@ -66,14 +66,14 @@ sql() {
 
 # ---- Records ----------------------------------------------------------------
 
-# A record of these bytes, of which the catalog knows nothing; its id in $id.
+# Write a record of these bytes, unknown to the catalog; its id is in $id.
 record() {
 	id=$(sha256sum <"$1" | cut -d' ' -f1)
 	mkdir -p ".dsv/states/${id:0:2}"
 	cp "$1" ".dsv/states/${id:0:2}/$id"
 }
 
-# The record of $one, changed by a command for sed, under its own hash.
+# Write the record of $one, changed by a command of sed, under its own hash.
 edited() {
 	echo "# $1"
 	genuine
@@ -82,7 +82,7 @@ edited() {
 	record new
 }
 
-# Neither fsck nor a rebuild believes it.
+# Require that neither fsck nor a rebuild believes it.
 not_believed() {
 	dsv -13 fsck
 	[[ $output == *"record ${id:0:12}: a record of a state that the catalog does not know"* ]]
@@ -167,15 +167,15 @@ not_believed() {
 
 # ---- The journal ------------------------------------------------------------
 
-# A line as an enemy may write it, with its hash: line SEQ JSON
+# Print a line as an enemy may write it, with its hash: line SEQ JSON
 line() {
 	printf '%s %s %s\n' "$1" \
 	    "$(printf '%s %s' "$1" "$2" | sha256sum | cut -d' ' -f1)" "$2" \
 	    >>.dsv/journal
 }
 
-# told SEQ OPERATION TEXT: fsck names the line, a rebuild says TEXT and makes
-# nothing of it.  ONE is the first state.
+# told SEQ OPERATION TEXT: require that fsck names the line, and that a rebuild
+# says TEXT and ignores it.  ONE is the first state.
 told() {
 	echo "# $1 $2"
 	genuine
@@ -221,7 +221,7 @@ told() {
 @test "an impossible number is reported, and what is committed later stays" {
 	local number
 
-	# Of 2^52 - 1, the ones after it were once too high to be believed.
+	# After 2^52 - 1, the next ones were once too high to be believed.
 	for number in 4503599627370495 4503599627370496 900000000000000000 0; do
 		genuine
 		line $number '{"ops":[{"head":"'"$one"'","name":"main","op":"branch"}],"time":1}'
@@ -239,7 +239,7 @@ told() {
 		dsv find --ancestors-of HEAD
 		kept
 	done
-	# 2^63 is no number at all.
+	# 2^63 is not a number at all.
 	genuine
 	line 9223372036854775808 '{"ops":[],"time":1}'
 	dsv fsck
@@ -288,7 +288,7 @@ told() {
 	dsv -13 fsck
 	dsv -13 fsck --rebuild
 	[[ $output == *"record ${two:0:12}: the record of a state that was forgotten"* ]]
-	# No repair takes the record away for good.
+	# No repair removes the record for good.
 	dsv fsck --repair
 	[ ! -e ".dsv/states/${two:0:2}/$two" ]
 	mv ".dsv/quarantine/$two"-* ".dsv/states/${two:0:2}/$two"
@@ -324,7 +324,7 @@ told() {
 	dsv fsck --rebuild
 	dsv log
 	kept
-	# A state that is its own parent.
+	# This state is its own parent.
 	sql "INSERT INTO edge VALUES (2, 1, 2)"
 	dsv -13 log
 	[[ $stderr == "dsv log: $again" ]]
@@ -352,7 +352,7 @@ told() {
 		(SELECT max(length) FROM chunk)"
 	dsv -13 fsck
 	[[ $output == *"the segment has "*" bytes of 92233720"* ]]
-	# A hash that is too long: of what was found bad in the old catalog.
+	# This hash, of what was found bad in the old catalog, is too long.
 	sql "INSERT INTO chunk SELECT zeroblob(33), segment, 0, length, stored,
 		encoding, base, crc, 2, NULL FROM chunk LIMIT 1"
 	dsv fsck --rebuild
@@ -411,7 +411,7 @@ told() {
 
 # ---- Files and directories --------------------------------------------------
 
-# fake MADE PATH: PATH of the repository is made by that command.
+# fake MADE PATH: let the command MADE make PATH of the repository.
 fake() {
 	echo "# $1 $2"
 	genuine
@@ -447,7 +447,7 @@ fake() {
 		tag big
 		three=$id
 		segment=$(find .dsv/segments -size 3000000c)
-		# The second shares a part: of the first some is punched.
+		# The second shares a part, so some of the first is punched.
 		{ put part 600000 x; cat part; tail -c +600001 big; } >new
 		mv new big
 		tag big
@@ -504,7 +504,7 @@ fake() {
 		queue) dsv -13 tag --async good ;;
 		quarantine) dsv -13 fsck --repair ;;
 		segments)
-			# One of a hundred finds a directory that is none.
+			# One in a hundred finds that a directory is not one.
 			dsv -13 tag good || {
 				put good 1000 four
 				dsv -13 tag good
@@ -530,7 +530,7 @@ fake() {
 	untouched
 }
 
-# An entry of the queue that says where its files are: entry DIR NAME
+# Write an entry of the queue that says where its files are: entry DIR NAME
 entry() {
 	local queue
 
@@ -553,7 +553,7 @@ entry() {
 		dsv prune --expire=now "$one"
 		untouched
 	done
-	# One that is named as ours are, but is a link.
+	# This one is named like ours, but is a link.
 	genuine
 	entry "$PWD" "$name" true
 	ln -s "$canary" ".dsv/queue/$(uname -n)/${name:0:32}"

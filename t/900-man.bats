@@ -9,7 +9,7 @@ load helper
 
 doc=${BATS_TEST_DIRNAME}/../doc
 
-# The names of all commands; of a group "job list", ... as well.
+# Print the names of all commands, for a group "job list" and so on.
 all_commands() {
 	local name
 
@@ -23,7 +23,7 @@ sub_commands() {
 		tr '|' '\n' | sed "s/^./$1 &/"
 }
 
-# What stands behind "dsv" in the forms of the usage, one a line.
+# Print what stands behind "dsv" in the forms of the usage, one per line.
 usage_forms() {
 	"$program" $1 -h | sed '/^$/,$d; s/^usage://; s/^ *dsv //'
 }
@@ -90,7 +90,7 @@ page_forms() {
 		sed 's|.\x08||g' | sed -n '/^SYNOPSIS/,/^DESC/s/^ *dsv //p')"
 }
 
-# From the sources of the page: "-n --limit COUNT".
+# Print the options in the source of the page: "-n --limit COUNT".
 page_options() {
 	sed -n 's/^\.It \(Fl .*\)/\1/p' "$1" | sed '
 		s/Fl \([^ ]*\) , Fl -\(jsonl\)/--json\n--jsonl/
@@ -111,7 +111,7 @@ page_options() {
 	done < <("$program" --list-commands | cut -f1)
 }
 
-# Of the command itself: what is common to all is in dsv(1).
+# Print the command's own options: those common to all are in dsv(1).
 command_options() {
 	"$program" $1 --list-options | tr '\t' '\037' |
 	    while IFS=$'\037' read -r letter long value help; do

@@ -20,7 +20,7 @@ setup() {
 	"$program" -q scope open search
 }
 
-# What bash offers for the line, in one line.
+# Print what bash offers for the line, in one line.
 bash_offers() {
 	bash --norc -c '
 		. "$1"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What make install puts where, and that it works from there
+# What make install installs where, and that it works from there
 
 # shellcheck disable=SC2154
 
@@ -22,7 +22,7 @@ setup() {
 	export PKG_CONFIG_PATH=$prefix/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$DEST
 }
 
-# What an instrumented library needs, the test programs do not have.
+# The test programs lack what an instrumented library needs.
 not_instrumented() {
 	if nm "$prefix/lib/libdsv.a" 2>/dev/null | grep -qE '__(asan|ubsan|tsan)_'
 	then

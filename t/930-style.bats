@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# What doc/hacking.md asks of the code, as far as a script can see it.
+# What doc/hacking.md asks of the code, as far as a script can check it
 bats_require_minimum_version 1.5.0
 
 setup() {

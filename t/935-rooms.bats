@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 #
-# The rooms of lib/ are as lib/ROOMS says.
+# The rooms of lib/ are as lib/ROOMS describes them.
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -10,7 +10,7 @@ setup() {
 	mapfile -t rooms < <(awk '!/^#/ { print $1 }' lib/ROOMS)
 }
 
-# Lines "FILE ROOM HEADER", the latter two of what FILE includes.
+# Print lines "FILE ROOM HEADER", the latter two for what FILE includes.
 includes() {
 	grep -H '^#include "' lib/*/*.[ch] | sed -E \
 		-e '/"\.\.\/dsv\.h"/d' \
@@ -18,7 +18,7 @@ includes() {
 		-e 's|^(lib/([^/]+)/[^:]*):#include "([^/"]+)".*|\1 \2 \3|'
 }
 
-# Lines "FILE ROOM SYMBOL", the room whose object defines what FILE takes.
+# Print lines "FILE ROOM SYMBOL", with the room that defines what FILE uses.
 links() {
 	printf '%s\n' lib/*/*.c | sed "s|^|$objects/|; s|c\$|o|" |
 		xargs nm -A -g | awk -v objects="$objects/" '
@@ -34,14 +34,14 @@ links() {
 		}'
 }
 
-# Of such lines those that go up.
+# Print those of such lines that go up.
 upwards() {
 	awk 'NR == FNR { if (!/^#/) floor[$1] = FNR; next }
 		{ split($1, part, "/") }
 		floor[$2] > floor[part[2]]' lib/ROOMS -
 }
 
-# Of such lines those that come in by something else than a door.
+# Print those of such lines that come in by something other than a door.
 past_doors() {
 	awk 'NR == FNR {
 			for (i = 2; !/^#/ && i <= NF; i++) {
@@ -115,7 +115,7 @@ past_doors() {
 	done
 }
 
-# The lines of a room's table in doc/hacking.md.
+# Print the lines of a room's table in doc/hacking.md.
 table() {
 	awk -v head="| \`$1\` |" 'index($0, head) == 1 { on = 1 }
 		/^$/ { on = 0 }

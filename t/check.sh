@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: MIT
 #
 # Run every test (or those named) and end with "N passed, N failed,
-# N skipped".  Each line of TAP is shown when it is not plain success.
+# N skipped".  Lines of TAP are shown unless they are plain success.
 #
-# DSV_BUILD names another directory of output than build/; then the jobs of
-# t/4*.bats, which run what is in build/, are left out.
+# DSV_BUILD names an output directory other than build/; the jobs of t/4*.bats,
+# which run what is in build/, are then left out.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 export LC_ALL=C.UTF-8
 build=${DSV_BUILD:-build}
-# What these find is a failure: an exit status that no test expects.
-# A shim that is preloaded may come before ASan.
+# What the sanitizers find is a failure: an exit status that no test expects.
+# A preloaded shim may come before ASan.
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1:verify_asan_link_order=0
 export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1
 out=$(mktemp)
@@ -29,7 +29,7 @@ run_units() {
 	done
 }
 
-# A file that does not even start has failed as well.  What it said is told in
+# A file that does not even start has failed as well.  Its output is printed in
 # one piece when it has ended.
 run_bats() {
 	local file=$1 start=$SECONDS tap status=0
@@ -65,7 +65,7 @@ if [ $# = 0 ]; then
 		units+=("$build/${source%.c}")
 	done
 fi
-# Jobs mostly wait: one cluster at a time, beside all else.
+# Jobs mostly wait, so one cluster at a time runs beside everything else.
 for file in "${bats[@]}"; do
 	case $file in
 	*t/4*|*t/360*) jobs+=("$file") ;;
@@ -73,7 +73,7 @@ for file in "${bats[@]}"; do
 	esac
 done
 run_units "${units[@]}" | tee -a "$out" | awk "$show"
-# Not by "&", which Ctrl-C would not end.  A lane that was killed has not run all.
+# Ctrl-C would not end lanes started by "&".  A killed lane is incomplete.
 export -f run_bats run_lane
 export out
 printf '%s\n' "${jobs[*]}" "${rest[*]}" |

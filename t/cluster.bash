@@ -2,32 +2,32 @@
 # shellcheck shell=bash
 #
 # A throwaway Slurm cluster on this host: munged, slurmctld and four slurmd
-# (n1..n4), all state in one directory.  Source it; tests and `make demo` do.
+# (n1..n4), with all state in one directory.  Tests and `make demo` source it.
 #
-#   cluster_missing               what has to be installed, empty when nothing
-#   cluster_start DIR [LINE...]   start, wait until all nodes are idle
-#   cluster_stop                  stop every process, also after a failed start
+#   cluster_missing               print what has to be installed, if anything
+#   cluster_start DIR [LINE...]   start, and wait until all nodes are idle
+#   cluster_stop                  stop every process, even after a failed start
 #   cluster_as COMMAND...         run as the user whose jobs these are
-#   cluster_wait_job ID [SECONDS]           until the job has ended
-#   cluster_wait_state ID STATE [SECONDS]   until the job is in that state
-#   cluster_job_state ID          its state, one line per array task
-#   cluster_job_exit ID           its exit status as CODE:SIGNAL
+#   cluster_wait_job ID [SECONDS]           wait until the job has ended
+#   cluster_wait_state ID STATE [SECONDS]   wait until it is in that state
+#   cluster_job_state ID          print its state, one line per array task
+#   cluster_job_exit ID           print its exit status as CODE:SIGNAL
 #   cluster_requeue ID            requeue, without the two minutes' delay
-#   cluster_kill_slurmd NODE      its slurmd dies, its jobs do not
-#   cluster_lose_node NODE        it dies, with its jobs and its local disk
-#   cluster_return_node NODE      and comes back, empty
-#   cluster_assert_healthy        no node is drained, down or has a reason
+#   cluster_kill_slurmd NODE      kill its slurmd, but not its jobs
+#   cluster_lose_node NODE        kill it, with its jobs and its local disk
+#   cluster_return_node NODE      bring it back, empty
+#   cluster_assert_healthy        fail if a node is drained, down, has a reason
 #
 # LINE is a line of plugstack.conf in which @DIR@ stands for DIR; without one
-# the plugin of this build is loaded if there is one, with LINE "#" none is.
-# What was built is copied to DIR/bin and DIR/lib, so that a job's user can
-# reach it wherever the source tree lies, and DIR/bin comes first in PATH.
+# the plugin of this build is loaded if it exists, and with LINE "#" none is.
+# The build is copied to DIR/bin and DIR/lib, so that a job's user can reach it
+# wherever the source tree is, and DIR/bin comes first in PATH.
 #
-# Lines of $CLUSTER_CONF are added to slurm.conf.
+# The lines of $CLUSTER_CONF are added to slurm.conf.
 #
-# Two clusters can run at once.  DIR must be reachable by any user; when root,
-# jobs belong to the user dsvtest, who is made if need be.  Each node has a
-# directory of its own at $CLUSTER_LOCAL if root may mount (CLUSTER_PRIVATE=1).
+# Two clusters can run at the same time.  DIR must be reachable by any user; for
+# root, jobs belong to the user dsvtest, who is created if necessary.  Each node
+# has its own directory at $CLUSTER_LOCAL if root may mount (CLUSTER_PRIVATE=1).
 # The daemons also end when the shell that started them is gone.
 
 cluster_root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
@@ -44,7 +44,7 @@ cluster_missing() {
 	echo "${want[*]}"
 }
 
-# The user whose jobs run.  Nobody's job may run as root: that hides mistakes.
+# Print the user whose jobs run.  No job may run as root: that hides mistakes.
 cluster_user() {
 	CLUSTER_USER=$(id -un)
 	CLUSTER_HOME=$CLUSTER_DIR/home
@@ -60,8 +60,8 @@ cluster_user() {
 	export CLUSTER_USER CLUSTER_HOME
 }
 
-# The environment is what a login gives: what a CI service leaves out of its own,
-# such as SHELL, is there.
+# The environment is that of a login, so that it has what a CI service leaves
+# out of its own, such as SHELL.
 cluster_as() {
 	local run=()
 
@@ -74,7 +74,8 @@ cluster_as() {
 		LOGNAME="$CLUSTER_USER" SHELL=/bin/sh "$@"
 }
 
-# A run of free ports, drawn at random so that two starts rarely collide.
+# Print the first of a run of free ports, drawn at random so that two starts
+# rarely collide.
 cluster_free_ports() {
 	local base port try
 
@@ -144,9 +145,9 @@ cluster_conf() {
 	echo "${CLUSTER_CONF:-}"
 }
 
-# Start a daemon and note its pid: what is in pids is what cluster_stop ends.
-# Only 0-2 stay open, else Bats waits for the daemon at the end.  In a subshell
-# of a subshell nothing leads a process group, so that setsid need not fork.
+# Start a daemon and note its pid in pids, for cluster_stop.  Only 0-2 stay
+# open, else Bats waits for the daemon at the end.  A subshell of a subshell does
+# not lead a process group, so that setsid need not fork.
 cluster_spawn() {
 	local name=$1
 	shift
@@ -178,8 +179,8 @@ cluster_spawn_node() {
 		-f "$CLUSTER_DIR/slurm.conf"
 }
 
-# Ctrl-C reaches neither a trap of Bats nor a daemon in its own session: when
-# the shell that started the cluster is gone, so shall it be.
+# Ctrl-C reaches neither a trap of Bats nor a daemon in its own session, so the
+# cluster ends when the shell that started it is gone.
 cluster_watch() {
 	# shellcheck disable=SC2016
 	cluster_spawn watch bash -c '
@@ -258,7 +259,7 @@ cluster_start() {
 	fi
 }
 
-# Run COMMAND every 0.1 s until it succeeds, SECONDS at most.
+# Run COMMAND every 0.1 s until it succeeds, for at most SECONDS.
 cluster_until() {
 	local end=$((SECONDS + $1))
 	shift
@@ -309,8 +310,9 @@ cluster_wait_state() {
 	fi
 }
 
-# Slurm lets the credential of the first attempt expire, 121 s, before the next.
-# slurmd refuses one of the same second in which it ended the first.
+# Slurm waits 121 s, until the credential of the first attempt has expired,
+# before the next attempt.  slurmd refuses a credential of the same second in
+# which it ended the first.
 cluster_requeue() {
 	cluster_as scontrol requeue "$1" || return
 	cluster_until 10 cluster_can_start_now "$1" || return
@@ -321,13 +323,13 @@ cluster_can_start_now() {
 		cluster_as scontrol update JobId="$1" StartTime=now+1
 }
 
-# Its jobs go on.
+# Kill the slurmd of a node; its jobs continue.
 cluster_kill_slurmd() {
 	kill -KILL "$(sed -n "s/ $1$//p" "$CLUSTER_DIR/pids")" || return
 	sed -i "/ $1$/d" "$CLUSTER_DIR/pids"
 }
 
-# The node loses its power, with all that runs there and what its disk has.
+# Cut the power of a node: all its processes and its disk are lost.
 cluster_lose_node() {
 	local pid
 
@@ -359,9 +361,9 @@ cluster_assert_healthy() {
 	fi
 }
 
-# The slurmstepds of this cluster, or of its node $1, and what runs below them.
-# They are known by the log that they write: their titles overwrite the
-# environment and do not tell the node.
+# Print the slurmstepds of this cluster, or of its node $1, and their
+# descendants.  The log that they write identifies them: their titles overwrite
+# the environment and do not name the node.
 cluster_job_pids() {
 	local dir comm pids=() new
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The main job, for real: train on two nodes of a throwaway Slurm cluster,
+# Run the main job for real: train on two nodes of a throwaway Slurm cluster,
 # search, fork the best state into two jobs on other nodes with other learning
-# rates, prune, check the best model out and evaluate it.
+# rates, prune, check out the best model and evaluate it.
 set -euo pipefail
 
 top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
@@ -29,7 +29,7 @@ run() {
 	cluster_as "$@"
 }
 
-# The same for a submission: its job id, in $job.
+# Do the same for a submission; its job id is in $job.
 submit() {
 	printf '%s$%s' "$bold" "$plain"
 	printf ' %q' "$@"
@@ -89,7 +89,7 @@ run dsv checkout 'max:acc@*' best
 run python3 evaluate.py best/ckpt/model.pt
 measured=$(cluster_as python3 evaluate.py best/ckpt/model.pt)
 if [ "$measured" != "$recorded" ]; then
-	echo "demo: evaluates to $measured, recorded was $recorded" >&2
+	echo "demo: measured $measured, but $recorded was recorded" >&2
 	exit 1
 fi
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Install the packages that building, demo and tests need and that are not
-# there.  As root, or by sudo; else say which are missing.  deps.sh [LIST]
+# Install the packages that building, demo and tests need and that are missing,
+# as root or with sudo; else say which are missing.  Usage: deps.sh [LIST]
 set -eu
 
 want=$(sed 's/#.*//' "${1:-$(dirname "$0")/packages.txt}")
@@ -25,7 +25,7 @@ fi
 echo "installing:$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
 $apt apt-get update -qq
-# The daemons that come with Slurm and munge are not to run: the demo and the
+# The daemons that come with Slurm and munge must not run: the demo and the
 # tests start their own.
 policy=/usr/sbin/policy-rc.d
 made=

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# What every Bats file loads.  A test starts in an empty directory of its
-# own, with nothing of the caller's environment that dsv or Slurm would read.
+# Every Bats file loads this.  A test starts in an empty directory of its own,
+# with nothing in its environment that dsv or Slurm would read.
 #
 #   dsv [-N] ARG...       run dsv, require exit status 0, or N; its output is
-#                         in $output, $stderr, as of "run --separate-stderr"
+#                         in $output, $stderr, as with "run --separate-stderr"
 #   repo [DIR]            make a repository and go there
-#   put PATH [BYTES [SEED]]   a file, the same for the same SEED
-#   tag ARG...            dsv tag; the id is in $id
-#   json EXPR             EXPR of Python on $output as JSON, in $result: j is
-#                         the document
-#   assert A B            A and B are the same text
-#   ordinary_user         from now on dsv runs as a user who is not root and to
-#                         whom this directory belongs
-#   ordinary COMMAND...   run another command so
+#   put PATH [BYTES [SEED]]   write a file, the same one for the same SEED
+#   tag ARG...            run dsv tag; the id is in $id
+#   json EXPR             put the Python EXPR of $output as JSON, called j,
+#                         into $result
+#   assert A B            fail unless A and B are the same text
+#   ordinary_user         from now on run dsv as a user who is not root and who
+#                         owns this directory
+#   ordinary COMMAND...   run another command as that user
 #
-# DSV_BUILD names another directory of output than build/.
+# DSV_BUILD names an output directory other than build/.
 
 bats_require_minimum_version 1.5.0
 
@@ -91,7 +91,7 @@ assert() {
 	return 1
 }
 
-# What a test needs of PART is not here: a skip, or a failure where
+# Skip a test because something that it needs of PART is missing, or fail if
 # $DSV_TEST_REQUIRE, a list with commas, names that part.
 without() {
 	local part=$1 why=$2
@@ -108,7 +108,7 @@ need_strace() {
 	export ASAN_OPTIONS=detect_leaks=0
 }
 
-# Modes mean nothing to root.
+# File modes mean nothing to root.
 ordinary_user() {
 	[ "$EUID" = 0 ] || return 0
 	chmod a+x "$BATS_RUN_TMPDIR" || return

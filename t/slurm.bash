@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# What the Bats files about Slurm share, besides helper and cluster.
+# The Bats files about Slurm share this, besides helper and cluster.
 # shellcheck disable=SC2034,SC2154
 
 load helper
@@ -18,7 +18,7 @@ slurm_missing() {
 	fi
 }
 
-# In setup, not in setup_file: Bats cannot skip there.
+# Call this in setup, not in setup_file, where Bats cannot skip.
 need_slurm() {
 	local missing
 
@@ -26,7 +26,7 @@ need_slurm() {
 	[ -z "$missing" ] || without slurm "$missing"
 }
 
-# For setup_file: the throwaway cluster, with LINE... as of cluster_start.
+# Call this in setup_file: start the throwaway cluster; LINE... as there.
 start_cluster() {
 	clean_environment
 	export CLUSTER_TOP
@@ -40,7 +40,7 @@ teardown_file() {
 	rm -rf "$CLUSTER_TOP"
 }
 
-# The ways in which sbatch is asked for a directory of its own, by its user.
+# Make a directory for the jobs' user and go there.
 work_in_cluster() {
 	work=$CLUSTER_HOME/$BATS_TEST_NUMBER
 	cluster_as mkdir -p "$work"
@@ -73,15 +73,15 @@ finished() {
 	echo "= $(cluster_job_state "$job") $exit"
 }
 
-# ---- With dsv itself, not a stand-in ----
+# ---- Helpers that use dsv itself, not a stand-in ----
 
 use_dsv() {
 	program=$CLUSTER_DIR/bin/dsv
-	# helper put the build in front, which a job's user may not reach.
+	# helper put the build first in PATH, but a job's user may not reach it.
 	export PATH=$CLUSTER_DIR/bin:$PATH
 }
 
-# A repository with one state, whose id is in $first.
+# Make a repository with one state, whose id is in $first.
 work_in_repository() {
 	work_in_cluster
 	use_dsv
@@ -103,7 +103,7 @@ without_plugin() {
 	: >"$CLUSTER_DIR/plugstack.conf"
 }
 
-# dsv as the jobs' user: user [-N] ARG...
+# Run dsv as the jobs' user: user [-N] ARG...
 user() {
 	local want=0
 
@@ -118,14 +118,14 @@ script() {
 	printf '#!/bin/sh\n%s\n' "$1" >job
 }
 
-# A field of $job in dsv job list, as Python sees it.
+# Print a field of $job in dsv job list, as Python sees it.
 record() {
 	user job list --json
 	json "[x['$1'] for x in j if x['id'] == '${2:-$job}'][0]"
 	echo "$result"
 }
 
-# The slurmstepd of $job's batch step, of this cluster.
+# Print the slurmstepd of $job's batch step in this cluster.
 step_daemon() {
 	local pid
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# dsv that stops at a call, by fault.so, for what can happen to it there.
+# Make dsv stop at a call, with fault.so, to test what can happen to it there.
 #
 #   need_fault            fail if fault.so has not been built
-#   may_stop              the same; skip what a preloaded library cannot do
+#   may_stop              do the same; skip what a preloaded library cannot do
 #   stopped CALL:GLOB [COMMAND...] -- ARG...
-#                         what COMMAND runs stops before its first such call;
+#                         stop what COMMAND runs before its first such call;
 #                         it is process $stopped, $pid the one started here
 #   go_on                 let it end; its status is in $status
-#   end_stopped           for teardown
+#   end_stopped           end it; call this in teardown
 # shellcheck disable=SC2034,SC2154
 
 need_fault() {

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The commands on a repository of its own, each under valgrind: no read of
-# what was not written, none outside a block, nothing lost.  What valgrind finds
-# is shown, with exit status 99.  Of the worker that "tag --async" leaves behind,
-# and of other children, nothing is said.
+# Run the commands on a repository of its own, each under valgrind: no read of
+# unwritten memory, none outside a block, nothing leaked.  What valgrind finds
+# is shown, with exit status 99.  The worker that "tag --async" leaves behind,
+# and other children, are not checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$PWD/${DSV_BUILD:-build}
@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 for name in "${!DSV_@}" "${!SLURM_@}"; do unset "$name"; done
 export HOME=$work LC_ALL=C TZ=UTC DSV_PAGER=cat
 
-# Its output is in $output.
+# Run dsv under valgrind; its output is in $output.
 dsv() {
 	local status=0
 
@@ -35,7 +35,7 @@ def safetensors(name, first):
     open(name, "wb").write(struct.pack("<Q", len(head)) + head + body[:1000000])
 safetensors("one.safetensors", 1)
 safetensors("two.safetensors", 2)
-# What torch.save({"w": torch.zeros(100)}) writes.
+# This is what torch.save({"w": torch.zeros(100)}) writes.
 def text(s): return b"X" + struct.pack("<I", len(s)) + s.encode()
 pickle = (b"\x80\x02}" + text("w") + b"ctorch._utils\n_rebuild_tensor_v2\n(("
     + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu")

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A clock that is wrong: DSV_FAULT_CLOCK seconds are added to what
- * CLOCK_REALTIME says; with = before them it is they, and stands still.
- * Files get their times from the right one.
+ * A wrong clock: DSV_FAULT_CLOCK seconds are added to CLOCK_REALTIME; with =
+ * before them they are the time, which then stands still.  Files still get
+ * their times from the right clock.
  */
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Do two catalogs say the same?  usage: compare.py A B
+"""Check that two catalogs say the same.  usage: compare.py A B
 
-Rows that stand for each other may have other numbers; what is left of
-forgotten work (chunks that nothing needs, counts of 0) is passed over.
-Exit status 1, and what differs, unless all tables say the same.
+Rows that correspond may have different numbers; what is left of forgotten
+work (chunks that nothing needs, counts of 0) is ignored.  Prints what differs
+and exits with 1 unless all tables say the same.
 """
 import sqlite3
 import sys

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To be preloaded: lets the k-th call that changes files fail, or ends or
- * stops the process there.
+ * When preloaded, makes the k-th call that changes files fail, or ends or stops
+ * the process there.
  *
  *   DSV_FAULT_ROOT    calls on files below it are counted
- *   DSV_FAULT_LOG     file: a line for each counted call
- *   DSV_FAULT_MATCH   CALL:GLOB: only such calls on such paths
+ *   DSV_FAULT_LOG     a file that gets a line for each counted call
+ *   DSV_FAULT_MATCH   CALL:GLOB: only such calls on such paths count
  *   DSV_FAULT_AT      k, from 1
  *   DSV_FAULT_DO      kill, tear (half a write, then kill), stop (SIGSTOP),
  *                     short (half a write), or EIO, ENOSPC, EDQUOT, EINTR
- *   DSV_FAULT_STICKY  each call from the k-th on fails
+ *   DSV_FAULT_STICKY  all calls from the k-th on fail
  *   DSV_FAULT_LOSE    see fault.h: the power goes at the k-th call, else at
  *                     the end of the process
- *   DSV_FAULT_SHADOW  for it: an empty directory
+ *   DSV_FAULT_SHADOW  an empty directory, for DSV_FAULT_LOSE
  *   DSV_FAULT_NO_SYNC n: the n-th fsync does nothing, and succeeds
- *   DSV_FAULT_THEN    a shell command to be run at the end of the process,
+ *   DSV_FAULT_THEN    a shell command that runs at the end of the process,
  *                     before the power goes
- *   DSV_FAULT_SYNCED  file: with THEN, what that command syncs; else where to
- *                     tell it
+ *   DSV_FAULT_SYNCED  a file: with THEN it says what that command synced,
+ *                     otherwise this process says so in it
  *
- * Processes that are started by this one are left alone.
+ * Processes that this one starts are left alone.
  */
 #include "fault.h"
 
@@ -58,7 +58,7 @@ static const char *then, *synced;
 static enum { DO_NOTHING, DO_KILL, DO_TEAR, DO_STOP, DO_SHORT, DO_FAIL } what;
 static int fail_errno;
 
-/* What the call shall do. */
+/* This is what the call has to do. */
 enum verdict { GO, FAIL, SHORT, TEAR };
 
 static void read_action(const char *name)
@@ -120,7 +120,7 @@ static void power_cut(void)
 {
 	if (getpid() != owner)
 		return;
-	/* What was not synced goes after what a later process did not. */
+	/* Unsynced changes are lost after those of a later process. */
 	if (then && system(then) != -1)
 		lost_hear_syncs(synced);
 	lost_apply();
@@ -172,7 +172,7 @@ static bool is_ours(const char *path)
 	return root && getpid() == owner && !strncmp(path, root, root_len);
 }
 
-/* Whether a full disk can make the call fail. */
+/* Tells whether a full disk can make the call fail. */
 static bool allocates(const char *call)
 {
 	static const char *const names[] = {
@@ -212,7 +212,7 @@ static void die(void)
 		pause();
 }
 
-/* Called with the lock held, before the call. */
+/* This is called with the lock held, before the call. */
 static enum verdict judge(const char *call, const char *path)
 {
 	if (!counts(call, path))
@@ -271,7 +271,7 @@ static void leave(void)
 
 /* ---- Bytes ----------------------------------------------------------- */
 
-/* A call that changes the bytes of fd: SHORT and TEAR for len of them. */
+/* Judges a call that changes len bytes of fd, for SHORT and TEAR. */
 #define CHANGE(type, name, fd, whole, half)				\
 	do {								\
 		char path_[PATH_MAX];					\
@@ -404,7 +404,7 @@ EXPORT int fdatasync(int fd)
 
 /* ---- Names ----------------------------------------------------------- */
 
-/* The directory of an absolute path, and its last component. */
+/* Splits an absolute path into its directory and its last component. */
 static int parent_of(const char *path, const char **name)
 {
 	char dir[PATH_MAX];

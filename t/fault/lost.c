@@ -16,8 +16,8 @@
 
 /*
  * A file that was written to.  Its descriptor stays open: closing one would
- * drop the locks that the process has on the file.  It is opened anew: a
- * duplicate would keep the locks that belong to the open file.
+ * drop the locks that the process has on the file.  It is opened again, since
+ * a duplicate would keep the locks that belong to the open file.
  */
 struct content {
 	dev_t dev;
@@ -25,7 +25,7 @@ struct content {
 	int fd;
 	bool dirty;
 	int64_t size;		/* durable */
-	int copy;		/* its durable bytes, -1: none */
+	int copy;		/* its durable bytes; -1: none */
 };
 
 struct op {
@@ -34,7 +34,7 @@ struct op {
 	ino_t ino;
 	int dirfd, from_dirfd;
 	char name[NAME_MAX + 1], from_name[NAME_MAX + 1];
-	char saved[32];		/* what was called name before, or "" */
+	char saved[32];		/* what had the name before, or "" */
 	bool gone;
 };
 
@@ -42,7 +42,7 @@ enum { MAX_CONTENTS = 4096, MAX_OPS = 65536 };
 
 static bool on;
 static int shadow_fd = -1;
-static int synced_fd = -1;	/* what is synced is told there */
+static int synced_fd = -1;	/* gets a line for what is synced */
 static uint64_t seed;		/* 0: all is lost */
 static struct content contents[MAX_CONTENTS];
 static size_t content_count;
@@ -57,7 +57,7 @@ static void broken(const char *what)
 	_Exit(99);
 }
 
-/* The calls themselves, past the interposed ones. */
+/* These make the calls themselves, past the interposed ones. */
 #define raw(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
 void lost_begin(const char *shadow, const char *how)

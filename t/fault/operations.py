@@ -32,7 +32,7 @@ def write(path, content):
 
 
 def tree(path):
-    """What a directory holds: path -> hash."""
+    """Return what a directory holds: path -> hash."""
     out = {}
     for dirpath, _, files in os.walk(path):
         for name in files:
@@ -44,7 +44,7 @@ def tree(path):
 
 
 def remove(path):
-    """FUSE gives what was just open another name there for a moment."""
+    """On FUSE, what was just open has another name for a moment."""
     for _ in range(100):
         try:
             return shutil.rmtree(path)
@@ -110,7 +110,7 @@ class Base:
         write(work + "/data/big", data(4, 1100000))
         write(work + "/data/small", b"three")
         self.third = self.tag(where, "-m", "third")
-        # What the operations tag: partly known bytes.
+        # The operations tag this: bytes that are partly known.
         write(work + "/data/big", data(4, 1100000) + data(5, 300000))
         write(work + "/data/more", data(6, 30000))
         self.next_tree = {"data/" + path: h
@@ -119,12 +119,12 @@ class Base:
 
 
 class Operation:
-    """argv is interrupted; then it must work, or again_argv."""
+    """argv is interrupted; then it, or again_argv, must work."""
 
     name = None
     argv = []
     makes_state = False		# prints its id
-    program = None		# in build/, in the place of dsv
+    program = None		# in build/, to be run instead of dsv
     prunes = ()			# names of Base's fields
     restores = ()
     keeps_queue = False		# what was moved is never swept
@@ -178,7 +178,7 @@ class Operation:
             raise Broken(f"{id[:12]} has other files")
 
     def check(self, base, where, r):
-        """r: of the interrupted command, None when it has been repeated."""
+        """r is the interrupted command's, or None once it was repeated."""
         done = r is None or r.returncode == 0
         prunes = [getattr(base, n) for n in self.prunes]
         restores = [getattr(base, n) for n in self.restores]
@@ -215,7 +215,7 @@ class Tag(Operation):
 
 
 class TagMove(Operation):
-    """The files are ours or the user's at each moment."""
+    """The files are ours or the user's at every moment."""
     name = "tag-move"
     argv = ["tag", "--move", "data"]
     makes_state = True
@@ -237,7 +237,7 @@ class TagMove(Operation):
 
 
 class TagAsync(Operation):
-    """Captured, and stored by the worker."""
+    """The files are captured, and the worker stores them."""
     name = "tag-async"
     argv = ["tag", "--async", "data"]
 
@@ -259,7 +259,7 @@ class TagAsyncMove(TagAsync):
             if "/segments/" in dirpath:
                 continue
             for name in files:
-                # The worker of the tag may still be at it.
+                # The worker of the tag may still be busy.
                 with contextlib.suppress(FileNotFoundError), \
                         open(os.path.join(dirpath, name), "rb") as f:
                     have.add(hashlib.sha256(f.read()).hexdigest())
@@ -281,7 +281,7 @@ class QueueRun(Operation):
     argv = ["queue", "--run"]
 
     def setup(self, base, where):
-        # The lock keeps the worker of the tag from it.
+        # The lock keeps the tag's worker away from it.
         queue = f"{where}/work/.dsv/queue/{os.uname().nodename}"
         os.makedirs(queue, exist_ok=True)
         with open(queue + "/lock", "w") as lock:
@@ -294,7 +294,7 @@ class QueueRun(Operation):
         self.must_live(base, where, self.id, base.next_tree)
 
     def check_more(self, base, where, done):
-        # Pending or not, it can be had here.
+        # Pending or not, it is available here.
         base.dsv(where, "wait", self.id)
         self.must_live(base, where, self.id, base.next_tree)
 
@@ -304,7 +304,7 @@ class Fork(Operation):
     argv = ["fork", "first", "-b", "wide", "--set", "lr=0.3", "--to", "out"]
 
     def again(self, base, where, r):
-        # What a power cut has left of it differs.
+        # What a power cut leaves of it varies.
         shutil.rmtree(where + "/work/out", ignore_errors=True)
         r = base.run(where, self.argv)
         if r.returncode == 0:
@@ -412,7 +412,7 @@ class Restore(Operation):
 
 
 class Repair(Operation):
-    """A record, indexes and a line of the journal are made again."""
+    """A record, indexes and a line of the journal are rebuilt."""
     name = "fsck-repair"
     argv = ["fsck", "--repair"]
 
@@ -483,7 +483,7 @@ class Checkout(Operation):
 
 
 class Collective(Operation):
-    """Rank 0 is interrupted when it has found all parts and commits."""
+    """Rank 0 is interrupted after it found all parts, as it commits."""
     name = "collective"
     makes_state = True
     ranks = 3
@@ -515,7 +515,7 @@ class Collective(Operation):
                 for n in names if n.isdigit()}
 
     def run(self, base, where, env, group="g"):
-        """The others have their parts and are stopped, so that he commits."""
+        """The others have their parts and are stopped, so that it commits."""
         before = self.parts(where)
         others = [self.start(base, where, group, i)
                   for i in range(1, self.ranks)]
@@ -536,7 +536,7 @@ class Collective(Operation):
         return r
 
     def check_others(self, where, others, r):
-        """All say the same id, whoever commits, or that there is none."""
+        """All print the same id, whoever commits, or that there is none."""
         codes = [p.wait(60) for p in others]
         said = {open(f"{where}/out.{i + 1}").read() for i in
                 range(len(others))}
@@ -578,7 +578,7 @@ class Repack(Operation):
 
 
 class Rebuild(Operation):
-    """The catalog is there, and made anew all the same."""
+    """The catalog exists, and is rebuilt anyway."""
     name = "rebuild"
     argv = ["fsck", "--rebuild"]
     alone = True

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A catalog of many states, some of them pinned, annotated, pruned, restored,
-# forgotten, is made anew and compares equal, row by row: rebuild.bash [STATES].
-# Says how long it took, and with how much memory; leaves nothing.
+# Rebuild a catalog of many states, some of them pinned, annotated, pruned,
+# restored, forgotten, and compare it row by row: rebuild.bash [STATES].  Says
+# how long it took, and with how much memory; leaves nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 states=${1:-100000}

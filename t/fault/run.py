@@ -1,24 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Kill dsv, or let a call of it fail, at each place where it changes files.
+"""Kill dsv, or make a call of it fail, at each place where it changes files.
 
 usage: run.py [--all | --places N] [--op NAME]... [--mode MODE]... [--dir DIR]
 
 Each run is in a copy of a prepared repository.  Afterwards nothing that was
-committed may be missing, fsck --data must be clean (or be so after --repair),
+committed may be missing, fsck --data must be clean (perhaps after --repair),
 the command must work when it is run again, and once leftovers are old a prune
-must take them all.  With --places N only N places of each operation and mode
+must remove them all.  With --places N only N places of each operation and mode
 are tried, the same ones for the same --seed.  The last line says how many.
 
 Modes: kill; tear (half of a write, then killed); lose (the power goes: what
 was not synced is lost); half (half of that is lost, at random); later (as
-lose, with a tag of another process before, of which is lost what neither has
-synced); short (half
-of a write is done); EIO ENOSPC EDQUOT EINTR (the call fails once); full (each
-call from there on fails with ENOSPC).
+lose, but after a tag by another process, whose changes are lost if neither has
+synced them); short (half of a write is done); EIO ENOSPC EDQUOT EINTR (the
+call fails once); full (each call from there on fails with ENOSPC).
 
-With --prove-syncs each fsync of the operations is left out and the power cut
-at places after it: which of them would be missed?
+With --prove-syncs each fsync of the operations is left out and the power is
+cut at places after it, to see which of them would be missed.
 """
 import argparse
 import collections
@@ -42,8 +41,8 @@ from operations import (BUILD, OPERATIONS, Base, Broken, Operation, data,
 CUTS = ["lose", "half", "later"]
 MODES = ["kill", "tear", *CUTS, "short", "EIO", "ENOSPC", "EDQUOT",
          "EINTR", "full"]
-# What a command may end with when a call of it has failed; success, too,
-# where the call is one that the command can do without.
+# A command may end with these when a call of it has failed; with success too,
+# if the command can do without that call.
 CODES = {"short": {0}, "EINTR": {0, 5, 130}, "EIO": {0, 5}, "ENOSPC": {0, 15},
          "EDQUOT": {0, 15}, "full": {0, 15}}
 DAYS = 3 * 86400
@@ -68,8 +67,8 @@ def fault_environment(base, where, mode, k, log=None):
 
 
 def run_later(base, op, where, env):
-    """The operation, in a process that a tag starts when it has ended: of
-    what the tag has not synced is lost what the operation has not either.
+    """Run the operation in a process that a tag starts when it has ended:
+    what neither the tag nor the operation has synced is lost.
     """
     write(where + "/work/early", data(9, 70000))
     env = {**env, "DSV_FAULT_SYNCED": where + "/synced"}
@@ -104,7 +103,7 @@ def copy(base, op):
 
 
 def places(base, op, mode):
-    """How many calls of the operation count, and what they are."""
+    """Return how many calls of the operation count, and which."""
     where = copy(base, op)
     log = where + "/log"
     r = op.run(base, where, fault_environment(base, where, mode, 0, log))
@@ -116,7 +115,7 @@ def places(base, op, mode):
 
 
 def check_end(op, mode, call, r):
-    """Exit code and message of the interrupted command."""
+    """Check exit code and message of the interrupted command."""
     if mode in ("kill", "tear", *CUTS):
         if r.returncode not in (-9, 0):
             raise Broken(f"ended with {r.returncode}: {r.stderr}")
@@ -124,8 +123,8 @@ def check_end(op, mode, call, r):
     codes = set(CODES[mode])
     if mode in ("ENOSPC", "EDQUOT") and ("catalog.db" in call[1] or
             "catalog.db': disk I/O error" in r.stderr):
-        # SQLite does not tell why, and the disk is not full a moment later.
-        # Among ranks the k-th call is not the same one each time.
+        # SQLite does not say why, and the disk is not full a moment later.
+        # Among ranks the k-th call is not the same one every time.
         codes.add(5)
     if r.returncode not in codes:
         raise Broken(f"ended with {r.returncode}: {r.stderr}")
@@ -151,7 +150,7 @@ def check_fsck(base, where, stats):
 
 
 def make_old(where):
-    """As if all of it had happened days ago."""
+    """Make it look as if all of it had happened days ago."""
     repo = where + "/work/.dsv"
     old = time.time() - DAYS
     for dirpath, dirs, files in os.walk(where + "/work"):
@@ -220,7 +219,7 @@ def one(base, op, mode, k, call, stats, more={}):
         r = (run_later(base, op, where, env) if mode == "later" else
              op.run(base, where, env))
         check_end(op, mode, call, r)
-        # A checkout waits for no disk: it can be done again.
+        # A checkout does not wait for the disk: it can be repeated.
         r.lost = mode in CUTS
         stats["success" if r.returncode == 0 else
               "killed" if r.returncode == -9 else "failed"] += 1
@@ -245,7 +244,7 @@ def one(base, op, mode, k, call, stats, more={}):
 
 
 def choose(calls, n, rng):
-    """n places: where the kind of call changes first, then any."""
+    """Return n places: first where the kind of call changes, then any."""
     change = [i for i in range(len(calls)) if i == 0 or
               calls[i][0] != calls[i - 1][0] or
               os.path.dirname(calls[i][1]) != os.path.dirname(calls[i - 1][1])]
@@ -264,7 +263,7 @@ def plan(base, args):
             continue
         op.prepare(base)
         for mode in args.mode or MODES:
-            # What starts processes of its own is no single later one.
+            # An operation that starts processes is not one later process.
             if mode == "later" and (op.alone or any(
                     getattr(type(op), f) is not getattr(Operation, f)
                     for f in ("run", "has_repository"))):
@@ -273,7 +272,7 @@ def plan(base, args):
             ks = args.at or (range(1, len(calls) + 1) if args.all else
                              choose(calls, args.places, rng))
             work += [(op, mode, k, calls[k - 1]) for k in ks]
-            # The power goes right after success was told.
+            # The power goes right after success was reported.
             if mode in CUTS and not args.at:
                 work.append((op, mode, 0, ["end", ""]))
     return work
@@ -282,7 +281,7 @@ def plan(base, args):
 def prove_syncs(base, args):
     """Leave each fsync out, and cut the power at each place after it.
 
-    Prints those whose lack the checks do not see; how many they do see.
+    Prints those whose absence the checks miss, and how many they notice.
     """
     stats = collections.Counter()
     rng = random.Random(args.seed)

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Many dsv at once on one repository, and a prune that frees beside them.
+"""Run many dsv at once on one repository, beside a prune that frees.
 
 usage: soak.py [--seconds N] [--writers N] [--ranks N] [--guard] [--kill]
                [--dir DIR [--other DIR]]
 
 Each writer tags, forks, finds and checks out, again and again, on a branch of
-its own with bytes that others have, too; N ranks tag together; a prune with
---expire=now runs every second; with --guard and --kill who has the lock is
-killed, 30 times a second at most.  At the end each state that was told is there
-once, live or pruned, what lives has the right bytes, and fsck --data is clean.
-DIR is $TMPDIR, or /tmp: a disk, since many states may not fit into memory.
-With --other, which shows what DIR does, by a second mount of a network file
-system, every other process goes there: two hosts, as it were.
+its own with bytes that others have too; N ranks tag together; a prune with
+--expire=now runs every second; with --guard and --kill the owner of the lock is
+killed, at most 30 times a second.  At the end each state whose id was printed
+must exist once, live or pruned, live ones must have the right bytes, and fsck
+--data must be clean.  DIR is by default $TMPDIR, or /tmp: a disk, since many
+states may not fit into memory.  With --other, which shows the same as DIR by a
+second mount of a network file system, every other process works there, as if on
+another host.
 """
 import argparse
 import collections
@@ -29,8 +30,8 @@ import time
 from operations import Base, Broken, data, remove, tree, write
 
 
-# A process of its own, which the threads do not slow down: kills who has the
-# guard lock, if it is one of those that may be.
+# A separate process, which the threads do not slow down, kills the owner of the
+# guard lock, if it is one of those that may be killed.
 KILLER = """
 import os, sys, time
 while True:
@@ -53,7 +54,7 @@ class Soak:
     def __init__(self, base, where, other, args):
         self.base, self.where, self.args = base, where, args
         self.places = [where, other] if other else [where]
-        # What a reader may say in the middle of another host's commit.
+        # A reader may say this in the middle of another host's commit.
         self.torn = (4, 5, 13) if other else ()
         self.lock = threading.Lock()
         self.trees = {}
@@ -65,7 +66,7 @@ class Soak:
         self.end = time.monotonic() + args.seconds
 
     def place(self, n):
-        """What writer or rank n sees the repository by."""
+        """Return the path by which writer or rank n sees the repository."""
         return self.places[n % len(self.places)]
 
     def start(self, n, *argv, **env):
@@ -102,7 +103,7 @@ class Soak:
 
     def write_once(self, n, rng):
         files = f"{self.place(n)}/work/w{n}/data"
-        # One of a few: condemned, freed and stored again all the time.
+        # It is one of a few: condemned, freed and stored again all the time.
         write(files + "/big", data(rng.randrange(6), 1100000))
         write(files + "/own", rng.randbytes(2000))
         id = self.run("tag", "-b", f"w{n}", f"w{n}/data", n=n).stdout.strip()
@@ -132,7 +133,7 @@ class Soak:
             raise Broken(f"{id[:12]}: a file is not whole")
 
     def collective_once(self, rng):
-        """All ranks say the same id, of a state that holds what each has."""
+        """All ranks print the same id, of a state that holds what each has."""
         self.groups += 1
         ranks, group = self.args.ranks, f"g{self.groups}"
         want = {}
@@ -164,7 +165,7 @@ class Soak:
                  "1", may=(0, 3, 14))
 
     def fsck_once(self, rng):
-        """What others are doing is no damage, and nothing to repair."""
+        """What others are doing is not damage, and needs no repair."""
         time.sleep(0.5)
         self.run("fsck", *rng.choice(([], ["--data"], ["--repair"])),
                  n=rng.randrange(2))
@@ -181,7 +182,7 @@ class Soak:
             if known[id] != 1:
                 raise Broken(f"{id[:12]} is there {known[id]} times")
         extra = set(known) - set(self.trees) - set(self.base.trees)
-        # Who was killed may have committed, and told nobody.
+        # A killed process may have committed without printing the id.
         if len(extra) > self.counts["killed"]:
             raise Broken(f"states that nobody was told of: {len(extra)}")
         live = self.run("find", "--format", "%(id)").stdout.split()

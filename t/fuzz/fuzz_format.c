@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of users are cut by, and the names of their tensors. */
+/* Fuzzes what users' files are cut by, and the names of their tensors. */
 #include <assert.h>
 #include <string.h>
 

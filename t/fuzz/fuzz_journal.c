@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A line of the journal: nothing that it holds may be believed unread. */
+/* Fuzzes a line of the journal: nothing in it may be believed unchecked. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lies in segments and beside them: recipes, manifests, indexes.  The
- * first byte says which; what is accepted must be canonical, for its hash is
- * its name.
+ * Fuzzes what lies in segments and beside them: recipes, manifests, indexes.
+ * The first byte says which; what is accepted must be canonical, for its hash
+ * is its name.
  */
 #include <assert.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What people and jobs write: find expressions, assignments, sweeps,
+ * Fuzzes what people and jobs write: find expressions, assignments, sweeps,
  * durations.  The first byte says which.
  */
 #include <stdlib.h>

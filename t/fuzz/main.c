@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fuzzer without its library: each FILE once, so that any compiler can look
- * whether a target still takes what it began with.
+ * A fuzzer without its library, which runs each FILE once, so that a build with
+ * any compiler can check that a target still takes its first inputs.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Run fuzzers: run.bash TARGET...; build-fuzz/t/fuzz/fuzz_TARGET are there.
+# Run fuzzers: run.bash TARGET...; build-fuzz/t/fuzz/fuzz_TARGET must exist.
 #
-#   FUZZ_SECONDS  for each (60)
-#   FUZZ_CORPUS   what was found interesting is kept there
+#   FUZZ_SECONDS  how long each runs (60)
+#   FUZZ_CORPUS   where interesting inputs are kept
 #                 (build-fuzz/corpus)
 #
-# What makes a target fail is left in the corpus as crash-*, timeout-*, oom-*.
+# Inputs that make a target fail are left in the corpus as crash-*, timeout-*,
+# oom-*.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

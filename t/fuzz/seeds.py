@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The first inputs of a fuzzer: seeds.py TARGET DIR
+"""Write the first inputs of a fuzzer: seeds.py TARGET DIR
 
 format   small files of every format (t/unit/format_torch.py makes them)
 journal  lines, as a repository has them

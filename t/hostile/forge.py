@@ -6,11 +6,11 @@
     forge.py record JSON    a state whose record has these fields
     forge.py journal JSON   a line with these operations
     forge.py index NAME     one of INDEXES beside the first segment
-    forge.py sql STATEMENTS into the catalog, without any constraint
+    forge.py sql STATEMENTS  run in the catalog, without any constraint
 
-What is forged is hashed again wherever a hash would tell, is in the catalog
-as well as in what the catalog is rebuilt from, and is at the head of main.
-In JSON and statements @TEXT@ is text of CONTROL bytes.
+What is forged gets new hashes wherever a hash would give it away, is in the
+catalog as well as in what the catalog is rebuilt from, and is at the head of
+main.  In JSON and statements @TEXT@ stands for text of CONTROL bytes.
 """
 
 import ctypes
@@ -59,7 +59,7 @@ def crc32c(data):
 
 
 def crc32c_in_c(data):
-    """Of what is too much for a loop of Python."""
+    """Compute it in C, since there is too much for a loop of Python."""
     with tempfile.TemporaryDirectory() as name:
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-x", "c", "-o",
                         name + "/crc.so", "-"], input=CRC_IN_C, text=True,
@@ -76,7 +76,7 @@ def connect():
 
 
 def lax(db):
-    """No constraint is left in the schema."""
+    """Remove all constraints from the schema."""
     db.execute("PRAGMA writable_schema = ON")
     tables = db.execute("SELECT name, sql FROM sqlite_schema WHERE type ="
                         " 'table' AND sql NOT LIKE '%WITHOUT ROWID%'")
@@ -90,7 +90,7 @@ def lax(db):
 # ---- Bytes and their index --------------------------------------------------
 
 def index(kind, chunks):
-    """chunks: (hash, offset, length, stored, encoding, base, crc)."""
+    """Each chunk is (hash, offset, length, stored, encoding, base, crc)."""
     text = b"DSVI" + struct.pack("<BBI", 1, kind, len(chunks))
     for c in chunks:
         text += c[0] + struct.pack("<QIIB", *c[1:5]) + c[5]
@@ -108,7 +108,7 @@ def write(path, data):
 
 
 def segment(db, blobs):
-    """A packed segment with these chunks, known to the catalog."""
+    """Make a packed segment with these chunks, known to the catalog."""
     name = os.urandom(16).hex()
     cursor = db.execute("INSERT INTO segment (name, kind) VALUES (?, 2)",
                         (name,))
@@ -153,13 +153,13 @@ def of(path, text=GOOD, size=len(BYTES)):
 
 
 def one(text, size=len(BYTES)):
-    """A state of one file with that recipe."""
+    """Make a state of one file with that recipe."""
     return [of("f", text, size)], [text]
 
 
 CONTENTS = {
     "good": lambda: ([of("f")], []),
-    # Ways out.
+    # These lead out of the directory.
     "dotdot": lambda: ([of("../x")], []),
     "absolute": lambda: ([of("/tmp/x")], []),
     "dotdot-inside": lambda: ([of("a/../../x")], []),
@@ -213,7 +213,7 @@ CONTENTS = {
 def content(name):
     blobs = [BYTES, GOOD]
     if name in ("part-of-itself", "part-has-parts"):
-        # A hash cannot name itself: of two levels, the inner has parts.
+        # A hash cannot name itself: the inner of two levels has parts.
         inner = manifest(["p\t0\t" + sha(manifest([of("f")])).hex()])
         lines = ["p\t0\t" + sha(inner).hex()]
         more = [inner, manifest([of("f")])]

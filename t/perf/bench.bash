@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# make bench: dsv beside its peers, on this machine.  Writes the first half of
-# doc/performance.md; t/perf/scale.bash writes the second.
+# make bench: compare dsv with its peers on this machine.  Writes the first half
+# of doc/performance.md; t/perf/scale.bash writes the second.
 #
 #   BENCH_WORK    a new directory there is used (30 GiB; default /tmp)
 #   BENCH_ROUNDS  3
 #   BENCH_SERIES  all: "full frozen bf16 torch shards small"
-#   BENCH_SCALE   1; less for a try
+#   BENCH_SCALE   1; use less to try it
 #   BENCH_OUT     doc/performance.md
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,7 +28,7 @@ else
 	echo "bench: no DVC from PyPI: it is left out" >&2
 fi
 
-# "0.61 GB/s" of a dd that prints so.
+# Print the "0.61 GB/s" of dd's output.
 rate() { sed -n 's/.*, \([^,]*\)$/\1/p'; }
 
 machine() {
@@ -100,7 +100,7 @@ END
 } >"$work/report"
 {
 	cat "$work/report"
-	# What is said of the figures and what the other script wrote stay.
+	# The text about the figures and what the other script wrote stay.
 	[ -e "$out" ] && sed -n '/^## \(Goals\|How it\)/,$p' "$out"
 } >"$work/new"
 cp "$work/new" "$out"

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""dsv and its peers, side by side: compare.py DSV WORK ROUNDS SCALE [DVC]
+"""Compare dsv and its peers: compare.py DSV WORK ROUNDS SCALE [DVC]
 
 Prints a part of doc/performance.md.  WORK must have room for five times the
 largest series and is emptied.  The tools take turns, series by series and
-round by round, so that what else the machine does meets all of them alike.
+round by round, so that anything else the machine does affects them all alike.
 """
 import mmap
 import os
@@ -33,7 +33,7 @@ SERIES = [(kind, steps) for kind, steps in (
 
 
 def run(command, cwd=None):
-    """Seconds, CPU seconds, peak MiB of a shell command and its children."""
+    """Measure a shell command and its children: s, CPU s, peak MiB."""
     sys.stderr.write(f"  {command}\n")
     start = time.perf_counter()
     p = subprocess.Popen(["bash", "-ec", command], cwd=cwd, env=ENV,
@@ -49,14 +49,14 @@ def run(command, cwd=None):
 
 
 def touch_memory():
-    """Use all that is free once.  In a virtual machine the host gives a page
-    when it is first touched: who comes after the others would pay for it.
+    """Use all free memory once.  In a virtual machine the host provides a page
+    when it is first touched, and one tool would pay for that.
     """
     with open("/proc/meminfo") as f:
         free = next(int(line.split()[1]) << 10 for line in f
                     if line.startswith("MemFree"))
     size = free - (1 << 30)
-    # In a child: what a process starts inherits its peak of memory.
+    # It runs in a child: a started process inherits the peak of memory.
     pid = os.fork()
     if pid == 0:
         if size > 0:
@@ -72,7 +72,7 @@ def stored(repo):
 
 
 # name: (make the repository, take a state in).  {r} repository, {s} the
-# state's directory, {n} its number.  What does not sync by itself is synced.
+# state's directory, {n} its number.  A tool that does not sync is followed by sync.
 TOOLS = {
     "dsv": ("{dsv} -q init {r}", "{dsv} --repo {r} -q tag {s}/."),
     "cp -r, sync": ("mkdir -p {r}", "cp -r {s} {r}/{n}; sync -f {r}"),
@@ -101,13 +101,13 @@ if DVC:
 
 
 def one_series(kind, steps):
-    """{tool: [(seconds, cpu, MiB, bytes added)] by step} of each round."""
+    """Return {tool: [(seconds, cpu, MiB, bytes added)] by step} of a round."""
     src = f"{WORK}/series"
     shutil.rmtree(src, ignore_errors=True)
     subprocess.check_call([f"{HERE}/make-series.py", kind, src, str(steps),
                            str(SCALE)])
     os.sync()
-    # The disk has rest, and the files are in the page cache for all alike.
+    # The disk is idle, and the files are in the page cache for all alike.
     run(f"cp -r {src} {WORK}/warm; rm -r {WORK}/warm; sync; sleep 5")
     result = {tool: [] for tool in TOOLS}
     # git-annex takes minutes for a round of small files.
@@ -147,7 +147,7 @@ def note(key, spent):
 
 
 def again(repo, src, steps):
-    """What dsv does with the last state of a series."""
+    """Measure what dsv does with the last state of a series."""
     kind = KIND
     d = f"{DSV} --repo {repo} -q"
     last = f"{src}/{steps}"
@@ -202,7 +202,7 @@ def extras():
               f" | {median(rows, 1) * 1e3:.1f} | {median(rows, 2):.0f} |")
 
 
-# bash itself, which starts each command, is part of all figures.
+# bash itself, which starts each command, is included in all figures.
 for KIND, count in SERIES:
     table(KIND, *one_series(KIND, count))
 extras()

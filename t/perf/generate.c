@@ -2,11 +2,11 @@
 /*
  * Make a repository of many states: generate DIR STATES [FROM].
  *
- * 200 branches, most of them forks of forks, of about the same length; 8
- * parameters, of which a fork changes one; 6 attributes a state; every tenth
- * in one of 50 scopes; a new content every hundred states; four branches are
- * pruned to a half.  By the library alone, as a training code would.  On
- * /dev/shm, where no sync costs anything, a state takes a millisecond.
+ * It has 200 branches, most of them forks of forks, of about the same length; 8
+ * parameters, of which a fork changes one; 6 attributes per state; every tenth
+ * state in one of 50 scopes; new content every hundred states; four branches
+ * pruned to a half.  It uses the library only, as training code would.  On
+ * /dev/shm, where syncs cost nothing, a state takes a millisecond.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static void check(int ret, const struct dsv_err *err)
 	exit(1);
 }
 
-/* The same series each time. */
+/* This returns the same series every time. */
 static uint64_t noise(void)
 {
 	static uint64_t x = 88172645463325252ull;
@@ -100,7 +100,7 @@ static void tag_one(struct run *r, struct dsv *d, int branch)
 	r->made++;
 }
 
-/* A branch goes on from the newest state of an earlier one. */
+/* A branch continues from the newest state of an earlier one. */
 static void fork_one(struct run *r, struct dsv *d, int branch)
 {
 	char rev[32], name[32], set[48];

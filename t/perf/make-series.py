@@ -4,12 +4,12 @@
 
 KIND  full    weights and both moments of Adam, float32 (124 M parameters)
       frozen  85 % of the parameters are frozen: no moments, never change
-      bf16    weights alone, 2 bytes each
-      shards  as full, in 8 files
+      bf16    only weights, 2 bytes each
+      shards  like full, in 8 files
       small   20,000 files of up to 8 KB
       torch   a real run: torch trains a small transformer, torch.save()
 
-DIR/1, DIR/2, ... hold a state each.  SCALE (0 to 1) makes all smaller.
+DIR/1, DIR/2, ... each hold a state.  SCALE (0 to 1) makes everything smaller.
 """
 import json
 import os
@@ -20,7 +20,7 @@ import numpy as np
 
 
 def gpt2(width):
-    """Names and sizes of the parameters of GPT-2 small."""
+    """Yield names and sizes of the parameters of GPT-2 small."""
     yield "wte.weight", 50257 * width
     yield "wpe.weight", 1024 * width
     for i in range(12):
@@ -123,7 +123,7 @@ def train(dirname, steps, width):
 
 
 def set_times(out, step):
-    """A minute between states: rsync tells files by size and time."""
+    """Set times a minute apart: rsync compares files by size and time."""
     for parent, _, files in os.walk(out):
         for name in files:
             when = 1700000000 + 60 * step

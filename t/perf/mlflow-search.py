@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The same search in dsv and in MLflow's SQLite store: DSV WORK RUNS
+"""Run the same search in dsv and in MLflow's SQLite store: DSV WORK RUNS
 
 MLflow's tables are filled with what the states of the generator have, in one
-transaction (its API takes some ms a run); what is measured is search_runs().
+transaction (its API takes some ms per run); search_runs() is what is measured.
 """
 import logging
 import os

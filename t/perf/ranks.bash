@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Many ranks of one host make one state: ranks.bash DSV WORK [RANKS].  Prints
-# a part of doc/performance.md.
+# Let many ranks on one host make one state: ranks.bash DSV WORK [RANKS].
+# Prints a part of doc/performance.md.
 set -euo pipefail
 
 dsv=$1 work=$2/ranks ranks=${3:-256}
@@ -17,8 +17,8 @@ for ((i = 0; i < ranks; i++)); do
 	head -c 100000 /dev/urandom >"data/$i/shard-$i"
 done
 
-# Seconds from the first rank's start to the last one's end: all COMMAND...,
-# with RANK in the environment.
+# Print the seconds from the first rank's start to the last one's end:
+# all COMMAND..., which runs with RANK in the environment.
 all() {
 	local start=$EPOCHREALTIME i
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What dsv does on a file system with reflinks: reflink.bash DSV WORK SCALE.
-# As root (a loop mount of btrfs); prints a part of doc/performance.md.
+# Measure dsv on a file system with reflinks: reflink.bash DSV WORK SCALE.
+# Run it as root (a loop mount of btrfs); prints a part of doc/performance.md.
 set -euo pipefail
 
 dsv=$1 work=$2 scale=$3
@@ -22,7 +22,7 @@ mount -o loop "$image" "$mnt"
 sync -f "$mnt"
 "$dsv" -q init "$mnt/repo"
 
-# Milliseconds of a command.
+# Print how many milliseconds a command takes.
 ms() {
 	local start=$EPOCHREALTIME
 

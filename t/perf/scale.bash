@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# How dsv grows with the number of states.  Writes the second half of
+# Measure how dsv scales with the number of states.  Writes the second half of
 # doc/performance.md.
 #
 #   SCALE_SIZES   "10000 100000 1000000"
 #   SCALE_WORK    where the repositories are made (default /dev/shm: 8 GiB)
-#   SCALE_KEEP    1: repositories that are there are used, and stay
+#   SCALE_KEEP    1: existing repositories are used, and stay
 #   SCALE_OUT     doc/performance.md
-#   SCALE_MLFLOW  a Python with mlflow; else one is made from PyPI, if it can
+#   SCALE_MLFLOW  a Python with mlflow; else one is made from PyPI, if possible
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Median milliseconds and peak memory of commands: scale.py DSV WORK SIZE..."""
+"""Print median ms and peak memory of commands: scale.py DSV WORK SIZE..."""
 import os
 import statistics
 import subprocess
@@ -43,7 +43,7 @@ COMMANDS = (
 
 
 def run(command):
-    # The shell replaces itself: what is measured is dsv.
+    # The shell replaces itself, so that dsv is measured.
     start = time.perf_counter()
     p = subprocess.Popen(f"exec {command}", shell=True,
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

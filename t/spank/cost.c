@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cost PLUGIN: what the callbacks cost a job without our options, in a
- * slurmstepd whose environment has 200 variables: CPU microseconds of each,
- * the mean of many.  Slurm's functions do here what they do there, save for
- * the messages.
+ * cost PLUGIN: prints what the callbacks cost a job without our options, in a
+ * slurmstepd whose environment has 200 variables: CPU microseconds of each, as
+ * the mean of many.  Slurm's functions do here what they do in Slurm, except
+ * for the messages.
  */
 #include <dlfcn.h>
 #include <slurm/spank.h>

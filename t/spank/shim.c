@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into sbatch: in place of a submission the environments that the
- * job would get go to the file $SHIM_OUT, "env NAME=VALUE" and, for prolog and
+ * Preloaded into sbatch: instead of submitting, it writes the environments that
+ * the job would get to the file $SHIM_OUT, "env NAME=VALUE" and, for prolog and
  * epilog, "job NAME=VALUE".
  */
 #include <slurm/slurm.h>
@@ -11,7 +11,7 @@
 
 static char *path;
 
-/* Early: --export-file takes the whole environment away. */
+/* This is read early: --export-file removes the whole environment. */
 __attribute__((constructor))
 static void init_path(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A repaired mode: the catalog stays locked. */
+/* After a mode was repaired, the catalog is still locked. */
 #include "../../lib/fsck/check.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "../../lib/catalog/internal.h"
 #include "tap.h"
 
-/* As another process sees it. */
+/* Looks at it as another process would. */
 static bool is_locked(int fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Find expressions and walks, on catalogs that are filled by hand.
+ * Tests find expressions and walks on catalogs that are filled by hand.
  */
 #include "tap.h"
 
@@ -23,7 +23,7 @@ static void exec_sql(const char *sql)
 	}
 }
 
-/* A catalog that is only a database: its reader may write. */
+/* This catalog is only a database, so its reader may write. */
 static void start(void)
 {
 	struct dsv_err err;
@@ -205,7 +205,7 @@ static const struct {
 	{ "acc = 0.5 or acc = 0.9 and branch = wide", "5 1" },
 	{ "(acc = 0.5 or acc = 0.9) and branch = wide", "5" },
 	{ "not not acc = 0.5", "1" },
-	/* What is text stays text. */
+	/* Text stays text. */
 	{ "note = \"' OR 1=1 --\"", "" },
 	{ "note = \"'); DROP TABLE state; --\"", "" },
 	{ "branch = \"main' OR '1'='1\"", "" },
@@ -216,7 +216,7 @@ static const struct {
 
 static const struct {
 	const char *expr;
-	const char *msg;	/* begins so */
+	const char *msg;	/* the message begins like this */
 } mistakes[] = {
 	{ "", "expression, column 1: the expression ends where a key" },
 	{ "acc", "expression, column 4: the expression ends where an op" },
@@ -312,7 +312,7 @@ static void test_mistakes(void)
 	}
 }
 
-/* n times before, the middle, n times after; the caller's. */
+/* Returns n times before, the middle, n times after; the caller frees it. */
 static char *repeat(const char *before, size_t n, const char *middle,
 		    const char *after)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* .npy and GGUF files that lie. */
+/* Tests .npy and GGUF files that lie. */
 #include "format_source.h"
 
 #define MIB (1 << 20)

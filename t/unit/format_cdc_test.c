@@ -34,7 +34,7 @@ static bool sizes_good(const struct ends *ends)
 	return true;
 }
 
-/* How many of b's cuts, moved back by shift, are not a's. */
+/* Counts b's cuts that, moved back by shift, are not a's. */
 static size_t differ(const struct ends *a, const struct ends *b, size_t shift)
 {
 	size_t i, j, missing = 0;
@@ -79,7 +79,7 @@ static void test_insertion(const struct cdc *cdc, const struct str *data)
 	str_add(&longer, data->data + (3 << 20), data->len - (3 << 20));
 	must(!str_failed(&longer));
 	b = cut_all(cdc, longer.data, longer.len);
-	/* Those before the insertion are not moved, those after are. */
+	/* Cuts before the insertion do not move, those after it do. */
 	ok(differ(&a, &b, 8) <= 5,
 	   "after an insertion the cuts agree again within a few chunks");
 	str_release(&longer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format_dump FILE: what lib/format makes of it, as one JSON object.  A tool
- * for t/150-formats.bats.
+ * format_dump FILE prints what lib/format finds in it, as one JSON object, for
+ * t/150-formats.bats.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A file for the tests of lib/format: its first bytes are in memory, the rest
- * are zeros that nobody stores.  It counts what is read.
+ * are zeros that are stored nowhere.  It counts what is read.
  */
 #ifndef T_UNIT_FORMAT_SOURCE_H
 #define T_UNIT_FORMAT_SOURCE_H
@@ -35,7 +35,7 @@ static int file_read(void *arg, void *buf, size_t len, int64_t offset,
 	return 0;
 }
 
-/* size_bytes < 0: just the bytes in memory. */
+/* If size_bytes < 0, the file is just the bytes in memory. */
 __attribute__((unused))
 static struct format_source *file_source(struct file *f, int64_t size_bytes)
 {
@@ -91,7 +91,7 @@ static enum format_kind kind_of(struct file *f, int64_t size_bytes)
 	return kind;
 }
 
-/* The cuts as text, "16 48* 64": a star is content-defined. */
+/* Returns the cuts as text, "16 48* 64"; a star means content-defined. */
 __attribute__((unused))
 static const char *cut_text(const struct format_cuts *cuts)
 {
@@ -107,7 +107,7 @@ static const char *cut_text(const struct format_cuts *cuts)
 	return text;
 }
 
-/* Pseudo-random bytes, the same on every machine. */
+/* Makes pseudo-random bytes, the same on every machine. */
 __attribute__((unused))
 static void fill(struct str *s, size_t len, uint64_t seed)
 {

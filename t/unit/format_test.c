@@ -4,7 +4,7 @@
 #define KIB 1024
 #define MIB (1 << 20)
 
-/* A tensor of bytes; pad spaces follow the header. */
+/* Makes a tensor of bytes; pad spaces follow the header. */
 static void safetensors(struct file *f, const int64_t *sizes, size_t count,
 			int pad)
 {
@@ -27,7 +27,7 @@ static void safetensors(struct file *f, const int64_t *sizes, size_t count,
 	str_release(&json);
 }
 
-/* Cuts of tensors of these sizes, from the end of the header, in KiB. */
+/* Returns the cuts of tensors of these sizes, from the header's end, in KiB. */
 static void check_cuts(const int64_t *sizes_kib, size_t count,
 		       const char *want, const char *sentence)
 {
@@ -171,7 +171,7 @@ static void test_reads(void)
 	file_release(&f);
 }
 
-/* The kind of a file with this header and data_bytes after it. */
+/* Returns the kind of a file with this header and data_bytes after it. */
 static enum format_kind kind_of_json(const char *json, int64_t data_bytes)
 {
 	struct file f = { 0 };

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Write files in every format, and compare what dsv says of them.
+"""Write files in every format, and compare what dsv says about them.
 
     format_torch.py make DIR        write the files
     format_torch.py check DIR DUMP  run DUMP (format_dump) on each and compare
                                     names, types, shapes and bytes
     format_torch.py seed DIR        write small ones for the fuzzer
 
-A file F.want (JSON) beside each file says what is to be found in it.
+A file F.want (JSON) beside each file says what dsv has to find in it.
 """
 import base64
 import io
@@ -58,7 +58,7 @@ def save(path, data, kind, tensors):
 
 
 def named(value, path, out):
-    """The tensors of nested dicts and lists, by dotted path."""
+    """Return the tensors of nested dicts and lists, by dotted path."""
     if torch.is_tensor(value):
         out[path or "data"] = want_tensor(value)
     elif isinstance(value, dict):
@@ -123,7 +123,7 @@ def make_torch(d):
     items = [torch.randn(7, 9), torch.arange(5), torch.zeros(200000)]
     save(f"{d}/__0_0.distcp", b"".join(torch_bytes(t) for t in items),
          "torch", named(items, "", {}))
-    # The name decides nothing.
+    # The name does not matter.
     save(f"{d}/no-suffix", torch_bytes(types), "torch", named(types, "", {}))
 
 
@@ -195,7 +195,7 @@ def gguf_text(text):
 
 
 def gguf_bytes(version, alignment, tensors, tokens=1000):
-    """tensors: name -> (ggml type, dimensions of ggml, bytes)"""
+    """tensors maps a name to (ggml type, dimensions of ggml, bytes)."""
     pairs = gguf_text("general.name") + struct.pack("<I", 8) + gguf_text("x")
     pairs += (gguf_text("tokens") + struct.pack("<IIQ", 9, 8, tokens) +
               b"".join(gguf_text(f"token{i}") for i in range(tokens)))
@@ -253,7 +253,7 @@ def make_seed(d):
 
 
 def gather(raw, tensor, item_bytes):
-    """The elements that offset, shape and stride select, packed."""
+    """Return the elements that offset, shape and stride select, packed."""
     a = np.ndarray(tensor["shape"], dtype=f"V{item_bytes}", buffer=raw,
                    offset=tensor["offset"],
                    strides=[s * item_bytes for s in tensor["stride"]])

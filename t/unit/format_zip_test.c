@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Zip archives and pickles, as torch.save() writes them and worse. */
+/* Tests zip archives and pickles, as torch.save() writes them and worse. */
 #include "format_source.h"
 
-/* What a member says of itself can be made to differ from what it is. */
+/* A member's claims about itself can be made to differ from the facts. */
 struct member {
 	const char *name;
 	const void *data;
 	size_t len;
 	uint64_t claimed_bytes;		/* 0: len */
-	uint64_t claimed_offset;	/* 0: where it is */
+	uint64_t claimed_offset;	/* 0: its real place */
 	unsigned method;
 	bool zip64;			/* sizes in the extra field */
 };
@@ -51,7 +51,7 @@ static void central_header(struct str *s, const struct member *m,
 	str_u16(s, 0x0808);
 	str_u16(s, m->method);
 	str_u32(s, 0);
-	str_u32(s, 0xbadbad);		/* a CRC, and not the right one */
+	str_u32(s, 0xbadbad);		/* a CRC, but the wrong one */
 	str_u32(s, m->zip64 ? 0xffffffff : (uint32_t)len);
 	str_u32(s, m->zip64 ? 0xffffffff : (uint32_t)len);
 	str_u16(s, (uint16_t)strlen(m->name));
@@ -71,7 +71,7 @@ static void central_header(struct str *s, const struct member *m,
 	str_u64(s, offset);
 }
 
-/* Append an archive to f; claimed_count 0: the truth. */
+/* Appends an archive to f; claimed_count 0 means the truth. */
 static void zip_add(struct file *f, const struct member *m, size_t count,
 		    uint64_t claimed_count)
 {
@@ -122,7 +122,7 @@ static void zip_add(struct file *f, const struct member *m, size_t count,
 
 #define PICKLE(text) text, sizeof(text) - 1
 
-/* A torch archive with one storage of 16 bytes and this pickle. */
+/* Makes a torch archive with one storage of 16 bytes and this pickle. */
 static void torch_file(struct file *f, const char *pickle, size_t len)
 {
 	const struct member members[] = {
@@ -172,7 +172,7 @@ static void test_pickles(void)
 		     "", "a call of something else is just a value");
 }
 
-/* What releases newer than the one at hand write. */
+/* Releases newer than the one at hand write these. */
 static void test_new_pickles(void)
 {
 	check_pickle(PICKLE("\x80\2ctorch._utils\n_rebuild_tensor_v3\n("

@@ -37,7 +37,7 @@ static int files_left(void)
 	return WEXITSTATUS(status);
 }
 
-/* Replace a line of the lock's text. */
+/* Replaces a line of the lock's text. */
 static void rewrite(const char *name, const char *line)
 {
 	char *lock = path_of("guard");
@@ -56,7 +56,7 @@ static void rewrite(const char *name, const char *line)
 	free(lock);
 }
 
-/* A child that takes the lock and waits to be killed. */
+/* Starts a child that takes the lock and waits to be killed. */
 static pid_t owner_start(void)
 {
 	struct guard *g;
@@ -169,7 +169,7 @@ static void test_zombie(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* Many see the dead owner at once: the lock is broken for one of them. */
+/* Many see the dead owner at once, and one of them gets the broken lock. */
 static void test_break_race(void)
 {
 	pid_t pid = owner_start();
@@ -226,7 +226,7 @@ static void test_elsewhere(void)
 	clean();
 }
 
-/* A process id that was given again. */
+/* A process id may have been reused. */
 static void test_reused_pid(void)
 {
 	pid_t pid = owner_start();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows that are read ahead: how often the catalog is asked. */
+/* Tests how often the catalog is asked when rows are read ahead. */
 #include "../../lib/store/internal.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 static int calls;
 static size_t rows_read;
 
-/* Chunk i of one segment; those from COUNT on are not there. */
+/* Finds chunk i of one segment; those from COUNT on do not exist. */
 static const unsigned char *hash_of(int i)
 {
 	static unsigned char hash[HASH_BYTES];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Elements of tensors as numbers, and their distances.
+ * Tests elements of tensors as numbers, and their distances.
  */
 #include "tap.h"
 

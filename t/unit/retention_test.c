@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rules of a prune on numbers. */
+/* Tests the rules of a prune on numbers. */
 #include "../../lib/upkeep/retention.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ static int64_t created[MAX];
 static double values[MAX];
 static unsigned char match[MAX];
 
-/* What one rule keeps of states 0 .. count-1 (oldest first), as "0 3 4". */
+/* Returns what a rule keeps of states 0 .. count-1, oldest first: "0 3 4". */
 static const char *kept_by(struct retention_rule rule, size_t count)
 {
 	static char text[512];
@@ -82,7 +82,7 @@ static void test_calendar(void)
 	hourly(61, DAY);
 	is_str(kept_by(monthly, 61), "26 54 60", "months have their lengths");
 
-	/* A clock that went back: the hour is met twice, kept once. */
+	/* The clock went back: the hour is met twice, but kept once. */
 	hourly(4, HOUR);
 	created[3] = created[1];
 	is_str(kept_by(hours, 4), "0 2 3", "a period counts once");

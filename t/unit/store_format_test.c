@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Recipes, manifests and indexes: what is written, and what is refused. */
+/* Tests which recipes, manifests and indexes are written, and refused. */
 #include "../../lib/store/internal.h"
 #include "tap.h"
 
@@ -202,7 +202,7 @@ static void test_manifest(void)
 	for (i = 0; i < s.len; i++) {
 		struct manifest cut = MANIFEST_INIT;
 
-		/* At the end of a line it is a shorter manifest. */
+		/* Cut at the end of a line, it is a shorter manifest. */
 		bad += s.data[i ? i - 1 : 0] != '\n' &&
 		       manifest_decode(s.data, i, &cut, NULL) == 0;
 		manifest_release(&cut);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ingest and copy, end to end, with a table in memory for a catalog. */
+/* Tests ingest and copy, end to end, with a table in memory for a catalog. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -84,7 +84,7 @@ static struct store *open_store(const char *name, int threads)
 	return s;
 }
 
-/* Bytes that do not repeat. */
+/* Makes bytes that do not repeat. */
 static void fill(void *data, size_t len, uint64_t seed)
 {
 	unsigned char *p = data;
@@ -124,7 +124,7 @@ static int take(struct ingest *in, const char *path,
 	return ret;
 }
 
-/* One file, one ingest.  The result is a copy without lists. */
+/* Takes in one file.  The result is a copy without lists. */
 static struct ingest_result take_one(struct store *s, const char *path,
 				     unsigned char recipe[HASH_BYTES])
 {
@@ -229,7 +229,7 @@ static void test_sizes(int threads)
 	store_close(s);
 }
 
-/* Sixteen blocks of which four differ, as safetensors of one tensor. */
+/* Makes sixteen blocks, of which four differ, as safetensors of one tensor. */
 static size_t make_tensors(unsigned char *data)
 {
 	static const char header[] =
@@ -398,7 +398,7 @@ static void test_change(void (*change)(void), size_t len, const char *what)
 	store_close(s);
 }
 
-/* The path of the segment that holds chunk. */
+/* Returns the path of the segment that holds chunk. */
 static const char *segment_file(const char *store, const struct chunk *c)
 {
 	static char path[256];

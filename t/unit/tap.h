@@ -9,7 +9,7 @@
  *		return tap_done();
  *	}
  *
- * A failed test says where it is and goes on.  tap_done() prints the plan
+ * A failed test says where it is and continues.  tap_done() prints the plan
  * and gives main() its exit status.
  */
 #ifndef T_UNIT_TAP_H
@@ -54,7 +54,7 @@ static bool tap_ok(bool good, const char *file, int line, const char *fmt, ...)
 #define is_str(got, want, ...) \
 	tap_is_str((got), (want), __FILE__, __LINE__, __VA_ARGS__)
 
-/* For what is not under test: without it the program cannot go on. */
+/* Use it for what is not under test but needed to continue. */
 #define must(condition) \
 	do { \
 		if (!(condition)) { \
@@ -87,7 +87,7 @@ static bool tap_is_int(int64_t got, int64_t want, const char *file, int line,
 	return false;
 }
 
-/* NULL is a value of its own. */
+/* NULL equals only NULL. */
 __attribute__((unused, format(printf, 5, 6)))
 static bool tap_is_str(const char *got, const char *want, const char *file,
 		       int line, const char *fmt, ...)
@@ -106,7 +106,7 @@ static bool tap_is_str(const char *got, const char *want, const char *file,
 	return false;
 }
 
-/* After a plan that says so nothing is expected; main() returns 0. */
+/* Prints a plan that expects nothing; main() then returns 0. */
 __attribute__((unused))
 static int tap_skip_all(const char *why)
 {
