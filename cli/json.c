@@ -61,7 +61,7 @@ static void json_text(struct dsv_json *j, const char *key, const char *text)
 		dsv_json_null(j, key);
 }
 
-/* A state made outside of jobs gets an empty object. */
+/* A state made outside jobs gets an empty object. */
 void json_job(struct dsv_json *j, const char *key, const struct dsv_job *job)
 {
 	dsv_json_object(j, key);

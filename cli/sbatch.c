@@ -127,7 +127,7 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 	if (f) {
 		read_job_id(f, id, sizeof(id));
 		script_unwrap(wrapper);
-		/* Before the end of sbatch, which --wait may put far off. */
+		/* This precedes the end of sbatch, which --wait may delay. */
 		if (id[0] && dsv_job_bind(d, ticket, id, &bind_err) < 0)
 			cli_warn("job %s: %s", id, bind_err.msg);
 		if (id[0])

@@ -92,7 +92,7 @@ state() {
 	[ -d out/ckpt/b/c ]
 }
 
-@test "a file in the place of a directory: exit 14, nothing written" {
+@test "a file in place of a directory: exit 14, nothing written" {
 	state
 	put out/ckpt/b
 	dsv -14 checkout --force HEAD out
@@ -349,7 +349,7 @@ state() {
 	tag ckpt
 }
 
-@test "a new directory in the place of the old one is not a checkout" {
+@test "a new directory in place of the old one is not a checkout" {
 	local first
 
 	state

@@ -87,7 +87,7 @@ captures() {
 	find .dsv/queue -name '*.json' | wc -l
 }
 
-@test "all ranks return one state, which becomes durable by itself" {
+@test "all ranks return one state, which becomes durable on its own" {
 	repo
 	shards
 	ranks --group g -m epoch -a loss=2 -p lr=0.1 -s run

@@ -147,7 +147,7 @@ fake() {
 	$1 "$2"
 }
 
-@test "a non-file in the place of an index is rebuilt" {
+@test "a non-file in place of an index is rebuilt" {
 	local made
 
 	for made in mkdir mkfifo 'ln -s /dev/zero' 'ln -s ../elsewhere'; do
@@ -159,7 +159,7 @@ fake() {
 	done
 }
 
-@test "a non-file in the place of a record is damage" {
+@test "a non-file in place of a record is damage" {
 	local made
 
 	for made in mkdir mkfifo 'ln -s /dev/zero' 'ln -s ../../../good'; do
@@ -171,7 +171,7 @@ fake() {
 	done
 }
 
-@test "a non-file in the place of the journal is damage" {
+@test "a non-file in place of the journal is damage" {
 	local made
 
 	for made in mkdir mkfifo 'ln -s /dev/zero'; do
@@ -184,7 +184,7 @@ fake() {
 	done
 }
 
-@test "nothing is appended through a link in the place of the journal" {
+@test "nothing is appended through a link in place of the journal" {
 	echo mine >victim
 	fake "ln -s $PWD/victim" .dsv/journal
 	dsv tag good
@@ -201,7 +201,7 @@ fake() {
 	grep -q '"third"' .dsv/journal
 }
 
-@test "nothing is made through a link in the place of a lock" {
+@test "nothing is made through a link in place of a lock" {
 	repo r
 	put good
 	mkdir -p ".dsv/queue/$(hostname)"
@@ -223,7 +223,7 @@ fake() {
 	assert "$output" mine
 }
 
-@test "a view in the place of a table is damage" {
+@test "a view in place of a table is damage" {
 	repo r
 	put good
 	tag good

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# An enemy has put something in the place of records, lines of the journal,
+# An enemy has put something in place of records, lines of the journal,
 # edges, counts, files and directories: it is named, nobody waits for ever, no
 # genuine state is lost, and nothing outside the repository is touched.
 # shellcheck disable=SC2154
@@ -419,7 +419,7 @@ fake() {
 	$1 "$2"
 }
 
-@test "a non-file in the place of the catalog is moved aside" {
+@test "a non-file in place of the catalog is moved aside" {
 	local made file
 
 	for made in mkfifo "ln -s $canary/files/f"; do
@@ -438,7 +438,7 @@ fake() {
 	done
 }
 
-@test "a non-file in the place of a segment is named, not punched" {
+@test "a non-file in place of a segment is named, not punched" {
 	local made segment three
 
 	for made in mkfifo 'ln -s /dev/zero' "ln -s $canary/files/f"; do
@@ -464,7 +464,7 @@ fake() {
 	done
 }
 
-@test "a link in the place of a directory of the repository is refused" {
+@test "a link in place of a directory of the repository is refused" {
 	local dir
 
 	for dir in states segments heads intake queue jobs tmp turns; do
@@ -480,7 +480,7 @@ fake() {
 	done
 }
 
-@test "nothing is written through a link in the place of a directory in it" {
+@test "nothing is written through a link in place of a directory in it" {
 	local dir index byte
 
 	for dir in segments states queue quarantine; do
@@ -517,7 +517,7 @@ fake() {
 	done
 }
 
-@test "through a link in the place of segments/ab nothing is freed" {
+@test "through a link in place of segments/ab nothing is freed" {
 	genuine
 	mv "$(dirname "$(find .dsv/segments -name '*.idx' | head -n 1)")" dir
 	dir=$(find dir -type f | head -n 1)
@@ -581,7 +581,7 @@ entry() {
 	kept
 }
 
-@test "a FIFO or a link in the place of an entry of the queue is skipped" {
+@test "a FIFO or a link in place of an entry of the queue is skipped" {
 	local made file
 
 	for made in mkfifo 'ln -s /dev/zero' "ln -s $canary/files/f"; do

@@ -3,7 +3,7 @@
 #SBATCH --job-name=digits
 #SBATCH --output=digits-%j.log
 #
-# The training goes on while its states are stored: it writes to the node's own
+# The training continues while its states are stored: it writes to the node's own
 # disk, where "dsv tag --async" captures them.  Run this once before:
 #
 #	dsv config core.localTier "/tmp/dsv-%u"

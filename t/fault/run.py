@@ -108,7 +108,7 @@ def places(base, op, mode):
     log = where + "/log"
     r = op.run(base, where, fault_environment(base, where, mode, 0, log))
     if r.returncode != 0:
-        raise Broken(f"{op.name} by itself: {r.returncode} {r.stderr}")
+        raise Broken(f"{op.name} without a fault: {r.returncode} {r.stderr}")
     lines = open(log).read().splitlines() if os.path.exists(log) else []
     shutil.rmtree(where, ignore_errors=True)
     return [line.split(" ", 2)[1:] for line in lines]

@@ -184,7 +184,7 @@ class Soak:
         extra = set(known) - set(self.trees) - set(self.base.trees)
         # A killed process may have committed without printing the id.
         if len(extra) > self.counts["killed"]:
-            raise Broken(f"states that nobody was told of: {len(extra)}")
+            raise Broken(f"states whose ids were not printed: {len(extra)}")
         live = self.run("find", "--format", "%(id)").stdout.split()
         for id in live:
             if id in self.trees:

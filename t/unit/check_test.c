@@ -47,7 +47,7 @@ int main(void)
 	   k.count == 1 && k.problems[0].repaired, "its mode is repaired");
 	ok(stat(path, &st) == 0 && (st.st_mode & 07777) == 0644,
 	   "others may not write to it");
-	ok(is_locked(fd), "it is locked still");
+	ok(is_locked(fd), "it is still locked");
 
 	check_release(&k);
 	close(fd);

@@ -423,9 +423,9 @@ static void test_limits(void)
 	q.ancestors_of = 0;
 
 	q.sort = (struct dsv_strings){ 1, acc };
-	is_found(&q, "1 5 2 6 3", "by an attribute, what is no number last");
+	is_found(&q, "1 5 2 6 3", "by an attribute, non-numbers last");
 	q.sort.items = acc_down;
-	is_found(&q, "5 2 1 3 6", "downwards, what is no number last");
+	is_found(&q, "5 2 1 3 6", "descending, non-numbers last");
 	q.limit = 2;
 	is_found(&q, "5 2", "the best two");
 	q.expr = "acc < 0.9";
@@ -698,7 +698,7 @@ static void test_log_options(void)
 	q.below = 58;
 	must(catalog_log(c, &q, &seqs, &count, &err) == 0);
 	seqs_to_text(seqs, count, got);
-	is_str(got, "57 56 55", "what is older than one of them");
+	is_str(got, "57 56 55", "states older than one of them");
 	free(seqs);
 	q.below = 0;
 	q.limit = -1;

@@ -106,7 +106,7 @@ static void test_header_growth(void)
 			b.end[i] == a.end[i] + by;
 	ok(same, "a header longer by a byte moves every cut by a byte");
 	ok(a.count == 7 && !b.content_defined[0],
-	   "a small header is one chunk, and no other's");
+	   "a small header is one chunk of its own");
 	format_cuts_release(&a);
 	format_cuts_release(&b);
 	file_release(&f);
@@ -147,7 +147,7 @@ static void test_frozen(void)
 	cuts = cut(&f, head + 11 * MIB + 1090);
 	ok(has_range(&cuts, head + 9 * MIB + 1020, head + 11 * MIB + 1020) &&
 	   has_range(&cuts, head + 11 * MIB + 1020, head + 11 * MIB + 1090),
-	   "both stay so when others change their sizes");
+	   "both stay the same when others change their sizes");
 	format_cuts_release(&cuts);
 	file_release(&f);
 }

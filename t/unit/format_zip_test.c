@@ -216,7 +216,7 @@ static void test_bad_pickles(void)
 		     "a tensor that ends after its storage spoils all");
 	check_pickle(PICKLE("\x80\2" TENSOR(STORAGE("FloatStorage", "9"),
 			    "K\0", "K\3\x85", "K\1\x85") "."), "",
-		     "so does a storage that is not there");
+		     "so does a missing storage");
 	check_pickle(PICKLE("\x80\2" TENSOR(STORAGE("FloatStorage", "0"),
 			    "K\0", "J\xff\xff\xff\xff\x85", "K\1\x85") "."),
 		     "", "a negative size");

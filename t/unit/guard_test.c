@@ -164,7 +164,7 @@ static void test_zombie(void)
 	must(kill(pid, SIGKILL) == 0);
 	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
 	is_int(guard_acquire(dir, 0, &g, NULL), 0,
-	       "one that nobody waited for yet is dead, too");
+	       "one that nobody has waited for yet is dead too");
 	guard_release(g);
 	waitpid(pid, NULL, 0);
 }

@@ -80,7 +80,7 @@ int main(void)
 	s->ahead.since_ns -= INT64_C(2000000000);
 	ok(finds(s, 2) && calls == 1, "for a second");
 	ok(store_lookup_now(s, hash_of(2), &row, NULL) == 1 && calls == 2,
-	   "as it is now is asked for");
+	   "the current row is asked for");
 	ok(finds(s, 2) && calls == 3, "and nothing older is believed then");
 	store_lookup_anew(s);
 	ok(finds(s, 2) && calls == 4, "nor at the start of an ingest");

@@ -108,7 +108,7 @@ static void test_distances(void)
 	ok(d.relative == 0.5, "the largest relative distance");
 	ok(fabs(numeric_rms(&d) - sqrt(4.25 / 4)) < 1e-15, "rms");
 	d = compare(a, b, 4, 0.5);
-	is_int(d.differing, 1, "what is as far as the tolerance is within");
+	is_int(d.differing, 1, "a distance equal to the tolerance is none");
 	ok(d.max == 2, "the tolerance does not change the maximum");
 	numeric_equal(4, &d);
 	ok(fabs(numeric_rms(&d) - sqrt(4.25 / 8)) < 1e-15,
@@ -138,7 +138,7 @@ static void test_special(void)
 	   d.differing == 1, "inf and -inf are infinitely apart");
 	d = compare(inf, a, 4, 0);
 	numeric_compare(NUMERIC_F64, a, NUMERIC_F64, nan, 4, 0, &d);
-	ok(isinf(numeric_rms(&d)), "and stay so with what comes after");
+	ok(isinf(numeric_rms(&d)), "and remain so with what comes after");
 }
 
 static void test_range(void)

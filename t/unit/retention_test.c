@@ -130,7 +130,7 @@ static void test_every(void)
 	values[5] = 12.5;
 	is_str(kept_by(every, 7), "0 2 4", "multiples, zero among them");
 	every.every = 2.5;
-	is_str(kept_by(every, 7), "0 1 2 3 4 5", "of a fraction, too");
+	is_str(kept_by(every, 7), "0 1 2 3 4 5", "of a fraction too");
 }
 
 static void test_where(void)

@@ -122,7 +122,7 @@ static void test_hostile_recipe(void)
 	put_item(&s, ZERO, 0, 0, 10);
 	put_item(&s, ZERO, 0, 0, 10);
 	is_int(decode_recipe(s.data, s.len), DSV_ECORRUPT,
-	       "what could be joined is not canonical");
+	       "a recipe that could be joined is not canonical");
 	put_header(&s, 20, 2);
 	put_item(&s, RANGE, 3, 0, 10);
 	put_item(&s, RANGE, 3, 10, 10);
@@ -264,7 +264,7 @@ static void test_merge(void)
 	must(manifest_merge(&all, &a, 0, NULL) == 0);
 	is_int(manifest_settle(&all, NULL), 0, "parts are merged");
 	ok(all.count == 2 && all.entries[0].part == 0,
-	   "what two have is there once, from the lower rank");
+	   "what two have appears once, from the lower rank");
 	must(add_entry(&b, DSV_DIR, "x", NULL) == 0);
 	must(manifest_merge(&all, &b, 1, NULL) == 0);
 	is_int(manifest_settle(&all, NULL), DSV_ECORRUPT,

@@ -217,8 +217,8 @@ static void test_sizes(int threads)
 		   threads);
 		r = take_one(s, path, recipe);
 		is_int((int64_t)r.segment_count, 0,
-		       "taken again they add no segment");
-		is_int((int64_t)r.recipe_count, 1, "but the recipe is told");
+		       "taken in again, they add no segment");
+		is_int((int64_t)r.recipe_count, 1, "but return the recipe");
 		memset(data, 0, sizes[i]);
 		write_file(path, data, sizes[i]);
 		take_one(s, path, recipe);
@@ -268,14 +268,14 @@ static void test_dedup(void)
 	must(take(in, one, a, NULL) == 0 && take(in, two, b, NULL) == 0);
 	must(ingest_finish(in, &r, NULL) == 0);
 	ok(r->stored_bytes > 16 * MIB - 100 && r->stored_bytes < 17 * MIB,
-	   "a block that is there twice, in one file or two, is stored once");
+	   "a block that occurs twice, in one file or two, is stored once");
 	for (i = 0; i < r->segment_count; i++) {
 		if (r->segments[i].kind != SEGMENT_MIRROR)
 			continue;
 		mirrors++;
 		must(segment_stat(s, r->segments[i].name, &allocated, &mtime,
 				  NULL) == 0);
-		ok(allocated < 13 * MIB, "what is there already is a hole");
+		ok(allocated < 13 * MIB, "what is already stored is a hole");
 	}
 	is_int((int64_t)mirrors, 2, "each file has a mirror segment");
 	is_int((int64_t)r->recipe_count, 2, "and a recipe");
@@ -334,7 +334,7 @@ static void test_nothing(void)
 	must(ingest_new(s, &in, NULL) == 0);
 	must(ingest_finish(in, &r, NULL) == 0);
 	ok(r->segment_count == 0 && r->recipe_count == 0 && !r->stored_bytes,
-	   "nothing taken in, nothing made");
+	   "if nothing is taken in, nothing is made");
 	ingest_close(in, true);
 	is_int(segments_on_disk(s), 0, "no segment");
 	store_close(s);
@@ -447,7 +447,7 @@ static void test_corruption(void)
 	byte ^= 4;
 	must(pwrite(fd, &byte, 1, c.offset + 77) == 1);
 	close(fd);
-	ok(comes_back(s, recipe, data, 6 * MIB), "mended it is fine");
+	ok(comes_back(s, recipe, data, 6 * MIB), "once repaired it is fine");
 
 	stale = c;
 	find(c.hash)->offset = INT64_MAX - 5;
