@@ -96,3 +96,44 @@ newest() {
 	assert "$output" 4
 	dsv fsck --data
 }
+
+@test "nothing is made to point at a pruned state, or to keep it" {
+	states 3
+	dsv prune "${ids[2]}"
+	dsv scope open run
+	dsv show "${ids[2]}"
+	when=$(sed -n 's/^Pruned: *\([^ ,]*\).*/\1/p' <<<"$output")
+	for args in "branch x" "branch -f main" "name x" "name -f x" "pin" \
+		"pin main" "scope add run"; do
+		# shellcheck disable=SC2086
+		dsv -4 $args "${ids[2]}"
+		[[ $stderr == *": state ${ids[2]:0:12} was pruned at $when (by hand); 'dsv restore' brings it back within its grace" ]]
+		dsv fsck
+	done
+	assert "$(newest)" "${ids[3]}"
+	dsv find 'pinned = true'
+	assert "$output" ""
+	dsv restore "${ids[2]}"
+	dsv branch x "${ids[2]}"
+}
+
+@test "what is known of a pruned state is still changed" {
+	states 2
+	dsv scope open run
+	dsv scope add run "${ids[1]}"
+	dsv scope close run
+	dsv prune "${ids[1]}"
+	dsv attr "${ids[1]}" why=nan
+	dsv tag -q --parent "${ids[1]}" -b other data
+	dsv scope rm run "${ids[1]}"
+	dsv unpin "${ids[1]}"
+	dsv fsck
+}
+
+@test "a state whose record is dropped is no state to point at" {
+	states 2
+	dsv prune --forget "${ids[1]}"
+	dsv -4 branch x "${ids[1]}"
+	[[ $stderr == *"(by hand), and its record dropped" ]]
+	dsv fsck
+}

@@ -281,6 +281,26 @@ line() {
 	diff before after
 }
 
+@test "a branch on a pruned state steps back as its prune would move it" {
+	id=$(sed -n 4p ids)
+	alive=$(sed -n 2p ids)
+	n=$(tail -n 1 .dsv/journal | cut -d' ' -f1)
+	line $((n + 1)) '{"ops":[{"head":"'"$id"'","name":"x","op":"branch"}],"time":1}' \
+		>>.dsv/journal
+	sqlite3 .dsv/catalog.db "INSERT INTO branch (name, head) SELECT 'x', seq
+		FROM state WHERE hex(id) = upper('$id'); UPDATE meta SET value =
+		value + 1 WHERE key = 'seq'"
+	dsv -13 fsck
+	[[ $output == *"branch x: its head is a pruned state"* ]]
+	dsv fsck --repair
+	dsv rev-parse x
+	assert "$output" "$alive"
+	dsv fsck --rebuild
+	dsv rev-parse x
+	assert "$output" "$alive"
+	dsv fsck
+}
+
 @test "a process that waits for a state sees the new catalog" {
 	"$program" wait --for 'found = 1' --timeout 20s >waiting 2>&1 3>&- &
 	waiter=$!

@@ -326,6 +326,18 @@ int catalog_scope_close(struct catalog *c, const char *name,
 	return scope_set_open(c, name, false, err);
 }
 
+/* What would keep states has to find them alive. */
+static int check_live(struct catalog *c, const int64_t *seqs, size_t count,
+		      struct dsv_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = catalog_check_live(c, seqs[i], err);
+	return ret;
+}
+
 /* The ids of the states, for the journal; NULL with err set. */
 static json_t *state_ids(struct catalog *c, const int64_t *seqs, size_t count,
 			 struct dsv_err *err)
@@ -379,7 +391,10 @@ int catalog_scope_change(struct catalog *c, const char *name,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = catalog_scope_rows(c, name, seqs, count, add, err);
+	if (add)
+		ret = check_live(c, seqs, count, err);
+	if (ret == 0)
+		ret = catalog_scope_rows(c, name, seqs, count, add, err);
 	if (ret == 0) {
 		ids = state_ids(c, seqs, count, err);
 		ret = ids ? journal_op(c, json_pack("{s:s, s:s, s:o}", "op",
@@ -415,7 +430,10 @@ int catalog_pin(struct catalog *c, const int64_t *seqs, size_t count,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	ret = catalog_pin_rows(c, seqs, count, pinned, err);
+	if (pinned)
+		ret = check_live(c, seqs, count, err);
+	if (ret == 0)
+		ret = catalog_pin_rows(c, seqs, count, pinned, err);
 	if (ret == 0) {
 		ids = state_ids(c, seqs, count, err);
 		ret = ids ? journal_op(c, json_pack("{s:s, s:o}", "op",

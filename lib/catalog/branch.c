@@ -179,9 +179,12 @@ static int set_head(struct catalog *c, const char *name, int64_t head,
 {
 	struct query q;
 	int64_t id;
-	int ret;
+	int ret = 0;
 
-	ret = catalog_branch_id(c, name, true, &id, err);
+	if (head > 0)
+		ret = catalog_check_live(c, head, err);
+	if (ret == 0)
+		ret = catalog_branch_id(c, name, true, &id, err);
 	if (ret < 0)
 		return ret;
 	q = db_query(&c->writer, "UPDATE branch SET head = :head"
@@ -350,6 +353,8 @@ int catalog_name_set(struct catalog *c, const char *name, int64_t seq,
 	if (ret < 0)
 		return ret;
 	ret = check_name(c, name, force, err);
+	if (ret == 0)
+		ret = catalog_check_live(c, seq, err);
 	if (ret == 0)
 		ret = catalog_state_hex(c, seq, hex, err);
 	if (ret == 0) {

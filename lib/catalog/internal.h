@@ -106,6 +106,11 @@ int catalog_scope_id(struct catalog *c, const char *name, bool make,
 /* The id of a state as hex, for the journal.  DSV_ENOTFOUND. */
 int catalog_state_hex(struct catalog *c, int64_t seq, char hex[HASH_HEX_SIZE],
 		      struct dsv_err *err);
+/*
+ * DSV_ENOTFOUND: the state is pruned.  What is to point at a state or to keep
+ * it looks in its transaction, since a prune may be faster.
+ */
+int catalog_check_live(struct catalog *c, int64_t seq, struct dsv_err *err);
 /* *out stays untouched when there is no such row of job. */
 int catalog_load_job(struct catalog *c, int64_t id, struct dsv_job **out,
 		     struct dsv_err *err);

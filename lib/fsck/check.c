@@ -247,9 +247,12 @@ static const struct row_check row_checks[] = {
 	  "SELECT b.name, s.seq, 'its head is a pruned state' FROM branch b"
 	  " JOIN state s ON s.seq = b.head WHERE NOT b.deleted"
 	  " AND s.pruned IS NOT NULL",
-	  "UPDATE branch SET head = (SELECT max(seq) FROM state s"
-	  " WHERE s.branch = branch.id AND s.pruned IS NULL)"
-	  " WHERE NOT deleted AND head IN"
+	  /* As a prune moves it; the nearest ancestor is the newest one. */
+	  "UPDATE branch SET head = (WITH RECURSIVE line (seq) AS"
+	  " (VALUES (branch.head) UNION SELECT e.parent FROM line"
+	  "  JOIN edge e ON e.child = line.seq AND e.ordinal = 0)"
+	  " SELECT max(s.seq) FROM line JOIN state s USING (seq)"
+	  " WHERE s.pruned IS NULL) WHERE NOT deleted AND head IN"
 	  " (SELECT seq FROM state WHERE pruned IS NOT NULL)" },
 	{ "branch",
 	  "SELECT 'row ' || branch, seq, 'the state''s branch is missing'"

@@ -254,6 +254,26 @@ static int do_restore(struct check *k, int64_t seq, const json_t *op,
 	return ret;
 }
 
+/* A head that is pruned steps back as the prune would have moved it. */
+static int leave_pruned(struct check *k, int64_t seq, struct dsv_err *err)
+{
+	struct query q = db_query(&k->c->writer, "SELECT 1 FROM state"
+				  " WHERE seq = :seq AND pruned IS NOT NULL");
+	json_t *heads;
+	int64_t one;
+	int ret;
+
+	query_int(&q, ":seq", seq);
+	ret = query_one_int(&q, &one, err);
+	if (ret <= 0)
+		return ret;
+	heads = json_array();
+	ret = heads ? prune_move_heads(k->c, heads, seq, err) :
+		dsv_fail_nomem(err);
+	json_decref(heads);
+	return ret;
+}
+
 static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 {
 	int64_t head, id;
@@ -268,10 +288,11 @@ static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 					err);
 	if (ret < 0)
 		return ret;
-	return run_sql(k, head < 0 ? "UPDATE branch SET head = NULL WHERE name"
-		       " = :name AND NOT deleted" : "UPDATE branch SET head ="
-		       " :seq WHERE name = :name AND NOT deleted", head,
-		       text_of(op, "name"), err);
+	ret = run_sql(k, head < 0 ? "UPDATE branch SET head = NULL WHERE name"
+		      " = :name AND NOT deleted" : "UPDATE branch SET head ="
+		      " :seq WHERE name = :name AND NOT deleted", head,
+		      text_of(op, "name"), err);
+	return ret < 0 || head < 0 ? ret : leave_pruned(k, head, err);
 }
 
 static int do_rename(struct check *k, const json_t *op, struct dsv_err *err)
