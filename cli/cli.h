@@ -136,6 +136,10 @@ void out_text(FILE *out, const char *text);
 void out_block(FILE *out, const char *text);
 /* Prints the first line only, escaped. */
 void out_line(FILE *out, const char *text);
+/* Prints as out_text() does, then blanks up to width columns. */
+void out_column(FILE *out, const char *text, int width);
+/* Prints byte by byte for programs, but as out_block() on a terminal. */
+void out_exact(FILE *out, const char *text);
 /* Prints "K=V". */
 void out_kv(FILE *out, const struct dsv_kv *kv);
 /* Prints " K=V K=V". */

@@ -205,7 +205,8 @@ static void print_type(const char *dtype, const int64_t *shape, size_t rank)
 {
 	size_t i;
 
-	printf("%s[", dtype);
+	out_text(stdout, dtype);
+	putchar('[');
 	for (i = 0; i < rank; i++)
 		printf("%s%" PRId64, i ? "," : "", shape[i]);
 	putchar(']');

@@ -71,7 +71,8 @@ int fork_print(FILE *out, const struct dsv_forks *forks, const char *job_id,
 		fprintf(out, " %s", forks->items[i].id);
 		if (job_id) {
 			format_job(&forks->items[i], job_id, job);
-			fprintf(out, " %s", job);
+			putc(' ', out);
+			out_text(out, job);
 		}
 		putc('\n', out);
 	}

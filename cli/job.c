@@ -97,7 +97,8 @@ static int need_ticket(struct dsv_err *err)
 
 static void print_pair(const char *key, const char *value)
 {
-	printf("%s=%s", key, value);
+	printf("%s=", key);
+	out_exact(stdout, value);
 	putchar(porcelain ? '\0' : '\n');
 }
 
@@ -142,7 +143,7 @@ static int run_start(struct dsv *d, int argc, char **argv,
 	if (ret < 0)
 		return ret;
 	for (e = env; *e; e++) {
-		fputs(*e, stdout);
+		out_exact(stdout, *e);
 		putchar(porcelain ? '\0' : '\n');
 	}
 	dsv_environment_free(env);
@@ -344,8 +345,10 @@ static void print_job(const struct dsv_job *job)
 
 	if (job->started_ns)
 		dsv_format_time(job->started_ns, when);
-	printf("%-10s %-10s %-20s ", job->id ? job->id : "-",
-	       job->state ? job->state : "-", when);
+	out_column(stdout, job->id ? job->id : "-", 10);
+	putchar(' ');
+	out_column(stdout, job->state ? job->state : "-", 10);
+	printf(" %-20s ", when);
 	if (job->signal)
 		printf("%3d:%-3d ", job->exit_code < 0 ? 0 : job->exit_code,
 		       job->signal);
@@ -353,7 +356,8 @@ static void print_job(const struct dsv_job *job)
 		printf("%3d     ", job->exit_code);
 	else
 		printf("  -     ");
-	printf("%-12s ", job->nodes ? job->nodes : "-");
+	out_column(stdout, job->nodes ? job->nodes : "-", 12);
+	putchar(' ');
 	out_text(stdout, job->branch ? job->branch : "-");
 	if (job->fork)
 		printf(" from %.12s", job->fork);

@@ -37,14 +37,16 @@ static size_t printable(const unsigned char *p)
 	return len;
 }
 
-static void escape(FILE *out, const char *text, const char *kept, bool line)
+/* Returns how many columns it takes where each character takes one. */
+static int escape(FILE *out, const char *text, const char *kept, bool line)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	int width = 0;
 	size_t len;
 
 	while (*p) {
 		if (line && *p == '\n')
-			return;
+			break;
 		len = printable(p);
 		if (!len && strchr(kept, *p))
 			len = 1;
@@ -54,8 +56,10 @@ static void escape(FILE *out, const char *text, const char *kept, bool line)
 			fputs("\\n", out);
 		else
 			fprintf(out, "\\x%02x", *p);
+		width += len ? 1 : *p == '\n' ? 2 : 4;
 		p += len ? len : 1;
 	}
+	return width;
 }
 
 void out_text(FILE *out, const char *text)
@@ -71,6 +75,20 @@ void out_block(FILE *out, const char *text)
 void out_line(FILE *out, const char *text)
 {
 	escape(out, text, "", true);
+}
+
+void out_column(FILE *out, const char *text, int width)
+{
+	width -= escape(out, text, "", false);
+	fprintf(out, "%*s", width > 0 ? width : 0, "");
+}
+
+void out_exact(FILE *out, const char *text)
+{
+	if (out_is_terminal())
+		out_block(out, text);
+	else
+		fputs(text, out);
 }
 
 void out_kv(FILE *out, const struct dsv_kv *kv)

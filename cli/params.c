@@ -47,10 +47,7 @@ static int print_value(const struct dsv_state *s, const char *key,
 		putchar('\n');
 		return ret;
 	}
-	if (out_is_terminal())
-		out_block(stdout, value->text);
-	else
-		fputs(value->text, stdout);
+	out_exact(stdout, value->text);
 	putchar('\n');
 	return 0;
 }
@@ -66,10 +63,7 @@ static int print_all(const struct dsv_state *s, struct dsv_err *err)
 	ret = dsv_params_format(&s->params, format, &text, err);
 	if (ret < 0)
 		return ret;
-	if (out_is_terminal())
-		out_block(stdout, text);
-	else
-		fputs(text, stdout);
+	out_exact(stdout, text);
 	len = strlen(text);
 	if (len && text[len - 1] != '\n')
 		putchar('\n');

@@ -23,7 +23,8 @@ void out_oneline(const struct refs *refs, const struct dsv_state *s)
 		putchar(' ');
 		out_line(stdout, s->message);
 	} else if (strcmp(s->kind, "tag")) {
-		printf(" %s", s->kind);
+		putchar(' ');
+		out_text(stdout, s->kind);
 		if (s->parent_count)
 			printf(" of %.12s", s->parents[0]);
 	}
@@ -54,8 +55,10 @@ static void out_job(const struct dsv_job *job)
 		printf(" on ");
 		out_text(stdout, job->nodes);
 	}
-	if (job->state)
-		printf(", %s", job->state);
+	if (job->state) {
+		printf(", ");
+		out_text(stdout, job->state);
+	}
 	if (job->exit_code >= 0)
 		printf(", exit %d", job->exit_code);
 	putchar('\n');
@@ -110,8 +113,11 @@ int out_state(struct dsv *d, const struct refs *refs,
 	color_end();
 	refs_print(refs, s);
 	putchar('\n');
-	if (strcmp(s->kind, "tag"))
-		printf("Kind:    %s\n", s->kind);
+	if (strcmp(s->kind, "tag")) {
+		printf("Kind:    ");
+		out_text(stdout, s->kind);
+		putchar('\n');
+	}
 	printf("Branch:  ");
 	out_text(stdout, s->branch ? s->branch : "");
 	printf("\nAuthor:  ");
@@ -170,7 +176,9 @@ static void out_tensor(const struct dsv_tensor *t)
 	out_text(stdout, t->path);
 	putchar(' ');
 	out_text(stdout, t->name);
-	printf(" %s [", t->dtype);
+	putchar(' ');
+	out_text(stdout, t->dtype);
+	printf(" [");
 	for (i = 0; i < t->rank; i++)
 		printf("%s%" PRId64, i ? "," : "", t->shape[i]);
 	printf("] %" PRId64 "\n", t->size_bytes);

@@ -89,7 +89,7 @@ void trace(const char *fmt, ...)
 {
 	const char *where = getenv("DSV_TRACE");
 	int64_t now = time_now_ns();
-	char when[DSV_TIME_SIZE];
+	char when[DSV_TIME_SIZE], text[4096 + 64];
 	bool to_stderr;
 	va_list ap;
 	FILE *f;
@@ -104,8 +104,9 @@ void trace(const char *fmt, ...)
 	fprintf(f, "dsv[%ld] %.19s.%03d ", (long)getpid(), when,
 		(int)(now / 1000000 % 1000));
 	va_start(ap, fmt);
-	vfprintf(f, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	out_text(f, text);
 	putc('\n', f);
 	if (!to_stderr)
 		fclose(f);

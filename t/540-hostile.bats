@@ -317,8 +317,33 @@ clean_tty() {
 	    fsck status branch 'prune -n --keep-last 1' "show 'x$nasty'" \
 	    "tag 'gone$nasty'" "find 'x$nasty'" "checkout 'HEAD~$nasty' out" \
 	    "-b 'b$nasty' tag f" 'checkout HEAD out'; do
+		echo "# $command"
 		clean_tty "$command"
 	done
 	rm .dsv/segments/*/*
 	clean_tty fsck
+}
+
+@test "control bytes in any text of the catalog never reach a terminal" {
+	local nasty=$'\e[31mRED\a\302\2331m\r\342\200\256' command
+
+	as=()
+	repo
+	put f
+	SLURM_JOB_ID=7 SLURM_JOB_NODELIST="n1$nasty" tag -b main f
+	dsv fork HEAD -b other
+	dsv job list
+	[[ $output == *' n1\x1b[31mRED'* ]]
+	sqlite3 .dsv/catalog.db "UPDATE job SET job_id = job_id || '$nasty',
+		state = state || '$nasty', cluster = 'c$nasty';
+		UPDATE state SET kind = kind || '$nasty',
+		author = '$nasty', host = '$nasty', pruned_by = '$nasty';
+		UPDATE branch SET name = name || '$nasty' WHERE name <> 'main'"
+	for command in 'job list' 'log --all' 'log --all --oneline' find \
+		'log --all --graph' 'log --all --dot' show branch status \
+		'find --format %(kind)%(job.id)%(job.state)' fsck \
+		"job start --ticket '$nasty'" 'du --by branch'; do
+		echo "# $command"
+		clean_tty "$command"
+	done
 }
