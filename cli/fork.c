@@ -87,6 +87,9 @@ static int make_fork(struct dsv *d, const char *rev, struct dsv_fork *fork,
 		ret = dsv_fork(d, &options, fork, err);
 	if (ret == 0 && to) {
 		ret = checkout(d, fork->id, err);
+		if (ret == DSV_EREFUSED &&
+		    dsv_branch_delete(d, fork->branch, NULL) == 0)
+			return ret;
 		if (ret < 0)
 			ret = dsv_fail_in(err, ret, "branch '%s' was made, "
 					  "but not checked out", fork->branch);

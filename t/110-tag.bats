@@ -139,6 +139,14 @@ paths() {
 	dsv -2 tag .dsv
 	assert "$stderr" "dsv tag: '.dsv' is a repository"
 	dsv -2 tag sub/.dsv/.
+	for path in .dsv/states .dsv/catalog.db sub/.dsv/segments/. link alias; do
+		ln -sfn .dsv/states link
+		ln -sfn "$PWD" alias
+		dsv -2 tag "${path/#alias/alias/.dsv/format}"
+		[[ $stderr == *"' lies in a repository" ]]
+	done
+	cd .dsv/states
+	dsv -2 tag .
 }
 
 @test "sockets, devices and fifos are refused and named" {

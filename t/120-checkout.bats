@@ -424,3 +424,25 @@ state() {
 	dsv -4 cat nope:ckpt/a
 	dsv -2 cat HEAD
 }
+
+@test "nothing is written into a repository, by whatever name" {
+	repo
+	put f
+	tag f
+	ln -s .dsv link
+	"$program" -q init sub
+	for dir in .dsv .dsv/ .dsv/x/y link link/states .dsv/jobs \
+		sub/.dsv/jobs/a/../b/c new/../.dsv; do
+		dsv -14 checkout HEAD "$dir"
+		[[ $stderr == "dsv checkout: '$dir' "*" a repository" ]]
+		dsv -14 fork HEAD -b x --to "$dir"
+		dsv -14 job prepare --fork HEAD --to "$dir/%j"
+	done
+	[ ! -e new ]
+	dsv -2 diff HEAD --dir link
+	(cd .dsv && dsv -14 checkout HEAD)
+	assert "$(find .dsv sub/.dsv -name f)" ""
+	dsv -4 rev-parse x
+	dsv fork HEAD -- sh -c 'cd "$DSV_CHECKOUT" && "$0" checkout HEAD again &&
+		"$0" tag again' "$program"
+}

@@ -240,6 +240,9 @@ static int checkout(struct dsv *d, const struct dsv_checkout_options *o,
 		*out = result;
 		return 0;
 	}
+	if (ret == 0)
+		ret = repo_check_outside(d, o->dir ? o->dir : ".",
+					 DSV_EREFUSED, err);
 	if (ret < 0)
 		return ret;
 	if (o->nearest) {

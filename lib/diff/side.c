@@ -64,7 +64,9 @@ int side_load_dir(struct side *s, const char *dir, struct globs *globs,
 	if (!contents)
 		return dsv_fail_nomem(err);
 	quiet.options.warn = NULL;
-	ret = tree_walk(&quiet, &walked, &none, &tree, err);
+	ret = repo_check_outside(s->d, dir, DSV_EUSAGE, err);
+	if (ret == 0)
+		ret = tree_walk(&quiet, &walked, &none, &tree, err);
 	for (i = 0; ret == 0 && i < tree.count; i++)
 		ret = add_file(&s->files, &tree.files[i], err);
 	if (ret == 0)

@@ -264,8 +264,6 @@ static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
 		ret = dsv_fail_errno(err, "'%s'", given);
 	else if (!*name && !S_ISDIR(st.st_mode))
 		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no directory", given);
-	else if (!strcmp(fs_basename(real), ".dsv"))
-		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is a repository", given);
 	w->root = real;
 	w->name = name;
 	w->depth = 0;

@@ -290,7 +290,9 @@ static int prepare(struct dsv *d, const struct dsv_job_request *r,
 	ret = grid_parse(&r->sweep, &grid, err);
 	if (ret < 0)
 		return ret;
-	ret = known_tasks(r, &grid, &tasks, err);
+	ret = r->to ? repo_check_outside(d, r->to, DSV_EREFUSED, err) : 0;
+	if (ret == 0)
+		ret = known_tasks(r, &grid, &tasks, err);
 	if (ret == 0)
 		ret = check_request(d, r, &grid, tasks.count > 0 || r->array,
 				    &seq, &source, err);

@@ -269,7 +269,11 @@ static int place_head(struct dsv *d, const struct dsv_state *fork,
 		return ret;
 	*dir = placement_dir(d, request, fork, hex, p.parts > 0);
 	p.dir = *dir;
-	return *dir ? job_place_files(d, &p, err) : dsv_fail_nomem(err);
+	if (!*dir)
+		return dsv_fail_nomem(err);
+	if (json_object_get(request, "to"))
+		ret = repo_check_outside(d, *dir, DSV_EREFUSED, err);
+	return ret < 0 ? ret : job_place_files(d, &p, err);
 }
 
 static int add_variable(char ***env, const char *name, const char *value,

@@ -66,6 +66,13 @@ char *repo_path(const struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
+ * Fails with code when path, or what exists above it, is a repository or lies
+ * in one, by whatever links it is named.  Files of jobs may be used.
+ */
+int repo_check_outside(const struct dsv *d, const char *path,
+		       enum dsv_code code, struct dsv_err *err);
+
+/*
  * The current branch: options.branch, $DSV_BRANCH, job-<id>, HEAD.  *out is
  * the caller's to free().
  */

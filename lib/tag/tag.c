@@ -178,9 +178,12 @@ static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 {
 	struct tree tree = TREE_INIT;
 	struct draft draft = { 0 };
+	size_t i;
 	int ret;
 
 	ret = tag_describe(d, o, &draft, err);
+	for (i = 0; ret == 0 && i < o->paths.count; i++)
+		ret = repo_check_outside(d, o->paths.items[i], DSV_EUSAGE, err);
 	if (ret == 0)
 		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
 	if (ret < 0)
