@@ -530,3 +530,20 @@ time.sleep(20)' 3>&- &
 	dsv fsck
 	dsv tag big
 }
+
+@test "too few file descriptors are told as that, and harm nothing" {
+	repo
+	put f
+	tag f
+	for limit in 5 6 7 8 9; do
+		for command in 'tag f' 'checkout HEAD out' log fsck repack \
+			'fsck --rebuild'; do
+			rm -rf out
+			# shellcheck disable=SC2086
+			run bash -c "exec >/dev/null 2>err 3>&- 4>&-; ulimit -n $limit; exec $program $command"
+			output=$(<err)
+			[ "$status" = 0 ] || [[ $status == 5 && $output == *"Too many open files"* ]]
+		done
+	done
+	dsv fsck --data
+}

@@ -36,6 +36,11 @@ static bool is_full(int error)
 	return error == ENOSPC || error == EDQUOT;
 }
 
+static bool is_shortage(int error)
+{
+	return is_full(error) || error == EMFILE || error == ENFILE;
+}
+
 /* Whether a file can be written beside the database. */
 static int probe_errno(struct db *db)
 {
@@ -60,22 +65,29 @@ static int probe_errno(struct db *db)
 /*
  * Why a call of SQLite's has failed.  That is kept for the database file
  * only; what failed with its journal is lost to the calls that roll back, so
- * it is tried whether the disk is full.
+ * it is tried whether the disk is full, or no file can be opened.
  */
 static int io_errno(struct db *db)
 {
-	int error = 0, full;
+	int error = 0, probed;
 
 	if (!db->handle)
 		return EIO;
 	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO,
 			     &error);
-	if (!is_full(error))
+	if (!is_shortage(error))
 		error = sqlite3_system_errno(db->handle);
-	if (is_full(error))
+	if (is_shortage(error))
 		return error;
-	full = probe_errno(db);
-	return is_full(full) ? full : error;
+	probed = probe_errno(db);
+	return is_shortage(probed) ? probed : error;
+}
+
+/* Of errno. */
+static int fail_shortage(struct db *db, struct dsv_err *err)
+{
+	return dsv_fail_errno(err, "%s '%s'", is_full(errno) ? "write" :
+			      "open", db->path);
 }
 
 int db_fail(struct db *db, int rc, struct dsv_err *err)
@@ -98,8 +110,8 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		errno = io_errno(db);
-		if (is_full(errno))
-			return dsv_fail_errno(err, "write '%s'", db->path);
+		if (is_shortage(errno))
+			return fail_shortage(db, err);
 		break;
 	case SQLITE_ERROR:	/* no such table: our statements are right */
 	case SQLITE_CONSTRAINT:
@@ -109,9 +121,9 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 		break;
 	case SQLITE_READONLY:
 		/* Or it cannot undo what a full disk has broken off. */
-		if (is_full(probe_errno(db)))
-			return dsv_fail(err, DSV_ENOSPC, "write '%s': no space"
-					" left", db->path);
+		errno = probe_errno(db);
+		if (is_shortage(errno))
+			return fail_shortage(db, err);
 		return dsv_fail(err, DSV_ESYS, "write '%s': no permission, or a"
 				" read-only file system", db->path);
 	default:
