@@ -367,6 +367,25 @@ paths() {
 	timeout 20 "$program" -q tag -m hole a/d
 }
 
+@test "a hole costs no memory, whatever its size" {
+	local shm
+
+	[ "$(stat -fc %T /dev/shm)" = tmpfs ] || skip "no tmpfs"
+	# Other file systems end at 16T or less.
+	shm=$(mktemp -d /dev/shm/dsv-hole.XXXXXX)
+	put "$BATS_TEST_TMPDIR/g" 100000
+	cp "$BATS_TEST_TMPDIR/g" "$shm/f"
+	truncate -s 8191P "$shm/f"
+	cd "$shm"
+	repo
+	run -0 bash -c "ulimit -v 400000; exec timeout 60 $program -q tag f"
+	dsv checkout -q HEAD out
+	assert "$(stat -c %s out/f)" $((8191 << 50))
+	cmp -n 100000 "$BATS_TEST_TMPDIR/g" out/f
+	cd "$BATS_TEST_TMPDIR"
+	rm -r "$shm"
+}
+
 @test "the branch head is the parent" {
 	local first
 

@@ -111,7 +111,7 @@ struct taking {
 struct piece {
 	unsigned char hash[HASH_BYTES];
 	int64_t offset;
-	uint32_t length;
+	int64_t length;		/* of a hole more than of a chunk */
 	bool is_zero;
 };
 
@@ -125,7 +125,7 @@ int taking_cut(struct taking *t, struct dsv_err *err);
 int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
 		 struct dsv_err *err);
 /* The next piece, which is in a hole: it need not be read. */
-int taking_zeros(struct taking *t, int64_t offset, size_t len,
+int taking_zeros(struct taking *t, int64_t offset, int64_t len,
 		 struct dsv_err *err);
 /* How far a hole goes on from offset; 0: there is none, or none is known. */
 int64_t taking_hole(struct taking *t, int64_t offset);

@@ -113,7 +113,7 @@ static int take(struct taking *t, struct job *job, struct dsv_err *err)
 {
 	struct ingest *in = t->in;
 	struct piece piece = {
-		.offset = job->offset, .length = (uint32_t)job->len,
+		.offset = job->offset, .length = (int64_t)job->len,
 	};
 	struct writer *w = NULL;
 	int ret;
@@ -210,7 +210,7 @@ out:
 	return ret;
 }
 
-int taking_zeros(struct taking *t, int64_t offset, size_t len,
+int taking_zeros(struct taking *t, int64_t offset, int64_t len,
 		 struct dsv_err *err)
 {
 	size_t number = 0;
@@ -222,10 +222,10 @@ int taking_zeros(struct taking *t, int64_t offset, size_t len,
 		return ret;
 	pthread_mutex_lock(&t->in->lock);
 	t->pieces[number] = (struct piece){
-		.offset = offset, .length = (uint32_t)len, .is_zero = true,
+		.offset = offset, .length = len, .is_zero = true,
 	};
 	pthread_mutex_unlock(&t->in->lock);
-	store_count(t->in->s, (int64_t)len);
+	store_count(t->in->s, len);
 	store_tell(t->in->s);
 	return 0;
 }
@@ -262,19 +262,34 @@ static int read_source(void *arg, void *buf, size_t len, int64_t offset,
 	return taking_read(arg, buf, len, offset, err);
 }
 
+/*
+ * How much of a hole is one piece, however large it is: all cuts of len that
+ * lie in it and begin where limit bytes of room or more are left.
+ */
+static int64_t zeros_in(int64_t hole, int64_t room, int64_t len, int64_t limit)
+{
+	int64_t most = (hole < room ? hole : room) / len;
+	int64_t until = (room - limit) / len + 1;
+
+	return len * (most < until ? most : until);
+}
+
 /* A natural range: one chunk, unless it is larger than chunks are. */
 static int cut_range(struct taking *t, int64_t offset, int64_t end,
 		     struct dsv_err *err)
 {
-	int64_t len;
+	int64_t len, hole;
 	int ret = 0;
 
 	while (ret == 0 && offset < end) {
 		len = end - offset;
 		if (len > CHUNK_LIMIT_BYTES)
 			len = FORMAT_BLOCK_BYTES;
-		ret = taking_hole(t, offset) >= len ?
-			taking_zeros(t, offset, (size_t)len, err) :
+		hole = taking_hole(t, offset);
+		if (hole >= len && len < end - offset)
+			len = zeros_in(hole, end - offset, len,
+				       CHUNK_LIMIT_BYTES + 1);
+		ret = hole >= len ? taking_zeros(t, offset, len, err) :
 			taking_piece(t, offset, (size_t)len, NULL, err);
 		offset += len;
 	}
@@ -313,10 +328,10 @@ static int refill(struct taking *t, struct stream *st, int64_t end,
 }
 
 /* len bytes more are cut, up to offset, which may not have been read. */
-static void skip(struct stream *st, size_t len, int64_t offset)
+static void skip(struct stream *st, int64_t len, int64_t offset)
 {
-	if (st->end - st->start >= len) {
-		st->start += len;
+	if ((int64_t)(st->end - st->start) >= len) {
+		st->start += (size_t)len;
 	} else {
 		st->start = st->end = 0;
 		st->read_to = offset;
@@ -343,6 +358,7 @@ static int cut_content(struct taking *t, const struct cdc *cdc, int64_t offset,
 	struct store *s = t->in->s;
 	struct stream st = { .data = store_buffer_get(s), .read_to = offset };
 	size_t zeros = zeros_cut(t, cdc);
+	int64_t hole;
 	void *copy;
 	size_t len;
 	int ret = 0;
@@ -351,10 +367,13 @@ static int cut_content(struct taking *t, const struct cdc *cdc, int64_t offset,
 		return dsv_fail_nomem(err);
 	while (ret == 0 && offset < end) {
 		if (zeros > 0 && end - offset >= CDC_MAX_BYTES &&
-		    taking_hole(t, offset) >= CDC_MAX_BYTES) {
-			ret = taking_zeros(t, offset, zeros, err);
-			offset += (int64_t)zeros;
-			skip(&st, zeros, offset);
+		    (hole = taking_hole(t, offset)) >= CDC_MAX_BYTES) {
+			hole = hole < end - offset ? hole : end - offset;
+			hole = zeros_in(hole, hole, (int64_t)zeros,
+					CDC_MAX_BYTES);
+			ret = taking_zeros(t, offset, hole, err);
+			offset += hole;
+			skip(&st, hole, offset);
 			continue;
 		}
 		ret = refill(t, &st, end, err);

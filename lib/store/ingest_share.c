@@ -67,7 +67,8 @@ static int list_pieces(const struct taking *t, struct ingest_share *out,
 		struct ingest_piece *piece = &out->pieces[out->count++];
 
 		piece->offset = t->pieces[i].offset;
-		piece->length = t->pieces[i].length;
+		/* No file that is shared is looked at for holes. */
+		piece->length = (uint32_t)t->pieces[i].length;
 		piece->is_zero = t->pieces[i].is_zero;
 		memcpy(piece->hash, t->pieces[i].hash, HASH_BYTES);
 	}
