@@ -104,8 +104,11 @@ static void child(const struct helper *h, const int fds[4], int fd_max)
 	    dup3(fds[3], 3, O_CLOEXEC) < 0)
 		_exit(126);
 	close_from(4, fd_max);
-	if (h->remote)
+	if (h->remote) {
 		reset_oom_score();
+		if (setsid() < 0)
+			_exit(126);
+	}
 	if (h->drop) {
 		if (chdir("/") < 0)
 			_exit(126);
@@ -227,11 +230,20 @@ static void drain(struct stream *s)
 	}
 }
 
-/* Returns 1 if the child was reaped, 0 if not yet. */
-static int reap(pid_t pid, int *status)
+/*
+ * Returns 1 if the child was reaped, 0 if not yet.  What the helper has left in
+ * its session ends with it, and is killed while its number cannot be another's.
+ */
+static int reap(pid_t pid, bool session, int *status)
 {
-	pid_t got = waitpid(pid, status, WNOHANG);
+	siginfo_t info = { .si_pid = 0 };
+	pid_t got;
 
+	if (session && waitid(P_PID, (id_t)pid, &info,
+			      WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid == pid)
+		kill(-pid, SIGKILL);
+	got = waitpid(pid, status, WNOHANG);
 	if (got == pid)
 		return 1;
 	if (got < 0 && errno == ECHILD) {
@@ -246,14 +258,14 @@ static int reap(pid_t pid, int *status)
  * left behind may hold them.  Returns 0 if it was reaped, -1 if the deadline
  * came first.
  */
-static int watch(pid_t pid, struct stream s[2], int64_t deadline_ms,
-		 int *status)
+static int watch(pid_t pid, bool session, struct stream s[2],
+		 int64_t deadline_ms, int *status)
 {
 	struct pollfd p[2];
 	int64_t left_ms;
 
 	for (;;) {
-		if (reap(pid, status)) {
+		if (reap(pid, session, status)) {
 			drain(&s[0]);
 			drain(&s[1]);
 			return 0;
@@ -296,10 +308,12 @@ static void supervise(const struct helper *h, pid_t pid, const int readers[3],
 	};
 	int status = 0, code = 0;
 
-	if (watch(pid, s, now_ms() + h->timeout_ms, &status) < 0) {
+	if (watch(pid, h->remote, s, now_ms() + h->timeout_ms, &status) < 0) {
 		r->outcome = HELPER_TIMED_OUT;
+		if (h->remote)
+			kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
-		watch(pid, s, now_ms() + KILL_GRACE_MS, &status);
+		watch(pid, h->remote, s, now_ms() + KILL_GRACE_MS, &status);
 	} else {
 		if (read(readers[2], &code, sizeof(code)) != sizeof(code))
 			code = s[0].overflow ? EMSGSIZE : 0;

@@ -41,6 +41,25 @@ static bool is_dropped(const char *var, bool batch, bool no_array)
 	       (no_array && has_prefix(var, "SLURM_ARRAY_"));
 }
 
+/*
+ * What the end of a job is recorded with.  That runs beside slurmstepd, not
+ * in the job: of the job's environment it gets what dsv reads, and nothing by
+ * which a library would load code.
+ */
+static bool is_for_end(const char *var)
+{
+	static const char *const known[] = {
+		"DSV_", "SLURM_", "SLURMD_", "HOME=", "USER=", "LOGNAME=",
+		"XDG_CONFIG_HOME=", "TZ=",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (has_prefix(var, known[i]))
+			return true;
+	return false;
+}
+
 static bool is_batch(spank_t sp)
 {
 	uint32_t step = 0;
@@ -49,7 +68,7 @@ static bool is_batch(spank_t sp)
 	       step == SLURM_BATCH_SCRIPT;
 }
 
-static int make_environment(spank_t sp, const struct carrier *c,
+static int make_environment(spank_t sp, const struct carrier *c, bool end,
 			    struct environment *e)
 {
 	static char default_path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
@@ -71,7 +90,8 @@ static int make_environment(spank_t sp, const struct carrier *c,
 	if (!e->list)
 		return -1;
 	for (i = 0; job_env[i]; i++) {
-		if (is_dropped(job_env[i], batch, no_array))
+		if (is_dropped(job_env[i], batch, no_array) ||
+		    (end && !is_for_end(job_env[i])))
 			continue;
 		path = path || has_prefix(job_env[i], "PATH=");
 		e->list[n++] = job_env[i];
@@ -139,7 +159,7 @@ static int start(struct plugin *p, spank_t sp, struct carrier *c)
 	int ret = -1;
 
 	snprintf(option, sizeof(option), "--ticket=%s", c->ticket);
-	if (make_environment(sp, c, &env) < 0) {
+	if (make_environment(sp, c, false, &env) < 0) {
 		slurm_error("dsv: cannot make the helper's environment");
 		return -1;
 	}
@@ -222,7 +242,8 @@ static void finish(struct plugin *p, spank_t sp, struct carrier *c)
 
 	snprintf(option, sizeof(option), "--ticket=%s", c->ticket);
 	snprintf(status, sizeof(status), "--status=%d", p->status);
-	if (set_user(sp, &h) < 0 || make_environment(sp, c, &env) < 0) {
+	if (set_user(sp, &h) < 0 ||
+	    make_environment(sp, c, true, &env) < 0) {
 		slurm_error("dsv: the end of the job was not recorded");
 		return;
 	}

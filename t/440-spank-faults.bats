@@ -22,6 +22,11 @@ setup() {
 	work_in_cluster
 }
 
+# What has ended need not have been reaped.
+not_running() {
+	[ ! -e "/proc/$1/stat" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
 test_none_pending() {
 	[ -z "$(squeue -h -t pd -o %i)" ]
 }
@@ -74,6 +79,24 @@ ran"
 	cluster_wait_job "$hang"
 	# dsv was not run for it even once.
 	assert "$(grep -c ^start "$calls")" 2
+	cluster_assert_healthy
+}
+
+@test "the end is recorded without the job's environment, and leaves nothing" {
+	local left
+
+	cluster_as env EVIL=1 OPENSSL_CONF=/evil LD_PRELOAD= GCONV_PATH=/evil \
+		PATH="/evil:$PATH" sbatch --parsable -o '%A_%a.out' \
+		--dsv-fork=finish-leaves --wrap "echo ran" >id
+	job=$(<id)
+	finished
+	assert "$exit" 0:0
+	cluster_until 10 test -s "$CLUSTER_HOME/finish-left"
+	left=$(<"$CLUSTER_HOME/finish-left")
+	cluster_until 10 not_running "$left"
+	run -0 grep -vE '^(DSV_|SLURM_|SLURMD_|HOME=|USER=|LOGNAME=|XDG_CONFIG_HOME=|TZ=|PWD=|SHLVL=|_=)' \
+		"$CLUSTER_HOME/finish-env"
+	assert "$output" "PATH=/usr/local/bin:/usr/bin:/bin"
 	cluster_assert_healthy
 }
 

@@ -347,3 +347,38 @@ clean_tty() {
 		clean_tty "$command"
 	done
 }
+
+@test "no code is loaded that OPENSSL_CONF names" {
+	repo
+	cat >evil.c <<-'C'
+		#include <stdio.h>
+		#include <stdlib.h>
+		__attribute__((constructor)) static void go(void)
+		{
+			FILE *f = fopen(getenv("EVIL_OUT"), "a");
+
+			if (f)
+				fclose(f);
+		}
+		int OSSL_provider_init(void *h, void *i, void **o, void **p)
+		{
+			return !h + !i + !o + !p > 4;
+		}
+	C
+	cc -shared -fPIC -o evil.so evil.c
+	printf '%s\n' 'openssl_conf = a' '[a]' 'providers = b' '[b]' 'evil = c' \
+		'[c]' "module = $PWD/evil.so" 'activate = 1' >evil.cnf
+	export OPENSSL_CONF=$PWD/evil.cnf EVIL_OUT=$PWD/evil.out
+	put f 3000000
+	dsv tag f
+	dsv checkout HEAD out
+	dsv fsck --data
+	dsv fsck --rebuild
+	dsv prune --keep-last 1
+	dsv doctor
+	[ ! -e evil.out ]
+	if command -v openssl >/dev/null; then
+		openssl dgst -sha256 f >/dev/null 2>&1 || true
+		[ -e evil.out ]
+	fi
+}

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include <openssl/sha.h>
-
+#include "../base/hash.h"
 #include "../base/str.h"
 
 /*
@@ -25,13 +24,13 @@
 
 int cdc_init(struct cdc *cdc)
 {
-	unsigned char seed[sizeof(GEAR_SEED)], hash[SHA256_DIGEST_LENGTH];
+	unsigned char seed[sizeof(GEAR_SEED)], hash[HASH_BYTES];
 	int i;
 
 	memcpy(seed, GEAR_SEED, sizeof(seed));
 	for (i = 0; i < 256; i++) {
 		seed[sizeof(seed) - 1] = (unsigned char)i;
-		if (!SHA256(seed, sizeof(seed), hash))
+		if (!hash_bytes(seed, sizeof(seed), hash))
 			return DSV_ESYS;
 		cdc->gear[i] = get_u64(hash);
 	}
