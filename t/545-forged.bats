@@ -597,3 +597,13 @@ entry() {
 		kept
 	done
 }
+
+@test "a generation that cannot be is damage, and no number overflows" {
+	genuine
+	for value in 9223372036854775807 -5; do
+		sqlite3 .dsv/catalog.db "UPDATE state SET generation = $value"
+		dsv -13 tag good
+		assert "$stderr" "dsv tag: a parent's generation is impossible (see 'dsv fsck')"
+		dsv -13 fork HEAD
+	done
+}

@@ -173,6 +173,10 @@ static int add_edges(struct catalog *c, struct addition *a,
 		parent = query_get_int(&q, 0);
 		generation = query_get_int(&q, 1);
 		query_end(&q);
+		if (generation < 0 || generation == INT64_MAX)
+			return dsv_fail(err, DSV_ECORRUPT, "a parent's"
+					" generation is impossible (see"
+					" 'dsv fsck')");
 		if (generation >= a->generation)
 			a->generation = generation + 1;
 		q = db_query(&c->writer,
