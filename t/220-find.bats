@@ -146,3 +146,26 @@ finds() {
 	dsv log --all --until "$shown" --format '%(id)'
 	assert "${#lines[@]}" 4
 }
+
+@test "a regular expression that would take all memory is refused" {
+	repo
+	put f
+	tag -m 'aaa[b]' f
+	for text in '((a{1,255}){1,255}){1,255}' 'a{99}{99}' '(a{1,50}b){50}' \
+		'[]a]{1000}[^]]{1000}x' 'a{99999999999999999999}' \
+		"$(printf '(%.0s' {1..300})"; do
+		dsv -2 find "message ~ '$text'"
+		[[ $stderr == *"becomes too large a regular expression, with its repetitions written out (at most 2000 parts)"* ]]
+	done
+	cat >>.dsv/config <<-'END'
+		[prune "x"]
+		keep-where = message ~ '((a{1,255}){1,255}){1,255}'
+	END
+	dsv -2 prune -n --policy x
+	[[ $stderr == *"becomes too large a regular expression"* ]]
+	for text in '(a{1,30}){1,30}' '^a{3}[[]b.$' 'a{1,255}' '[[:alpha:]]{3}' \
+		'\(|a{3,}'; do
+		dsv find --count "message ~ '$text'"
+		assert "$output" 1
+	done
+}

@@ -62,6 +62,14 @@ int find_lexer_next(struct find_lexer *lexer, struct dsv_err *err);
 int find_fail(struct dsv_err *err, size_t column, const char *fmt, ...)
 	DSV_PRINTF(3, 4);
 
+#define FIND_REGEX_PARTS 2000
+
+/*
+ * What a regular expression consists of with its repetitions written out;
+ * more than FIND_REGEX_PARTS: too much.
+ */
+size_t find_regex_parts(const char *text);
+
 /* ---- Trees ----------------------------------------------------------- */
 
 enum find_kind { FIND_AND, FIND_OR, FIND_NOT, FIND_COMPARE };

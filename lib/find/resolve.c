@@ -95,6 +95,11 @@ static int add_regex(struct find_context *x, struct find_value *value,
 	char reason[128];
 	int rc;
 
+	if (find_regex_parts(value->text) > FIND_REGEX_PARTS)
+		return find_fail(err, value->column, "'%.60s' becomes too"
+				 " large a regular expression, with its"
+				 " repetitions written out (at most %d parts)",
+				 value->text, FIND_REGEX_PARTS);
 	regexes = realloc(x->regexes,
 			  (x->regex_count + 1) * sizeof(*regexes));
 	if (!regexes)
