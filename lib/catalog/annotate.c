@@ -25,10 +25,10 @@ int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
 		*id = -1;
 		return 0;
 	}
-	q = db_query(&c->writer, "INSERT INTO key (name) VALUES (:name)");
+	q = db_query(catalog_db(c), "INSERT INTO key (name) VALUES (:name)");
 	query_text(&q, ":name", name);
 	ret = query_run(&q, err);
-	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	*id = db_inserted(catalog_db(c));
 	return ret;
 }
 
@@ -60,7 +60,7 @@ static int attr_note(struct catalog *c, int64_t seq, int64_t key,
 		     const struct dsv_value *value, const char *author,
 		     struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT OR REPLACE INTO attr_history"
 		" (state, seq, key, type, text, time, author)"
 		" VALUES (:state, :seq, :key, :type, :text, :time, :author)");
@@ -88,7 +88,7 @@ int catalog_attr_put(struct catalog *c, int64_t seq, const char *key,
 	ret = catalog_key(c, key, true, &id, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT OR REPLACE INTO attr"
 		     " (state, key, type, number, text)"
 		     " VALUES (:state, :key, :type, :number, :text)");
@@ -112,12 +112,12 @@ int catalog_attr_remove(struct catalog *c, int64_t seq, const char *key,
 	ret = catalog_key(c, key, false, &id, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "DELETE FROM attr WHERE state = :state"
+	q = db_query(catalog_db(c), "DELETE FROM attr WHERE state = :state"
 		     " AND key = :key");
 	query_int(&q, ":state", seq);
 	query_int(&q, ":key", id);
 	ret = query_run(&q, err);
-	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
+	if (ret == 0 && db_changes(catalog_db(c)) == 0)
 		ret = dsv_fail(err, DSV_ENOTFOUND,
 			       "the state has no attribute '%s'", key);
 	return ret < 0 ? ret : attr_note(c, seq, id, NULL, author, err);
@@ -238,12 +238,12 @@ int catalog_scope_id(struct catalog *c, const char *name, bool make,
 	if (!make)
 		return dsv_fail(err, DSV_ENOTFOUND, "there is no scope '%s'",
 				name);
-	q = db_query(&c->writer, "INSERT INTO scope (name, created)"
+	q = db_query(catalog_db(c), "INSERT INTO scope (name, created)"
 		     " VALUES (:name, :created)");
 	query_text(&q, ":name", name);
 	query_int(&q, ":created", c->time_ns);
 	ret = query_run(&q, err);
-	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	*id = db_inserted(catalog_db(c));
 	return ret;
 }
 
@@ -290,7 +290,7 @@ int catalog_scope_row(struct catalog *c, const char *name, bool open,
 	ret = catalog_scope_id(c, name, open, &id, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "UPDATE scope SET closed = :closed"
+	q = db_query(catalog_db(c), "UPDATE scope SET closed = :closed"
 		     " WHERE id = :id AND closed IS NOT :closed");
 	query_int(&q, ":id", id);
 	if (!open)
@@ -368,7 +368,7 @@ int catalog_scope_rows(struct catalog *c, const char *name,
 
 	ret = catalog_scope_id(c, name, false, &id, err);
 	for (i = 0; ret == 0 && i < count; i++) {
-		struct query q = db_query(&c->writer, add ?
+		struct query q = db_query(catalog_db(c), add ?
 			"INSERT OR IGNORE INTO scope_state (scope, state)"
 			" VALUES (:scope, :state)" :
 			"DELETE FROM scope_state"
@@ -411,7 +411,7 @@ int catalog_pin_rows(struct catalog *c, const int64_t *seqs, size_t count,
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < count; i++) {
-		struct query q = db_query(&c->writer,
+		struct query q = db_query(catalog_db(c),
 			"UPDATE state SET pinned = :pinned WHERE seq = :seq");
 
 		query_int(&q, ":pinned", pinned);

@@ -13,7 +13,7 @@
 static int exists(struct catalog *c, const char *sql, const char *name,
 		  struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer, sql);
+	struct query q = db_query(catalog_db(c), sql);
 	int64_t found;
 
 	query_text(&q, ":name", name);
@@ -57,10 +57,10 @@ int catalog_branch_id(struct catalog *c, const char *name, bool make,
 	ret = check_free(c, name, false, "", err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "INSERT INTO branch (name) VALUES (:name)");
+	q = db_query(catalog_db(c), "INSERT INTO branch (name) VALUES (:name)");
 	query_text(&q, ":name", name);
 	ret = query_run(&q, err);
-	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	*id = db_inserted(catalog_db(c));
 	return ret;
 }
 
@@ -187,7 +187,7 @@ static int set_head(struct catalog *c, const char *name, int64_t head,
 		ret = catalog_branch_id(c, name, true, &id, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "UPDATE branch SET head = :head"
+	q = db_query(catalog_db(c), "UPDATE branch SET head = :head"
 		     " WHERE id = :id");
 	if (head > 0)
 		query_int(&q, ":head", head);
@@ -241,7 +241,7 @@ int catalog_branch_rename(struct catalog *c, const char *from, const char *to,
 	if (ret == 0)
 		ret = check_free(c, to, true, "", err);
 	if (ret == 0) {
-		q = db_query(&c->writer, "UPDATE branch SET name = :name"
+		q = db_query(catalog_db(c), "UPDATE branch SET name = :name"
 			     " WHERE id = :id");
 		query_text(&q, ":name", to);
 		query_int(&q, ":id", id);
@@ -266,7 +266,7 @@ int catalog_branch_delete(struct catalog *c, const char *name,
 		return ret;
 	ret = catalog_branch_id(c, name, false, &id, err);
 	if (ret == 0) {
-		q = db_query(&c->writer, "UPDATE branch SET deleted = 1"
+		q = db_query(catalog_db(c), "UPDATE branch SET deleted = 1"
 			     " WHERE id = :id");
 		query_int(&q, ":id", id);
 		ret = query_run(&q, err);
@@ -358,7 +358,7 @@ int catalog_name_set(struct catalog *c, const char *name, int64_t seq,
 	if (ret == 0)
 		ret = catalog_state_hex(c, seq, hex, err);
 	if (ret == 0) {
-		q = db_query(&c->writer,
+		q = db_query(catalog_db(c),
 			     "INSERT OR REPLACE INTO name (name, state)"
 			     " VALUES (:name, :seq)");
 		query_text(&q, ":name", name);
@@ -380,10 +380,10 @@ int catalog_name_delete(struct catalog *c, const char *name,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "DELETE FROM name WHERE name = :name");
+	q = db_query(catalog_db(c), "DELETE FROM name WHERE name = :name");
 	query_text(&q, ":name", name);
 	ret = query_run(&q, err);
-	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
+	if (ret == 0 && db_changes(catalog_db(c)) == 0)
 		ret = dsv_fail(err, DSV_ENOTFOUND, "no state has the name '%s'",
 			       name);
 	if (ret == 0)

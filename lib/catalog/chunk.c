@@ -104,7 +104,8 @@ static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
 	free(index);
 	if (ret <= 0)
 		return ret;
-	q = db_query(&c->writer, "SELECT 1 FROM freeing WHERE segment = :name");
+	q = db_query(catalog_db(c), "SELECT 1 FROM freeing"
+		     " WHERE segment = :name");
 	query_text(&q, ":name", name);
 	ret = query_one_int(&q, &n, err);
 	return ret < 0 ? ret : !ret;
@@ -113,7 +114,7 @@ static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
 static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 		       int64_t *id, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO segment (name, kind, staged)"
 		" VALUES (:name, :kind, :staged)"
 		" ON CONFLICT (name) DO UPDATE SET staged = excluded.staged"
@@ -151,7 +152,7 @@ static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 
 	if (c->linked[0] == segment && c->linked[1] == old)
 		return 0;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
 		     " SELECT :segment, recipe FROM recipe_segment"
 		     " WHERE segment = :old");
@@ -160,7 +161,7 @@ static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 	ret = query_run(&q, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT OR IGNORE INTO manifest_segment"
 		     " (segment, manifest) SELECT :segment, manifest"
 		     " FROM manifest_segment WHERE segment = :old");
@@ -180,7 +181,7 @@ static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
 		struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT c.segment, s.name, c.offset + c.stored,"
 		" c.status = " SQL_CHUNK_BAD
 		" FROM chunk c JOIN segment s ON s.id = c.segment"
@@ -204,7 +205,7 @@ static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
 	ret = copy_links(c, segment, old, err);
 	if (ret < 0 || bad)
 		return ret;
-	q = db_query(&c->writer, "UPDATE chunk"
+	q = db_query(catalog_db(c), "UPDATE chunk"
 		     " SET status = " SQL_CHUNK_BAD ", since = NULL"
 		     " WHERE hash = :hash");
 	query_hash(&q, ":hash", chunk->hash);
@@ -214,7 +215,7 @@ static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
 static int chunk_row(struct catalog *c, int64_t segment,
 		     const struct chunk *chunk, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO chunk (hash, segment, offset, length, stored,"
 		" encoding, crc) VALUES (:hash, :segment, :offset, :length,"
 		" :stored, :encoding, :crc)"
@@ -310,7 +311,7 @@ bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
 /* 1: done; 0: there is no row. */
 static int settle_row(struct catalog *c, const char *name, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE segment SET staged = CASE WHEN EXISTS"
 		" (SELECT 1 FROM chunk WHERE segment = segment.id)"
 		" THEN NULL ELSE staged END WHERE name = :name");
@@ -318,7 +319,7 @@ static int settle_row(struct catalog *c, const char *name, struct dsv_err *err)
 
 	query_text(&q, ":name", name);
 	ret = query_run(&q, err);
-	return ret < 0 ? ret : sqlite3_changes(c->writer.handle) > 0;
+	return ret < 0 ? ret : db_changes(catalog_db(c)) > 0;
 }
 
 int content_settle(struct catalog *c, const struct ingest_segment *segment,

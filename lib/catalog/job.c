@@ -74,7 +74,7 @@ static int read_row(struct query *q, struct catalog_job *job,
 
 int catalog_job_op(struct catalog *c, int64_t row, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT json_object('op', 'job', 'row', j.id,"
 		" 'ticket', ticket, 'task', task, 'id', job_id,"
 		" 'cluster', cluster,"
@@ -111,7 +111,7 @@ int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT INTO job (ticket, task, state, active, branch,"
 		     " fork, request, author, submitter, submitted) VALUES"
 		     " (:ticket, :task, 'WAITING', 1, :branch, :fork, :request,"
@@ -126,7 +126,7 @@ int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 	query_text(&q, ":submitter", job->submitter);
 	query_int(&q, ":submitted", c->time_ns);
 	ret = query_run(&q, err);
-	*row = sqlite3_last_insert_rowid(c->writer.handle);
+	*row = db_inserted(catalog_db(c));
 	if (ret == 0)
 		ret = catalog_job_op(c, *row, err);
 	return catalog_end(c, ret, err);
@@ -185,7 +185,7 @@ int catalog_job_get(struct catalog *c, const char *ticket, const char *job_id,
 static int set_job_id(struct catalog *c, int64_t row, const char *job_id,
 		      struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE job SET job_id = :job_id WHERE id = :row");
 
 	query_text(&q, ":job_id", job_id);
@@ -197,7 +197,7 @@ static int set_job_id(struct catalog *c, int64_t row, const char *job_id,
 static int next_task(struct catalog *c, const char *ticket, int64_t *row,
 		     struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT id FROM job WHERE ticket = :ticket AND id > :after"
 		" ORDER BY id LIMIT 1");
 
@@ -212,7 +212,7 @@ static int bind_tasks(struct catalog *c, const char *ticket,
 {
 	int64_t row = 0;
 	int ret;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE job SET job_id = :job_id || '_' || task"
 		" WHERE ticket = :ticket AND job_id IS NULL");
 
@@ -264,7 +264,7 @@ static int name_submission(struct catalog *c, const struct catalog_job *job,
 static int add_task(struct catalog *c, int64_t submission,
 		    const char *job_id, int64_t *row, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO job (ticket, job_id, state, active, branch, fork,"
 		" request, author, submitted) SELECT ticket, :job_id,"
 		" 'WAITING', 1, branch, fork, request, author, submitted"
@@ -274,7 +274,7 @@ static int add_task(struct catalog *c, int64_t submission,
 	query_text(&q, ":job_id", job_id);
 	query_int(&q, ":submission", submission);
 	ret = query_run(&q, err);
-	*row = sqlite3_last_insert_rowid(c->writer.handle);
+	*row = db_inserted(catalog_db(c));
 	return ret;
 }
 
@@ -282,7 +282,7 @@ static int add_task(struct catalog *c, int64_t submission,
 static int find_task(struct catalog *c, const struct catalog_job_start *start,
 		     int64_t *row, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT id FROM job WHERE ticket = :ticket AND task = :task");
 
 	query_text(&q, ":ticket", start->ticket);
@@ -349,7 +349,7 @@ int catalog_job_start(struct catalog *c, const struct catalog_job_start *start,
 		return ret;
 	ret = claim_row(c, start, &row, err);
 	if (ret == 0) {
-		q = db_query(&c->writer,
+		q = db_query(catalog_db(c),
 			     "UPDATE job SET state = 'RUNNING', active = 1,"
 			     " cluster = :cluster, nodes = :nodes,"
 			     " attempt = :attempt, started = :started,"
@@ -373,7 +373,7 @@ static int set_outcome(struct catalog *c, int64_t row, const char *state,
 		       bool active, int exit_code, int signal,
 		       int64_t ended_ns, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE job SET state = :state, active = :active,"
 		" exit_code = :exit_code, signal = :signal, ended = :ended"
 		" WHERE id = :row");
@@ -419,7 +419,7 @@ int catalog_job_finish(struct catalog *c, int64_t row, int exit_code,
 	ret = catalog_begin(c, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "SELECT exit_code, signal FROM job"
+	q = db_query(catalog_db(c), "SELECT exit_code, signal FROM job"
 		     " WHERE id = :row AND exit_code IS NOT NULL");
 	query_int(&q, ":row", row);
 	ret = query_step(&q, err);

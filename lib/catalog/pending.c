@@ -14,7 +14,7 @@
 static int is_waiting(struct catalog *c, int64_t seq, bool lost,
 		      struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT 1 FROM state WHERE seq = :seq AND pruned IS NULL"
 		" AND (status = " SQL_STATE_PENDING
 		" OR (:lost AND status = " SQL_STATE_LOST "))");
@@ -39,7 +39,7 @@ static int settle(struct catalog *c, const struct ingest_result *ingest,
 static int bind_row(struct catalog *c, int64_t seq, int64_t manifest,
 		    const struct catalog_content *content, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE state SET manifest = :manifest,"
 		" status = " SQL_STATE_DURABLE ","
 		" files = :files, size = :size, stored = :stored"
@@ -97,7 +97,7 @@ int catalog_lose(struct catalog *c, int64_t seq, struct dsv_err *err)
 	ret = is_waiting(c, seq, false, err);
 	if (ret <= 0)
 		return catalog_end(c, ret, err);
-	q = db_query(&c->writer, "UPDATE state SET status = " SQL_STATE_LOST
+	q = db_query(catalog_db(c), "UPDATE state SET status = " SQL_STATE_LOST
 		     " WHERE seq = :seq");
 	query_int(&q, ":seq", seq);
 	ret = query_run(&q, err);

@@ -29,7 +29,7 @@ static int add_branch(struct catalog *c, struct addition *a,
 	const struct catalog_state *s = a->s;
 	unsigned char head[HASH_BYTES];
 	bool has_head, dangles;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT b.id, s.id, b.head FROM branch b"
 		" LEFT JOIN state s ON s.seq = b.head"
 		" WHERE b.name = :name AND NOT b.deleted");
@@ -68,7 +68,7 @@ static int param_row(struct catalog *c, int64_t params,
 	ret = catalog_key(c, kv->key, true, &key, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT INTO param (params, key, type, number, text)"
 		     " VALUES (:params, :key, :type, :number, :text)");
 	query_int(&q, ":params", params);
@@ -106,15 +106,15 @@ static int add_params(struct catalog *c, struct addition *a,
 	ret = catalog_params_hash(params, hash, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "SELECT id FROM params WHERE hash = :hash");
+	q = db_query(catalog_db(c), "SELECT id FROM params WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);
 	ret = query_one_int(&q, &a->params, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	q = db_query(&c->writer, "INSERT INTO params (hash) VALUES (:hash)");
+	q = db_query(catalog_db(c), "INSERT INTO params (hash) VALUES (:hash)");
 	query_hash(&q, ":hash", hash);
 	ret = query_run(&q, err);
-	a->params = sqlite3_last_insert_rowid(c->writer.handle);
+	a->params = db_inserted(catalog_db(c));
 	for (i = 0; ret == 0 && i < params->count; i++)
 		ret = param_row(c, a->params, &params->items[i], err);
 	return ret;
@@ -129,14 +129,14 @@ static int add_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 
 	if (!s->job_id)
 		return 0;
-	q = db_query(&c->writer, "SELECT id FROM job WHERE job_id = :job_id"
+	q = db_query(catalog_db(c), "SELECT id FROM job WHERE job_id = :job_id"
 		     " AND cluster IS :cluster ORDER BY id DESC LIMIT 1");
 	query_text(&q, ":job_id", s->job_id);
 	query_text(&q, ":cluster", s->cluster);
 	ret = query_one_int(&q, &a->job, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT INTO job (job_id, cluster, state, active, branch,"
 		     " nodes, author, attempt) VALUES (:job_id, :cluster,"
 		     " 'RUNNING', 1, :branch, :nodes, :author, 1)");
@@ -146,7 +146,7 @@ static int add_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 	query_text(&q, ":nodes", s->nodes);
 	query_text(&q, ":author", s->author);
 	ret = query_run(&q, err);
-	a->job = sqlite3_last_insert_rowid(c->writer.handle);
+	a->job = db_inserted(catalog_db(c));
 	a->job_made = true;
 	return ret;
 }
@@ -159,7 +159,7 @@ static int add_edges(struct catalog *c, struct addition *a,
 
 	for (i = 0; i < s->parent_count; i++) {
 		int64_t parent, generation;
-		struct query q = db_query(&c->writer,
+		struct query q = db_query(catalog_db(c),
 			"SELECT seq, generation FROM state WHERE id = :id");
 		int ret;
 
@@ -179,7 +179,7 @@ static int add_edges(struct catalog *c, struct addition *a,
 					" 'dsv fsck')");
 		if (generation >= a->generation)
 			a->generation = generation + 1;
-		q = db_query(&c->writer,
+		q = db_query(catalog_db(c),
 			     "INSERT INTO edge (child, ordinal, parent)"
 			     " VALUES (:child, :ordinal, :parent)");
 		query_int(&q, ":child", c->seq);
@@ -195,7 +195,7 @@ static int add_edges(struct catalog *c, struct addition *a,
 static int add_row(struct catalog *c, struct addition *a, struct dsv_err *err)
 {
 	const struct catalog_state *s = a->s;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO state (seq, id, kind, branch, manifest, params,"
 		" changed, message, author, host, created, files, size,"
 		" stored, job, generation, pinned, capture, status) VALUES"
@@ -229,7 +229,7 @@ static int add_row(struct catalog *c, struct addition *a, struct dsv_err *err)
 	ret = query_run(&q, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "UPDATE branch SET head = :seq"
+	q = db_query(catalog_db(c), "UPDATE branch SET head = :seq"
 		     " WHERE id = :branch");
 	query_int(&q, ":seq", c->seq);
 	query_int(&q, ":branch", a->branch);
@@ -250,7 +250,7 @@ static int check_name(struct catalog *c, struct addition *a,
 
 	if (!s->name)
 		return 0;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "SELECT coalesce(s.job, 0) FROM name n"
 		     " JOIN state s ON s.seq = n.state WHERE n.name = :name");
 	query_text(&q, ":name", s->name);
@@ -261,7 +261,7 @@ static int check_name(struct catalog *c, struct addition *a,
 		return dsv_fail(err, DSV_EREFUSED, "the name '%s' is borne by"
 				" another state%s ('dsv name -f' moves it)",
 				s->name, a->job ? ", not of this job" : "");
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "SELECT 1 FROM branch WHERE name = :name"
 		     " AND NOT deleted");
 	query_text(&q, ":name", s->name);
@@ -281,7 +281,7 @@ static int add_name(struct catalog *c, struct addition *a, struct dsv_err *err)
 
 	if (!s->name)
 		return 0;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT OR REPLACE INTO name (name, state)"
 		     " VALUES (:name, :seq)");
 	query_text(&q, ":name", s->name);
@@ -303,7 +303,7 @@ static int add_scopes(struct catalog *c, struct addition *a,
 		ret = catalog_scope_id(c, scopes->items[i], true, &id, err);
 		if (ret < 0)
 			break;
-		q = db_query(&c->writer,
+		q = db_query(catalog_db(c),
 			     "INSERT OR IGNORE INTO scope_state (scope, state)"
 			     " VALUES (:scope, :state)");
 		query_int(&q, ":scope", id);
@@ -374,7 +374,7 @@ static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 	}
 	if (!a->s->fork_row)
 		return 0;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "UPDATE job SET fork_state = :seq, branch = :branch"
 		     " WHERE id = :row AND coalesce(fork_state, 0) = 0");
 	query_int(&q, ":seq", c->seq);
@@ -382,7 +382,7 @@ static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 	query_int(&q, ":row", a->s->fork_row);
 	ret = query_run(&q, err);
 	/* Several tasks of a job may be at it. */
-	if (ret == 0 && sqlite3_changes(c->writer.handle) == 0)
+	if (ret == 0 && db_changes(catalog_db(c)) == 0)
 		ret = dsv_fail(err, DSV_EREFUSED, "the job has its fork"
 			       " already");
 	return ret < 0 ? ret : catalog_job_op(c, a->s->fork_row, err);

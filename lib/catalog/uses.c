@@ -76,7 +76,7 @@ static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		     struct dsv_err *err)
 {
 	int64_t status = 0;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT status FROM chunk WHERE hash = :hash");
 	int ret;
 
@@ -88,7 +88,7 @@ static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		return c->rebuilding ? 0 : CATALOG_MISSING;
 	if (status == CHUNK_OK)
 		return 0;
-	q = db_query(&c->writer, "UPDATE chunk"
+	q = db_query(catalog_db(c), "UPDATE chunk"
 		     " SET status = " SQL_CHUNK_OK ", since = NULL"
 		     " WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);
@@ -114,7 +114,7 @@ int content_link_recipe(struct catalog *c, int64_t recipe,
 			const unsigned char chunk[HASH_BYTES],
 			struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT OR IGNORE INTO recipe_segment (segment, recipe)"
 		" SELECT segment, :recipe FROM chunk WHERE hash = :hash");
 
@@ -159,7 +159,7 @@ static int use_recipe(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		      const struct ingest_recipe *known, struct dsv_err *err)
 {
 	int64_t id, refs;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO recipe (hash, refs) VALUES (:hash, 1)"
 		" ON CONFLICT (hash) DO UPDATE SET refs = refs + 1"
 		" RETURNING id, refs");
@@ -210,7 +210,7 @@ int content_link_manifest(struct catalog *c, int64_t manifest,
 			  const unsigned char chunk[HASH_BYTES],
 			  struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT OR IGNORE INTO manifest_segment (segment, manifest)"
 		" SELECT segment, :manifest FROM chunk WHERE hash = :hash");
 
@@ -239,7 +239,7 @@ static int use_parts(struct catalog *c, int64_t manifest,
 			ret = content_link_manifest(c, manifest, part, err);
 		if (ret != 0)
 			break;
-		q = db_query(&c->writer,
+		q = db_query(catalog_db(c),
 			     "INSERT OR IGNORE INTO manifest_part"
 			     " (hash, manifest) VALUES (:hash, :manifest)");
 		query_hash(&q, ":hash", part);
@@ -255,7 +255,7 @@ int content_use(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		struct dsv_err *err)
 {
 	int64_t refs;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO manifest (hash, refs) VALUES (:hash, 1)"
 		" ON CONFLICT (hash) DO UPDATE SET refs = refs + 1"
 		" RETURNING id, refs");
@@ -288,7 +288,7 @@ int content_correct_totals(struct catalog *c, int64_t id,
 	struct query q;
 
 	manifest_totals(files, &count, &bytes);
-	q = db_query(&c->writer, "UPDATE state SET files = :files,"
+	q = db_query(catalog_db(c), "UPDATE state SET files = :files,"
 		     " size = :size WHERE manifest = :id AND pruned IS NULL"
 		     " AND (files <> :files OR size <> :size)");
 	query_int(&q, ":files", count);

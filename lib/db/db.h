@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SQLite, as the catalog uses it: connections, statements that are prepared
- * once, transactions.  Nobody outside of lib/catalog includes this.
+ * SQLite, as the catalog uses it: connections, and statements that are
+ * prepared once.  Nothing of SQLite's own is seen outside of this room.
  */
 #ifndef DSV_DB_DB_H
 #define DSV_DB_DB_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,8 +14,11 @@
 
 enum { DB_MAX_STATEMENTS = 192 };
 
+struct sqlite3;
+struct sqlite3_stmt;
+
 struct db {
-	sqlite3 *handle;
+	struct sqlite3 *handle;
 	const char *path;
 	int64_t wait_ms;	/* for a lock */
 	int64_t waited_us;	/* since the statement began */
@@ -30,7 +32,7 @@ struct db {
 	size_t statement_count;
 	struct {
 		const char *sql;
-		sqlite3_stmt *stmt;
+		struct sqlite3_stmt *stmt;
 	} statements[DB_MAX_STATEMENTS];
 };
 
@@ -42,6 +44,23 @@ int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	    struct dsv_err *err);
 void db_close(struct db *db);
 int db_exec(struct db *db, const char *sql, struct dsv_err *err);
+/* The id of the row that was inserted last. */
+int64_t db_inserted(struct db *db);
+/* The rows that the last statement has inserted, changed or deleted. */
+int64_t db_changes(struct db *db);
+
+/* A call of one of our functions by a statement. */
+struct db_call;
+int64_t db_call_int(const struct db_call *call, int argument);
+/* Borrowed until the function returns; NULL for NULL. */
+const char *db_call_text(const struct db_call *call, int argument);
+/* Returns the value of the call; < 0 is NULL. */
+typedef int db_function(void *arg, const struct db_call *call);
+
+/* name(...) in SQL, with so many arguments, calls function with arg. */
+int db_function_add(struct db *db, const char *name, int arguments,
+		    db_function *function, void *arg, struct dsv_err *err);
+void db_function_remove(struct db *db, const char *name, int arguments);
 
 /*
  * A statement in use.  sql is a literal: statements are found again by its
@@ -54,13 +73,13 @@ int db_exec(struct db *db, const char *sql, struct dsv_err *err);
  */
 struct query {
 	struct db *db;
-	sqlite3_stmt *stmt;
+	struct sqlite3_stmt *stmt;
 	int rc;
 	bool owned;	/* finalized at the end, not kept */
 };
 
 struct query db_query(struct db *db, const char *sql);
-/* For SQL that is made at run time; not kept. */
+/* For SQL that is made at run time; not kept.  NULL: memory has run out. */
 struct query db_query_once(struct db *db, const char *sql);
 
 void query_int(struct query *q, const char *name, int64_t value);

@@ -225,33 +225,29 @@ int find_resolve(struct find_context *x, struct find_node *node,
 	return ret;
 }
 
-static void regex_function(sqlite3_context *context, int argc,
-			   sqlite3_value **argv)
+static int regex_function(void *arg, const struct db_call *call)
 {
-	struct find_context *x = sqlite3_user_data(context);
-	int i = sqlite3_value_int(argv[0]);
-	const char *text = (const char *)sqlite3_value_text(argv[1]);
+	const struct find_context *x = arg;
+	int64_t i = db_call_int(call, 0);
+	const char *text = db_call_text(call, 1);
 
-	(void)argc;
-	if (text && i >= 0 && (size_t)i < x->regex_count)
-		sqlite3_result_int(context, regexec(&x->regexes[i], text, 0,
-						    NULL, 0) == 0);
+	if (!text || i < 0 || (size_t)i >= x->regex_count)
+		return -1;
+	return regexec(&x->regexes[i], text, 0, NULL, 0) == 0;
 }
 
-static void set_function(sqlite3_context *context, int argc,
-			 sqlite3_value **argv)
+static int set_function(void *arg, const struct db_call *call)
 {
-	struct find_context *x = sqlite3_user_data(context);
-	int64_t seq = sqlite3_value_int64(argv[0]);
+	const struct find_context *x = arg;
+	int64_t seq = db_call_int(call, 0);
 
-	(void)argc;
-	sqlite3_result_int(context, x->set && find_set_has(x->set, seq));
+	return x->set && find_set_has(x->set, seq);
 }
 
 static const struct {
 	const char *name;
-	int argc;
-	void (*call)(sqlite3_context *, int, sqlite3_value **);
+	int arguments;
+	db_function *call;
 } functions[] = {
 	{ "dsv_regex", 2, regex_function },
 	{ "dsv_in_set", 1, set_function }
@@ -260,19 +256,13 @@ static const struct {
 int find_functions_add(struct find_context *x, struct dsv_err *err)
 {
 	size_t i;
-	int rc;
+	int ret = 0;
 
-	for (i = 0; i < 2; i++) {
-		rc = sqlite3_create_function_v2(x->db->handle,
-						functions[i].name,
-						functions[i].argc,
-						SQLITE_UTF8, x,
-						functions[i].call, NULL, NULL,
-						NULL);
-		if (rc != SQLITE_OK)
-			return db_fail(x->db, rc, err);
-	}
-	return 0;
+	for (i = 0; ret == 0 && i < 2; i++)
+		ret = db_function_add(x->db, functions[i].name,
+				      functions[i].arguments,
+				      functions[i].call, x, err);
+	return ret;
 }
 
 void find_functions_remove(struct find_context *x)
@@ -280,9 +270,8 @@ void find_functions_remove(struct find_context *x)
 	size_t i;
 
 	for (i = 0; i < 2; i++)
-		sqlite3_create_function_v2(x->db->handle, functions[i].name,
-					   functions[i].argc, SQLITE_UTF8,
-					   NULL, NULL, NULL, NULL, NULL);
+		db_function_remove(x->db, functions[i].name,
+				   functions[i].arguments);
 }
 
 void find_context_release(struct find_context *x)

@@ -67,13 +67,12 @@ void find_sql_hash(struct find_sql *sql, const char *hex)
 
 struct query find_sql_query(struct find_sql *sql, struct db *db)
 {
-	struct query q = { db, NULL, SQLITE_NOMEM, true };
+	bool failed = sql->failed || str_failed(&sql->text);
+	struct query q = db_query_once(db, failed ? NULL :
+				       str_text(&sql->text));
 	char name[24];
 	size_t i;
 
-	if (sql->failed || str_failed(&sql->text))
-		return q;
-	q = db_query_once(db, str_text(&sql->text));
 	for (i = 0; i < sql->bind_count; i++) {
 		const struct find_bind *b = &sql->binds[i];
 

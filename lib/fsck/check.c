@@ -356,7 +356,7 @@ static int repair_one(struct check *k, const struct row_check *r,
 		      size_t first, struct dsv_err *err)
 {
 	size_t i;
-	int ret = db_exec(&k->c->writer, r->repair, err);
+	int ret = db_exec(catalog_db(k->c), r->repair, err);
 
 	for (i = first; ret == 0 && i < k->count; i++)
 		k->problems[i].repaired = true;

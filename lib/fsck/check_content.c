@@ -17,7 +17,7 @@ int pass_run(struct pass *p, const char *sql,
 	     const unsigned char hash[HASH_BYTES], int64_t id,
 	     struct dsv_err *err)
 {
-	struct query q = db_query(&p->k->c->writer, sql);
+	struct query q = db_query(catalog_db(p->k->c), sql);
 
 	query_hash(&q, ":hash", hash);
 	query_int(&q, ":id", id);
@@ -158,7 +158,7 @@ static int check_count(struct pass *p, const char *what, const char *sql,
 			    (long long)is, (long long)should);
 	if (ret < 0 || !p->k->repair)
 		return ret;
-	q = db_query(&p->k->c->writer, sql);
+	q = db_query(catalog_db(p->k->c), sql);
 	query_int(&q, ":refs", should);
 	query_int(&q, ":id", id);
 	return query_run(&q, err);

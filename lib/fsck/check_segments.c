@@ -44,7 +44,7 @@ static int next_segment(struct check *k, int64_t after,
 static int mark_bad_from(struct check *k, const struct check_segment *g,
 			 int64_t size_bytes, struct dsv_err *err)
 {
-	struct query q = db_query(&k->c->writer,
+	struct query q = db_query(catalog_db(k->c),
 		"UPDATE chunk SET status = " SQL_CHUNK_BAD ", since = NULL"
 		" WHERE segment = :segment AND offset + stored > :size");
 
@@ -202,7 +202,7 @@ static int is_same_row(struct check *k, const struct chunk *chunk,
 static int mark_bad(struct check *k, const struct chunk *chunk,
 		    struct dsv_err *err)
 {
-	struct query q = db_query(&k->c->writer,
+	struct query q = db_query(catalog_db(k->c),
 		"UPDATE chunk SET status = " SQL_CHUNK_BAD ", since = NULL"
 		" WHERE hash = :hash AND offset = :offset");
 
@@ -354,7 +354,7 @@ int check_marked(struct check *k, const unsigned char hash[HASH_BYTES],
 		ret = segment_verify(k->s, &chunk, err) == 0;
 	if (ret <= 0 || !k->repair)
 		return ret;
-	q = db_query(&k->c->writer,
+	q = db_query(catalog_db(k->c),
 		     "UPDATE chunk SET status = " SQL_CHUNK_OK
 		     " WHERE hash = :hash");
 	query_hash(&q, ":hash", hash);

@@ -77,11 +77,11 @@ static int fill(struct check *k, struct catalog *old, struct dsv_err *err)
 		ret = rebuild_doubtful(k, old, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&k->c->writer, "UPDATE meta SET value = :seq"
+	q = db_query(catalog_db(k->c), "UPDATE meta SET value = :seq"
 		     " WHERE key = 'seq'");
 	query_int(&q, ":seq", k->c->seq < least ? least - 1 : k->c->seq);
 	ret = query_run(&q, err);
-	return ret < 0 ? ret : db_exec(&k->c->writer, "COMMIT", err);
+	return ret < 0 ? ret : db_exec(catalog_db(k->c), "COMMIT", err);
 }
 
 /* What holds others off while the catalog is replaced. */

@@ -44,7 +44,7 @@ static int add_chunk(struct check *k, int64_t segment,
 	ret = catalog_chunk_lookup(k->c, chunk->hash, &old, err);
 	if (ret < 0 || (ret > 0 && segment_verify(k->s, &old, NULL) == 0))
 		return ret < 0 ? ret : 0;
-	q = db_query(&k->c->writer,
+	q = db_query(catalog_db(k->c),
 		     "INSERT OR REPLACE INTO chunk (hash, segment, offset,"
 		     " length, stored, encoding, crc, status, since) VALUES"
 		     " (:hash, :segment, :offset, :length, :stored, :encoding,"
@@ -99,7 +99,7 @@ static int add_segment(struct check *k, const char *name, struct dsv_err *err)
 		return set_aside(k, name, why.msg, err);
 	if (ret < 0)
 		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
-	q = db_query(&k->c->writer, "INSERT INTO segment (name, kind) VALUES"
+	q = db_query(catalog_db(k->c), "INSERT INTO segment (name, kind) VALUES"
 		     " (:name, :kind) RETURNING id");
 	query_text(&q, ":name", name);
 	query_int(&q, ":kind", index.kind);
@@ -139,7 +139,7 @@ static int read_recipe(struct check *k, struct ingest_recipe *out,
 		       struct dsv_err *err)
 {
 	int64_t n;
-	struct query q = db_query(&k->c->writer,
+	struct query q = db_query(catalog_db(k->c),
 		"SELECT 1 FROM recipe WHERE hash = :hash AND refs > 0");
 	int ret;
 
@@ -198,7 +198,7 @@ static int use_manifest(struct check *k, int64_t id,
 	/* The check afterwards tells what is wrong with it. */
 	if (ret < 0 && ret != DSV_ECORRUPT && ret != DSV_ENOTFOUND)
 		return ret;
-	q = db_query(&k->c->writer, "UPDATE manifest SET refs = :refs"
+	q = db_query(catalog_db(k->c), "UPDATE manifest SET refs = :refs"
 		     " WHERE id = :id");
 	query_int(&q, ":refs", refs);
 	query_int(&q, ":id", id);
@@ -212,7 +212,7 @@ int rebuild_content(struct check *k, struct dsv_err *err)
 	int ret;
 
 	for (;;) {
-		struct query q = db_query(&k->c->writer,
+		struct query q = db_query(catalog_db(k->c),
 			"SELECT m.id, m.hash, (SELECT count(*) FROM state s"
 			" WHERE s.manifest = m.id AND s.pruned IS NULL) AS n"
 			" FROM manifest m WHERE m.id > :after AND n > 0"
@@ -232,9 +232,10 @@ int rebuild_content(struct check *k, struct dsv_err *err)
 		if (ret < 0)
 			return ret;
 	}
-	return ret < 0 ? ret : db_exec(&k->c->writer, "UPDATE state SET files"
-				       " = max(files, 0), size = max(size, 0)"
-				       " WHERE files < 0 OR size < 0", err);
+	return ret < 0 ? ret :
+		db_exec(catalog_db(k->c), "UPDATE state"
+			" SET files = max(files, 0), size = max(size, 0)"
+			" WHERE files < 0 OR size < 0", err);
 }
 
 /* ---- What is not to be relied on -------------------------------------- */
@@ -268,7 +269,7 @@ static int for_wrong(struct check *k, struct catalog *from, const char *list,
 		query_end(&q);
 		ret = is_wrong(k, hash, err);
 		if (ret > 0) {
-			q = db_query(&k->c->writer, sql);
+			q = db_query(catalog_db(k->c), sql);
 			query_hash(&q, ":hash", hash);
 			ret = query_run(&q, err);
 		}

@@ -21,7 +21,7 @@ static int named_state(struct check *k, const json_t *op, const char *key,
 int rebuild_job(struct check *k, const json_t *op, struct dsv_err *err)
 {
 	char *text = json_dumps(op, JSON_COMPACT);
-	struct query q = db_query(&k->c->writer,
+	struct query q = db_query(catalog_db(k->c),
 		"INSERT OR REPLACE INTO job (id, ticket, task, job_id, cluster,"
 		" state, active, branch, fork, fork_state, request, nodes,"
 		" exit_code, signal, attempt, submitted, started, ended,"

@@ -119,7 +119,7 @@ static int seq_of(struct check *k, const char *hex, int64_t *seq,
 static int run_sql(struct check *k, const char *sql, int64_t seq,
 		   const char *name, struct dsv_err *err)
 {
-	struct query q = db_query(&k->c->writer, sql);
+	struct query q = db_query(catalog_db(k->c), sql);
 
 	if (strstr(sql, ":seq"))
 		query_int(&q, ":seq", seq);
@@ -172,7 +172,7 @@ static int do_bind(struct check *k, const json_t *op, struct dsv_err *err)
 	ret = rebuild_manifest_row(k->c, hash, &manifest, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&k->c->writer,
+	q = db_query(catalog_db(k->c),
 		     "UPDATE state SET manifest = :manifest,"
 		     " status = " SQL_STATE_DURABLE ","
 		     " files = :files, size = :size, stored = :stored"
@@ -297,8 +297,9 @@ static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 
 static int do_rename(struct check *k, const json_t *op, struct dsv_err *err)
 {
-	struct query q = db_query(&k->c->writer, "UPDATE branch SET name = :to"
-				  " WHERE name = :from AND NOT deleted");
+	struct query q = db_query(catalog_db(k->c),
+		"UPDATE branch SET name = :to"
+		" WHERE name = :from AND NOT deleted");
 
 	query_text(&q, ":to", text_of(op, "to"));
 	query_text(&q, ":from", text_of(op, "from"));
@@ -402,7 +403,7 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 		struct dsv_err why = { DSV_OK, "" };
 		bool failed;
 
-		ret = db_exec(&k->c->writer, "SAVEPOINT op", err);
+		ret = db_exec(catalog_db(k->c), "SAVEPOINT op", err);
 		if (ret < 0)
 			return ret;
 		ret = do_op(k, j, op, &why);
@@ -414,12 +415,12 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 			 (long long)k->c->seq);
 		failed = ret < 0;
 		if (failed)
-			ret = db_exec(&k->c->writer, "ROLLBACK TO op", err);
+			ret = db_exec(catalog_db(k->c), "ROLLBACK TO op", err);
 		if (ret == 0 && failed)
 			ret = check_problem(k, "journal", object, false, err,
 					    "%s", why.msg);
 		if (ret == 0)
-			ret = db_exec(&k->c->writer, "RELEASE op", err);
+			ret = db_exec(catalog_db(k->c), "RELEASE op", err);
 		if (ret < 0)
 			return ret;
 	}

@@ -72,8 +72,8 @@ static int stub_parents(struct check *k, const json_t *parents,
 		ret = catalog_seq(k->c, id, &parent, err);
 		if (ret < 0 || parent < 0)
 			continue;
-		q = db_query(&k->c->writer, "INSERT OR IGNORE INTO edge VALUES"
-			     " (:seq, :ordinal, :parent)");
+		q = db_query(catalog_db(k->c), "INSERT OR IGNORE INTO edge"
+			     " VALUES (:seq, :ordinal, :parent)");
 		query_int(&q, ":seq", k->c->seq);
 		query_int(&q, ":ordinal", (int64_t)i);
 		query_int(&q, ":parent", parent);
@@ -88,7 +88,7 @@ static int stub_row(struct check *k, const json_t *op, const json_t *forgotten,
 {
 	const json_t *time = json_object_get(forgotten, "time");
 	const json_t *stored = json_object_get(op, "stored");
-	struct query q = db_query(&k->c->writer,
+	struct query q = db_query(catalog_db(k->c),
 		"INSERT INTO state (seq, id, kind, branch, params, author,"
 		" host, created, files, size, stored, generation, status,"
 		" pruned, pruned_by) VALUES (:seq, :id, :kind, :branch, 0, '',"
@@ -135,7 +135,7 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 		return check_problem(k, "record", text_of(op, "id"), false,
 				     err, "the state's record is missing or"
 				     " changed");
-	q = db_query(&k->c->writer, "UPDATE branch SET head = :seq"
+	q = db_query(catalog_db(k->c), "UPDATE branch SET head = :seq"
 		     " WHERE id = :branch");
 	query_int(&q, ":seq", k->c->seq);
 	query_int(&q, ":branch", branch);

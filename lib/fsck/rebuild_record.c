@@ -53,7 +53,7 @@ int rebuild_manifest_row(struct catalog *c,
 			 const unsigned char hash[HASH_BYTES], int64_t *id,
 			 struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO manifest (hash, refs) VALUES (:hash, 0)"
 		" ON CONFLICT (hash) DO UPDATE SET refs = refs RETURNING id");
 	int ret;
@@ -289,7 +289,7 @@ static int is_ready(struct check *k, const json_t *record, int64_t *seq,
 static int choose_branch(struct check *k, const char *hex, int64_t parent,
 			 char **out, struct dsv_err *err)
 {
-	struct query q = db_query(&k->c->writer,
+	struct query q = db_query(catalog_db(k->c),
 		"SELECT b.name FROM branch b JOIN state s ON s.branch = b.id"
 		" WHERE s.seq = :parent AND b.head = :parent"
 		" AND NOT b.deleted UNION ALL SELECT 'main' WHERE :parent = 0"

@@ -231,7 +231,7 @@ static int condemn_chunks(struct catalog *c, const struct liveness *l,
 
 		if (l->chunks[i].live)
 			continue;
-		q = db_query(&c->writer,
+		q = db_query(catalog_db(c),
 			     "UPDATE chunk SET status = " SQL_CHUNK_CONDEMNED
 			     ", since = :since"
 			     " WHERE hash = :hash AND segment = :segment"
@@ -242,7 +242,7 @@ static int condemn_chunks(struct catalog *c, const struct liveness *l,
 		ret = query_run(&q, err);
 		if (ret < 0)
 			return ret;
-		if (sqlite3_changes(c->writer.handle) > 0)
+		if (db_changes(catalog_db(c)) > 0)
 			*bytes += l->chunks[i].stored;
 	}
 	return 0;
@@ -252,7 +252,7 @@ static int condemn_chunks(struct catalog *c, const struct liveness *l,
 static int is_staged(struct catalog *c, int64_t segment, struct dsv_err *err)
 {
 	int64_t n;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT 1 FROM segment WHERE id = :segment"
 		" AND staged IS NOT NULL");
 
@@ -265,7 +265,7 @@ static int has_dropped(struct catalog *c, const struct liveness *l,
 		       struct dsv_err *err)
 {
 	int64_t n = 0;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT count(*) FROM recipe_segment t"
 		" JOIN recipe r ON r.id = t.recipe"
 		" WHERE t.segment = :segment AND r.refs > 0");
@@ -316,7 +316,7 @@ static int settle(struct catalog *c, struct store *s, struct liveness *l,
 		ret = settle_chunks(c, s, l, bytes, err);
 	if (ret != 0)
 		return ret;
-	q = db_query(&c->writer, "DELETE FROM unswept"
+	q = db_query(catalog_db(c), "DELETE FROM unswept"
 		     " WHERE segment = :segment");
 	query_int(&q, ":segment", l->segment);
 	return query_run(&q, err);

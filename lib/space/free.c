@@ -58,7 +58,7 @@ static int add_gap(struct catalog *c, const char *name, const struct gap *gap,
 
 	if (!gap->dead || gap->to <= gap->from)
 		return 0;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT INTO freeing (segment, offset, length)"
 		     " VALUES (:segment, :offset, :length)"
 		     " ON CONFLICT (segment, offset) DO UPDATE SET"
@@ -80,7 +80,7 @@ static int add_gaps(struct catalog *c, int64_t segment, const char *name,
 {
 	struct gap gap = { 0, 0, false };
 	bool stays = false;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT offset, stored, status = " SQL_CHUNK_CONDEMNED 
 		" AND since <= :before"
 		" FROM chunk WHERE segment = :segment ORDER BY offset");
@@ -115,7 +115,7 @@ static int add_gaps(struct catalog *c, int64_t segment, const char *name,
 static int run_for(struct catalog *c, const char *sql, int64_t segment,
 		   struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer, sql);
+	struct query q = db_query(catalog_db(c), sql);
 
 	query_int(&q, ":segment", segment);
 	return query_run(&q, err);
@@ -152,7 +152,7 @@ static int drop_rows(struct catalog *c, int64_t segment, int64_t before_ns,
 	size_t i;
 
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct query q = db_query(&c->writer, steps[i]);
+		struct query q = db_query(catalog_db(c), steps[i]);
 		int ret;
 
 		query_int(&q, ":segment", segment);
@@ -177,7 +177,7 @@ int catalog_drop_segment(struct catalog *c, int64_t segment, const char *name,
 	size_t i;
 	int ret;
 
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT OR REPLACE INTO freeing (segment, offset, length)"
 		     " VALUES (:segment, -1, 0)");
 	query_text(&q, ":segment", name);
@@ -191,7 +191,7 @@ int catalog_drop_segment(struct catalog *c, int64_t segment, const char *name,
 static int settled_name(struct catalog *c, int64_t segment,
 			char name[SEGMENT_NAME_SIZE], struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT name FROM segment WHERE id = :segment"
 		" AND staged IS NULL");
 	const char *text;
@@ -248,7 +248,7 @@ static int expire_batch(struct catalog *c, const int64_t *segments,
 static int load_index(struct catalog *c, const char *name,
 		      struct segment_index *index, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT " CHUNK_COLUMNS("c") ", s.kind"
 		" FROM segment s JOIN chunk c ON c.segment = s.id"
 		" WHERE s.name = :name ORDER BY c.offset");
@@ -287,7 +287,7 @@ static int load_ranges(struct catalog *c, const char *name,
 		       struct segment_range **out, size_t *count, bool *all,
 		       struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT offset, length FROM freeing WHERE segment = :segment"
 		" ORDER BY offset");
 	int ret;
@@ -340,7 +340,7 @@ static int give_back(struct catalog *c, struct store *s, const char *name,
 	if (ret < 0)
 		return ret;
 	*bytes += freed;
-	q = db_query(&c->writer, "DELETE FROM freeing"
+	q = db_query(catalog_db(c), "DELETE FROM freeing"
 		     " WHERE segment = :segment");
 	query_text(&q, ":segment", name);
 	return query_run(&q, err);
@@ -350,7 +350,7 @@ static int give_back(struct catalog *c, struct store *s, const char *name,
 static int load_freeing(struct catalog *c, char (*names)[SEGMENT_NAME_SIZE],
 			size_t *count, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT segment FROM freeing GROUP BY segment"
 		" ORDER BY min(offset) >= 0, segment LIMIT :limit");
 	int ret;

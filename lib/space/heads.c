@@ -16,7 +16,7 @@ static int live_ancestor(struct catalog *c, int64_t seq, int64_t *head,
 	*head = 0;
 	for (;;) {
 		bool live;
-		struct query q = db_query(&c->writer,
+		struct query q = db_query(catalog_db(c),
 			"SELECT p.seq, p.pruned IS NULL, p.id FROM edge e"
 			" JOIN state p ON p.seq = e.parent"
 			" WHERE e.child = :seq AND e.ordinal = 0");
@@ -53,7 +53,7 @@ static int move_head(struct catalog *c, json_t *heads, int64_t branch,
 				  json_pack("{s:s, s:s?}", "branch", name,
 					    "head", head ? hex : NULL)) < 0)
 		return dsv_fail_nomem(err);
-	q = db_query(&c->writer, "UPDATE branch SET head = :head"
+	q = db_query(catalog_db(c), "UPDATE branch SET head = :head"
 		     " WHERE id = :branch");
 	if (head)
 		query_int(&q, ":head", head);
@@ -61,7 +61,7 @@ static int move_head(struct catalog *c, json_t *heads, int64_t branch,
 	ret = query_run(&q, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "INSERT OR IGNORE INTO pruned_head"
+	q = db_query(catalog_db(c), "INSERT OR IGNORE INTO pruned_head"
 		     " (state, branch) VALUES (:state, :branch)");
 	query_int(&q, ":state", seq);
 	query_int(&q, ":branch", branch);
@@ -76,7 +76,7 @@ int prune_move_heads(struct catalog *c, json_t *heads, int64_t seq,
 	for (;;) {
 		int64_t branch;
 		char *name;
-		struct query q = db_query(&c->writer,
+		struct query q = db_query(catalog_db(c),
 			"SELECT id, name FROM branch WHERE head = :seq"
 			" AND NOT deleted LIMIT 1");
 

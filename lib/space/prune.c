@@ -136,7 +136,7 @@ static void batch_release(struct batch *b)
 static int note_unswept(struct catalog *c, const char *sql, int64_t id,
 			int64_t since_ns, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer, sql);
+	struct query q = db_query(catalog_db(c), sql);
 
 	query_int(&q, ":id", id);
 	query_int(&q, ":since", since_ns);
@@ -152,7 +152,7 @@ static int drop_recipe(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		" ON CONFLICT (segment) DO UPDATE SET"
 		" since = max(since, excluded.since)";
 	int64_t id, refs;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE recipe SET refs = refs - 1 WHERE hash = :hash"
 		" AND refs > 0 RETURNING id, refs");
 	int ret;
@@ -182,7 +182,7 @@ static int drop_manifest(struct catalog *c, struct batch *b, int64_t id,
 	struct known_manifest key = { .id = id };
 	const struct known_manifest *known;
 	int64_t refs = 0;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE manifest SET refs = iif(refs > 1, refs - 1,"
 		" EXISTS (SELECT 1 FROM state WHERE manifest = :id"
 		"  AND pruned IS NULL)) WHERE id = :id AND refs > 0"
@@ -209,7 +209,7 @@ static int drop_manifest(struct catalog *c, struct batch *b, int64_t id,
 static int has_row(struct catalog *c, const char *sql, int64_t seq,
 		   struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer, sql);
+	struct query q = db_query(catalog_db(c), sql);
 	int64_t n;
 
 	query_int(&q, ":seq", seq);
@@ -233,7 +233,7 @@ int prune_forget(struct catalog *c, int64_t seq, struct dsv_err *err)
 	size_t i;
 
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct query q = db_query(&c->writer, steps[i]);
+		struct query q = db_query(catalog_db(c), steps[i]);
 		int ret;
 
 		query_int(&q, ":seq", seq);
@@ -247,7 +247,7 @@ int prune_forget(struct catalog *c, int64_t seq, struct dsv_err *err)
 int prune_mark(struct catalog *c, int64_t seq, const char *rule,
 	       struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE state SET pruned = :time, pruned_by = :rule"
 		" WHERE seq = :seq AND pruned IS NULL");
 
@@ -265,7 +265,7 @@ static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 	json_t *json = NULL;
 	unsigned char id[HASH_BYTES];
 	char parent[HASH_HEX_SIZE];
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT p.id FROM edge e JOIN state p ON p.seq = e.parent"
 		" WHERE e.child = :seq ORDER BY e.ordinal");
 
@@ -275,7 +275,7 @@ static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 		hash_to_hex(id, parent);
 		json_array_append_new(parents, json_string(parent));
 	}
-	q = db_query(&c->writer, "SELECT created, kind FROM state"
+	q = db_query(catalog_db(c), "SELECT created, kind FROM state"
 		     " WHERE seq = :seq");
 	query_int(&q, ":seq", seq);
 	if (query_step(&q, err) > 0) {

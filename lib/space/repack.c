@@ -165,7 +165,7 @@ static int copy_segment(struct repacking *r, struct ingest *in,
 static int run_between(struct catalog *c, const char *sql, int64_t old,
 		       int64_t new, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer, sql);
+	struct query q = db_query(catalog_db(c), sql);
 
 	query_int(&q, ":old", old);
 	query_int(&q, ":new", new);
@@ -176,7 +176,7 @@ static int run_between(struct catalog *c, const char *sql, int64_t old,
 static int is_settled(struct catalog *c, int64_t id, struct dsv_err *err)
 {
 	int64_t n;
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT 1 FROM segment s WHERE id = :id AND staged IS NULL"
 		" AND NOT EXISTS"
 		" (SELECT 1 FROM unswept u WHERE u.segment = s.id)"
@@ -192,7 +192,7 @@ static int move_row(struct catalog *c, int64_t old, int64_t new,
 		    const struct chunk *from, const struct chunk *to,
 		    struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE chunk SET segment = :new, offset = :to"
 		" WHERE hash = :hash AND segment = :old AND offset = :from"
 		" AND status < " SQL_CHUNK_BAD);
@@ -204,7 +204,7 @@ static int move_row(struct catalog *c, int64_t old, int64_t new,
 	query_int(&q, ":old", old);
 	query_int(&q, ":from", from->offset);
 	ret = query_run(&q, err);
-	return ret < 0 ? ret : sqlite3_changes(c->writer.handle) > 0;
+	return ret < 0 ? ret : db_changes(catalog_db(c)) > 0;
 }
 
 /* list[first, end) is of one segment; *stayed counts those that did not go. */
@@ -241,7 +241,7 @@ static int move_segment(struct repacking *r, const struct moving *list,
 	}
 	if (ret < 0)
 		return ret;
-	q = db_query(&r->c->writer, "SELECT 1 FROM chunk"
+	q = db_query(catalog_db(r->c), "SELECT 1 FROM chunk"
 		     " WHERE segment = :segment LIMIT 1");
 	query_int(&q, ":segment", from->id);
 	ret = query_one_int(&q, &left, err);
@@ -252,14 +252,14 @@ static int move_segment(struct repacking *r, const struct moving *list,
 static int add_segment(struct catalog *c, const struct ingest_segment *segment,
 		       int64_t *id, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"INSERT INTO segment (name, kind) VALUES (:name, :kind)");
 	int ret;
 
 	query_text(&q, ":name", segment->name);
 	query_int(&q, ":kind", segment->kind);
 	ret = query_run(&q, err);
-	*id = sqlite3_last_insert_rowid(c->writer.handle);
+	*id = db_inserted(catalog_db(c));
 	return ret;
 }
 

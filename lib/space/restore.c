@@ -37,7 +37,7 @@ static int leads_to(struct catalog *c, int64_t seq, int64_t head,
 	int ret;
 
 	while (seq > head) {
-		struct query q = db_query(&c->writer,
+		struct query q = db_query(catalog_db(c),
 			"SELECT parent FROM edge WHERE child = :seq"
 			" AND ordinal = 0");
 
@@ -58,7 +58,7 @@ struct headed {
 static int next_headed(struct catalog *c, int64_t seq, int64_t after,
 		       struct headed *out, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT b.id, coalesce(b.head, 0), b.name FROM pruned_head p"
 		" JOIN branch b ON b.id = p.branch WHERE p.state = :seq"
 		" AND NOT b.deleted AND b.id > :after ORDER BY b.id LIMIT 1");
@@ -86,7 +86,7 @@ static int restore_head(struct catalog *c, int64_t seq,
 	ret = leads_to(c, seq, headed->head, err);
 	if (ret <= 0)
 		return ret;
-	q = db_query(&c->writer, "UPDATE branch SET head = :seq"
+	q = db_query(catalog_db(c), "UPDATE branch SET head = :seq"
 		     " WHERE id = :branch");
 	query_int(&q, ":seq", seq);
 	query_int(&q, ":branch", headed->branch);
@@ -112,7 +112,8 @@ static int restore_heads(struct catalog *c, int64_t seq, json_t *heads,
 	}
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "DELETE FROM pruned_head WHERE state = :seq");
+	q = db_query(catalog_db(c), "DELETE FROM pruned_head"
+		     " WHERE state = :seq");
 	query_int(&q, ":seq", seq);
 	return query_run(&q, err);
 }
@@ -146,7 +147,7 @@ static int revive(struct catalog *c, int64_t seq, const struct revival *r,
 		ret = fail_gone(c, seq, freed, err);
 	if (ret < 0)
 		goto out;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "UPDATE state SET pruned = NULL, pruned_by = NULL,"
 		     " manifest = :manifest WHERE seq = :seq");
 	query_int(&q, ":manifest", manifest);
@@ -223,7 +224,7 @@ out:
 static int expire_chunk(struct catalog *c, const unsigned char *hash,
 			struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE chunk SET since = 0 WHERE hash = :hash"
 		" AND status = " SQL_CHUNK_CONDEMNED);
 

@@ -23,7 +23,7 @@
 static int next_staged(struct catalog *c, int64_t before_ns, int64_t after,
 		       int64_t *id, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT id FROM segment WHERE staged IS NOT NULL"
 		" AND staged < :before AND id > :after ORDER BY id LIMIT 1");
 
@@ -38,7 +38,7 @@ static int next_staged(struct catalog *c, int64_t before_ns, int64_t after,
  */
 static int unstage(struct catalog *c, int64_t id, struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"UPDATE segment SET staged = NULL WHERE id = :id");
 	int ret;
 
@@ -46,7 +46,7 @@ static int unstage(struct catalog *c, int64_t id, struct dsv_err *err)
 	ret = query_run(&q, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "INSERT OR REPLACE INTO unswept"
+	q = db_query(catalog_db(c), "INSERT OR REPLACE INTO unswept"
 		     " (segment, since) VALUES (:id, 0)");
 	query_int(&q, ":id", id);
 	return query_run(&q, err);
