@@ -82,6 +82,13 @@ past_doors() {
 	run ! grep . <(echo 'lib/find/sql.c catalog internal.h' | past_doors)
 }
 
+@test "SQLite is called in lib/db alone" {
+	run ! grep -nE 'sqlite3[_.]|SQLITE_' lib/dsv.h \
+		$(find lib cli spank -name '*.[ch]' ! -path 'lib/db/*')
+	grep -q '^#include <sqlite3.h>' lib/db/db.c
+	run ! grep -n 'include <sqlite3.h>' lib/db/*.h
+}
+
 @test "every door is used, by every room that it is open to" {
 	includes | awk '{ split($1, part, "/") }
 		part[2] != $2 { used[$2 "/" $3] = used[$2 "/" $3 " " part[2]] = 1 }

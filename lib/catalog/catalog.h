@@ -28,6 +28,7 @@ struct catalog_options {
 	mode_t file_mode;	/* of records, journal, database */
 	mode_t dir_mode;
 	bool guard;		/* the guard lock even on a local file system */
+	const char *job;	/* the Slurm job of this process; NULL: none */
 };
 
 int catalog_create(const struct catalog_options *options, struct dsv_err *err);

@@ -5,24 +5,15 @@
 #ifndef DSV_CATALOG_INTERNAL_H
 #define DSV_CATALOG_INTERNAL_H
 
-#include "../db/db.h"
+#include "../db/database.h"
 #include "../db/schema.h"
 #include "catalog.h"
-#include "guard.h"
 
 struct catalog {
-	struct catalog_options options;
-	bool network;		/* the directory is on such a file system */
 	char *dir;
-	char *path;		/* of catalog.db */
-	struct db reader;
-	struct db writer;	/* handle NULL until something is written */
-	bool writing;		/* inside of a write transaction */
+	mode_t file_mode, dir_mode;	/* of records and journal */
+	struct database *database;
 	bool rebuilding;	/* what content lacks is no obstacle */
-	struct guard *guard;	/* held while writing; NULL: none is needed */
-	bool has_turn;		/* see turn.h */
-	uint32_t turn;
-	int pages_fd;		/* see turn_look_anew(); -1 */
 	int64_t linked[2];	/* see copy_links(), in this transaction */
 	int64_t seq;		/* of the transaction */
 	int64_t time_ns;	/* of the transaction */
@@ -33,14 +24,11 @@ struct catalog {
 	struct dsv_err unpublished;	/* why something is, or DSV_OK */
 };
 
-/* Where to read: in a write transaction what it wrote is seen. */
-struct db *catalog_db(struct catalog *c);
 /*
- * The guard, a transaction of c->writer that has the lock, and a turn.  The
- * transaction has ended when the rest is let go.
+ * Where statements go, to read, and in a write transaction to write: what it
+ * wrote is then seen.
  */
-int catalog_lock(struct catalog *c, struct dsv_err *err);
-void catalog_unlock(struct catalog *c);
+struct db *catalog_db(struct catalog *c);
 
 /*
  * A read that needs several statements to agree.  Short: it blocks commits.
@@ -51,7 +39,6 @@ void catalog_read_end(struct catalog *c);
 
 /*
  * A write transaction: takes the locks, finishes what a crash interrupted.
- * Statements go to &c->writer.
  */
 int catalog_begin(struct catalog *c, struct dsv_err *err);
 /*
@@ -64,8 +51,6 @@ int catalog_publish(struct catalog *c, struct dsv_err *err);
 /* An open, migrated, empty database at path, for a rebuild. */
 int catalog_open_new(const struct catalog_options *options, const char *path,
 		     struct catalog **out, struct dsv_err *err);
-/* Another file has taken the place of the one that is open. */
-int catalog_reopen(struct catalog *c, struct dsv_err *err);
 /* ret < 0: rolls back and returns ret; else commits and publishes. */
 int catalog_end(struct catalog *c, int ret, struct dsv_err *err);
 

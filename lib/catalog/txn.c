@@ -7,65 +7,34 @@
  */
 #include "internal.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "../base/fs.h"
 #include "../base/paths.h"
 #include "journal.h"
-#include "turn.h"
-
-#define UNSURE_NS INT64_C(5000000000)	/* longer than sizes are remembered */
-
-enum { STALE_PAUSE_US = 50000 };
 
 struct db *catalog_db(struct catalog *c)
 {
-	return c->writing ? &c->writer : &c->reader;
-}
-
-/* Whether a rebuild has put another file in the place of the one we have. */
-static bool is_moved(struct db *db)
-{
-	int moved = 0;
-
-	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED,
-			     &moved);
-	return moved;
+	return database_db(c->database);
 }
 
 int catalog_read_begin(struct catalog *c, struct dsv_err *err)
 {
-	if (c->writing)
-		return 0;
-	/* Who waits long would wait for ever, and see nothing new. */
-	if (is_moved(&c->reader)) {
-		int ret = catalog_reopen(c, err);
-
-		if (ret < 0)
-			return ret;
-	}
-	turn_look_anew(c);
-	return db_exec(&c->reader, "BEGIN", err);
+	return database_read_begin(c->database, err);
 }
 
 void catalog_read_end(struct catalog *c)
 {
-	if (!c->writing)
-		db_exec(&c->reader, "COMMIT", NULL);
+	database_read_end(c->database);
 }
 
 /* states/ab, which a crash must not take with what is in it. */
 static int make_record_dir(struct catalog *c, const char *dir,
 			   struct dsv_err *err)
 {
-	int ret = fs_make_own_dirs(dir, c->options.dir_mode, err);
+	int ret = fs_make_own_dirs(dir, c->dir_mode, err);
 
 	return ret < 0 ? ret : fs_sync_parent(dir, err);
 }
@@ -119,7 +88,7 @@ static int publish_record(struct catalog *c, const unsigned char *id,
 		ret = sync_record(dir, err);
 	else if (ret == 0)
 		ret = fs_replace_from(tmp, path, record, len,
-				      c->options.file_mode, err);
+				      c->file_mode, err);
 	free(dir);
 	free(path);
 	free(tmp);
@@ -140,7 +109,7 @@ static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
 	path = str_format("%s/" FILE_JOURNAL, c->dir);
 	if (!path)
 		return dsv_fail_nomem(err);
-	ret = journal_append(path, c->options.file_mode, seq, line, line_len,
+	ret = journal_append(path, c->file_mode, seq, line, line_len,
 			     err);
 	free(path);
 	return ret;
@@ -150,7 +119,7 @@ static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
 static int publish_rows(struct catalog *c, int64_t *done, struct dsv_err *why,
 			struct dsv_err *err)
 {
-	struct query q = db_query(&c->writer,
+	struct query q = db_query(catalog_db(c),
 		"SELECT seq, state, record, journal FROM outbox ORDER BY seq");
 	int ret;
 
@@ -185,137 +154,55 @@ static int publish_outbox(struct catalog *c, struct dsv_err *err)
 	ret = publish_rows(c, &done, &c->unpublished, err);
 	if (ret < 0 || done == 0)
 		return ret;
-	q = db_query(&c->writer, "DELETE FROM outbox WHERE seq <= :seq");
+	q = db_query(catalog_db(c), "DELETE FROM outbox WHERE seq <= :seq");
 	query_int(&q, ":seq", done);
 	return query_run(&q, err);
 }
 
-static int open_writer(struct catalog *c, struct dsv_err *err)
+/* The number of the next transaction: 1, or < 0. */
+static int read_seq(struct catalog *c, struct dsv_err *err)
 {
-	if (c->writer.handle)
-		return 0;
-	if (access(c->path, W_OK) < 0)
-		return dsv_fail_errno(err, "write '%s'", c->path);
-	return db_open(&c->writer, c->path, true, c->options.lock_wait_ms, err);
-}
+	struct query q = db_query(catalog_db(c),
+		"SELECT value + 1 FROM meta"
+		" WHERE key = 'seq' AND typeof(value) = 'integer'"
+		" AND value BETWEEN 0 AND 1 << 62");
+	int ret = query_one_int(&q, &c->seq, err);
 
-/*
- * A host sees for certain what another has written once it opens the file
- * after that one has closed it.  So with a guard the database is open only
- * while the guard is held.
- */
-static int take_guard(struct catalog *c, struct dsv_err *err)
-{
-	int ret;
-
-	if (!c->options.guard)
-		return 0;
-	ret = guard_acquire(c->dir, c->options.lock_wait_ms, &c->guard, err);
-	if (ret == 0)
-		turn_look_anew(c);
-	return ret;
-}
-
-void catalog_unlock(struct catalog *c)
-{
-	if (c->guard) {
-		turn_end(c);
-		db_close(&c->writer);
-	}
-	guard_release(c->guard);
-	c->guard = NULL;
-}
-
-/* 1: locked; 0: what is seen here is not the newest, see turn.h. */
-static int lock_once(struct catalog *c, bool insist, struct dsv_err *err)
-{
-	int ret = take_guard(c, err);
-
-	if (ret == 0 && c->guard && !insist && turn_looks_torn(c)) {
-		catalog_unlock(c);
-		return 0;
-	}
-	if (ret == 0)
-		ret = open_writer(c, err);
-	if (ret == 0)
-		ret = db_exec(&c->writer, "BEGIN IMMEDIATE", err);
-	if (ret == 0)
-		ret = c->guard ? turn_take(c, insist, err) : 1;
-	if (ret <= 0)
-		catalog_unlock(c);
-	return ret;
-}
-
-int catalog_lock(struct catalog *c, struct dsv_err *err)
-{
-	int64_t start_ns = 0, waited_ns = 0;
-	bool insist;
-	int ret;
-
-	for (;;) {
-		insist = waited_ns >= UNSURE_NS;
-		ret = lock_once(c, insist, err);
-		if (ret != 0)
-			return ret < 0 ? ret : 0;
-		if (start_ns == 0)
-			start_ns = now_ns();
-		waited_ns = now_ns() - start_ns;
-		if (insist && waited_ns / 1000000 >= c->options.lock_wait_ms)
-			return dsv_fail(err, DSV_ELOCKED, "another host has"
-					" changed '%s', and this one still"
-					" sees what was before (waited %" PRId64
-					" ms): its file system remembers too"
-					" much, or an older copy was put there"
-					" (only then: rm -r '%s/turns')",
-					c->path, waited_ns / 1000000, c->dir);
-		usleep(STALE_PAUSE_US);
-	}
-}
-
-/* The schema that we know, and the number of the next transaction. */
-static int read_head(struct catalog *c, struct dsv_err *err)
-{
-	int64_t version = schema_version;
-	struct query q = db_query(&c->writer, "PRAGMA user_version");
-	int ret = query_one_int(&q, &version, err);
-
-	if (ret >= 0 && version != schema_version)
-		return dsv_fail(err, DSV_ENOREPO, "another version of dsv has"
-				" changed '%s' meanwhile: run the command"
-				" again", c->path);
-	if (ret < 0)
-		return ret;
-	q = db_query(&c->writer, "SELECT value + 1 FROM meta"
-		     " WHERE key = 'seq' AND typeof(value) = 'integer'"
-		     " AND value BETWEEN 0 AND 1 << 62");
-	ret = query_one_int(&q, &c->seq, err);
 	return ret ? ret : dsv_fail(err, DSV_ECORRUPT, "'%s' has no sequence"
-				    " number: dsv fsck --rebuild", c->path);
+				    " number: dsv fsck --rebuild",
+				    catalog_db(c)->path);
+}
+
+static void unlock(struct catalog *c)
+{
+	db_exec(catalog_db(c), "ROLLBACK", NULL);
+	database_unlock(c->database);
 }
 
 /*
  * A rebuild puts another file in the place of the catalog: what would be
  * committed to the old one, which was waited for, would be lost.
  */
-static int lock_current(struct catalog *c, struct dsv_err *err)
+int catalog_begin_still(struct catalog *c, struct dsv_err *err)
 {
 	int64_t least = 0;
-	bool moved;
+	bool replaced;
 	int ret;
 
 	for (;;) {
-		ret = catalog_lock(c, err);
+		ret = database_lock(c->database, err);
 		if (ret < 0)
 			return ret;
-		moved = is_moved(&c->writer);
-		ret = read_head(c, err);
-		if (ret > 0 && !moved)
+		replaced = database_is_replaced(c->database);
+		ret = database_check_version(c->database, err);
+		if (ret == 0)
+			ret = read_seq(c, err);
+		if (ret > 0 && !replaced)
 			break;
-		db_exec(&c->writer, "ROLLBACK", NULL);
-		catalog_unlock(c);
-		if (ret > 0 && moved) {
+		unlock(c);
+		if (ret > 0) {
 			least = c->seq;
-			ret = catalog_reopen(c, err);
+			ret = database_reopen(c->database, err);
 		}
 		if (ret < 0)
 			return ret;
@@ -323,19 +210,17 @@ static int lock_current(struct catalog *c, struct dsv_err *err)
 	if (c->seq >= least)
 		return 0;
 	/* Numbers may be used again, and mean others than the caller's. */
-	db_exec(&c->writer, "ROLLBACK", NULL);
-	catalog_unlock(c);
+	unlock(c);
 	return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew meanwhile: run"
-			" the command again", c->path);
+			" the command again", catalog_db(c)->path);
 }
 
 int catalog_begin(struct catalog *c, struct dsv_err *err)
 {
-	int ret = lock_current(c, err);
+	int ret = catalog_begin_still(c, err);
 
 	if (ret < 0)
 		return ret;
-	c->writing = true;
 	memset(c->linked, 0, sizeof(c->linked));
 	c->time_ns = now_ns();
 	ret = publish_outbox(c, err);
@@ -345,14 +230,6 @@ int catalog_begin(struct catalog *c, struct dsv_err *err)
 const char *catalog_unpublished(const struct catalog *c)
 {
 	return c->unpublished.code == DSV_OK ? NULL : c->unpublished.msg;
-}
-
-int catalog_begin_still(struct catalog *c, struct dsv_err *err)
-{
-	int ret = lock_current(c, err);
-
-	c->writing = ret == 0;
-	return ret;
 }
 
 int catalog_publish(struct catalog *c, struct dsv_err *err)
@@ -395,7 +272,7 @@ int catalog_write_outbox(struct catalog *c, struct str *line,
 	free(text);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "INSERT INTO outbox (seq, state, record, journal)"
 		     " VALUES (:seq, :state, :record, :journal)");
 	query_int(&q, ":seq", c->seq);
@@ -407,7 +284,7 @@ int catalog_write_outbox(struct catalog *c, struct str *line,
 	ret = query_run(&q, err);
 	if (ret < 0)
 		return ret;
-	q = db_query(&c->writer, "UPDATE meta SET value = :seq"
+	q = db_query(catalog_db(c), "UPDATE meta SET value = :seq"
 		     " WHERE key = 'seq'");
 	query_int(&q, ":seq", c->seq);
 	return query_run(&q, err);
@@ -424,10 +301,11 @@ static int commit_again(struct catalog *c, const struct str *line)
 	int64_t n;
 	int ret;
 
-	db_exec(&c->writer, "ROLLBACK", NULL);
-	if (line->len == 0 || db_exec(&c->writer, "BEGIN IMMEDIATE", NULL) < 0)
+	db_exec(catalog_db(c), "ROLLBACK", NULL);
+	if (line->len == 0 ||
+	    db_exec(catalog_db(c), "BEGIN IMMEDIATE", NULL) < 0)
 		return DSV_ESYS;
-	q = db_query(&c->writer,
+	q = db_query(catalog_db(c),
 		     "SELECT 1 FROM outbox WHERE seq = :seq"
 		     " AND journal = :line UNION ALL"
 		     " SELECT 1 FROM state WHERE id = :id LIMIT 1");
@@ -437,7 +315,7 @@ static int commit_again(struct catalog *c, const struct str *line)
 		query_hash(&q, ":id", c->record_id);
 	ret = query_one_int(&q, &n, NULL) > 0 ? 0 : DSV_ESYS;
 	if (ret == 0)
-		ret = db_exec(&c->writer, "UPDATE meta SET value = value"
+		ret = db_exec(catalog_db(c), "UPDATE meta SET value = value"
 			      " WHERE key = 'seq'; COMMIT", NULL);
 	return ret;
 }
@@ -450,15 +328,15 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	if (ret == 0 && c->ops)
 		ret = catalog_write_outbox(c, &line, err);
 	if (ret == 0) {
-		ret = db_exec(&c->writer, "COMMIT", err);
+		ret = db_exec(catalog_db(c), "COMMIT", err);
 		if (ret < 0 && commit_again(c, &line) == 0)
 			ret = 0;
 		unsure = ret < 0;
 	}
 	if (ret != 0)
-		db_exec(&c->writer, "ROLLBACK", NULL);
-	c->has_turn = c->has_turn && !unsure;
-	c->writing = false;
+		db_exec(catalog_db(c), "ROLLBACK", NULL);
+	if (unsure)
+		database_doubt(c->database);
 	/*
 	 * It is committed: should this fail, the outbox has it, and the next
 	 * writer does it.
@@ -470,7 +348,7 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	c->ops = NULL;
 	c->record_id = NULL;
 	c->record = NULL;
-	catalog_unlock(c);
+	database_unlock(c->database);
 	str_release(&line);
 	return ret;
 }

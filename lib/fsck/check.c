@@ -193,7 +193,7 @@ int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
 	if (!dir || !to)
 		ret = dsv_fail_nomem(err);
 	if (ret == 0)
-		ret = fs_make_own_dirs(dir, k->c->options.dir_mode, err);
+		ret = fs_make_own_dirs(dir, k->c->dir_mode, err);
 	if (ret == 0 && rename(path, to) < 0)
 		ret = dsv_fail_errno(err, "move '%s' aside", path);
 	free(dir);
@@ -423,14 +423,14 @@ static int be_alone(struct check *k, struct dsv_err *err)
 {
 	k->alone = true;
 	store_forget(k->s);
-	return access(k->c->path, W_OK) == 0 ? catalog_begin_still(k->c, err) :
-		catalog_read_begin(k->c, err);
+	return access(catalog_db(k->c)->path, W_OK) == 0 ?
+		catalog_begin_still(k->c, err) : catalog_read_begin(k->c, err);
 }
 
 static int be_one_of_many(struct check *k, int ret, struct dsv_err *err)
 {
 	k->alone = k->repair = false;
-	if (k->c->writing)
+	if (database_is_locked(k->c->database))
 		return catalog_end(k->c, ret, err);
 	catalog_read_end(k->c);
 	return ret;

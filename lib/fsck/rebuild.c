@@ -1,60 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "rebuild.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/paths.h"
+#include "../base/str.h"
 #include "../catalog/internal.h"
-#include "../catalog/turn.h"
-
-static int sync_file(const char *path, struct dsv_err *err)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0 || fsync(fd) < 0)
-		ret = dsv_fail_errno(err, "sync '%s'", path);
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-/*
- * At no time is there none, and nothing is overwritten.  A journal of SQLite's
- * that is hot goes first: it would be rolled back into the new database.
- */
-static int move_aside(const char *path, bool hot, struct dsv_err *err)
-{
-	static const char *const suffixes[] = { "-journal", "-wal" };
-	char *prefix = str_format("%s.damaged", path);
-	char *aside = prefix ? fs_unused_name(prefix) : NULL;
-	size_t i;
-	int ret = aside ? 0 : dsv_fail_nomem(err);
-
-	for (i = 0; ret == 0 && hot && i < sizeof(suffixes) /
-	     sizeof(suffixes[0]); i++) {
-		char *from = str_format("%s%s", path, suffixes[i]);
-		char *to = str_format("%s%s", aside, suffixes[i]);
-
-		if (!from || !to)
-			ret = dsv_fail_nomem(err);
-		else if (rename(from, to) < 0 && errno != ENOENT)
-			ret = dsv_fail_errno(err, "move '%s' aside", from);
-		free(from);
-		free(to);
-	}
-	if (ret == 0 && link(path, aside) < 0 && errno != ENOENT &&
-	    rename(path, aside) < 0)
-		ret = dsv_fail_errno(err, "move '%s' aside", path);
-	free(prefix);
-	free(aside);
-	return ret;
-}
+#include "../db/guard.h"
 
 /* Numbers from that of old on, if there is one, were never used. */
 static int fill(struct check *k, struct catalog *old, struct dsv_err *err)
@@ -114,8 +68,8 @@ static int hold(const struct catalog_options *options, const char *path,
 				" it, move it away)", why.msg);
 	if (ret != DSV_ECORRUPT)
 		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
-	ret = guard_acquire(options->dir, options->lock_wait_ms, &h->guard,
-			    err);
+	ret = guard_acquire(options->dir, options->job, options->lock_wait_ms,
+			    &h->guard, err);
 	if (ret < 0)
 		return ret;
 	if (stat(path, &now) < 0 || (was_there && now.st_ino == before.st_ino &&
@@ -145,17 +99,6 @@ static int make_new(const struct catalog_options *options, struct check *k,
 	return ret;
 }
 
-static int put_in_place(struct holding *h, const char *temp, const char *path,
-			struct dsv_err *err)
-{
-	if (rename(temp, path) < 0)
-		return dsv_fail_errno(err, "rename '%s'", temp);
-	/* The new one counts on from it. */
-	if (h->old)
-		h->old->has_turn = false;
-	return 0;
-}
-
 int catalog_rebuild(const struct catalog_options *options, struct check *k,
 		    struct dsv_err *err)
 {
@@ -163,7 +106,6 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	char *temp = str_format("%s/" DIR_TMP "/catalog.db.new-%ld",
 				options->dir, (long)getpid());
 	struct holding h = { NULL, NULL };
-	uint32_t turn = 0;
 	int ret;
 
 	if (!path || !temp) {
@@ -176,17 +118,9 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 	unlink(temp);
 	ret = make_new(options, k, temp, h.old, err);
 	if (ret == 0)
-		ret = turn_go_on(options->dir, temp, &turn, err);
-	if (ret == 0)
-		ret = sync_file(temp, err);
-	if (ret == 0)
-		ret = move_aside(path, !h.old, err);
-	if (ret == 0)
-		ret = put_in_place(&h, temp, path, err);
-	if (ret == 0)
-		ret = fs_sync_dir(options->dir, err);
-	if (ret == 0)
-		turn_done(options->dir, turn);
+		ret = database_replace(options->dir, path,
+				       h.old ? h.old->database : NULL, temp,
+				       err);
 	if (ret < 0)
 		unlink(temp);
 out:

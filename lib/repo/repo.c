@@ -222,6 +222,7 @@ void repo_part_options(struct dsv *d, struct catalog_options *catalog,
 		.lock_wait_ms = d->options.lock_wait_ms,
 		.file_mode = d->file_mode,
 		.dir_mode = d->dir_mode,
+		.job = d->process.job_number,
 	};
 	*store = (struct store_options){
 		.dir = d->path,

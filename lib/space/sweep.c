@@ -218,23 +218,6 @@ static void sweep_inits(struct catalog *c, int64_t before_ns,
 	free(parent);
 }
 
-/*
- * On a local file system only a rebuild takes the guard lock: that of one
- * which has died would stay.  To take it is to break it.
- */
-static void sweep_guard(struct catalog *c, struct catalog_swept *out)
-{
-	char *path = str_format("%s/" FILE_GUARD, c->dir);
-	struct guard *guard;
-
-	if (path && !c->options.guard && access(path, F_OK) == 0 &&
-	    guard_acquire(c->dir, 0, &guard, NULL) == 0) {
-		guard_release(guard);
-		out->files++;
-	}
-	free(path);
-}
-
 static void sweep_files(struct catalog *c, int64_t before_ns,
 			struct catalog_swept *out)
 {
@@ -254,7 +237,7 @@ static void sweep_files(struct catalog *c, int64_t before_ns,
 			sweep_dir(dir, places[i].part, before_ns, out);
 		free(dir);
 	}
-	sweep_guard(c, out);
+	out->files += database_sweep_guard(c->database);
 	sweep_inits(c, before_ns, out);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The guard lock: one owner at a time, broken only when provably dead. */
-#include "../../lib/catalog/guard.h"
+#include "../../lib/db/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,7 @@ static void rewrite(const char *name, const char *line)
 }
 
 /* Starts a child that takes the lock and waits to be killed. */
-static pid_t owner_start(void)
+static pid_t owner_of_job(const char *job)
 {
 	struct guard *g;
 	int fds[2];
@@ -68,7 +68,7 @@ static pid_t owner_start(void)
 	pid = fork();
 	must(pid >= 0);
 	if (pid == 0) {
-		if (guard_acquire(dir, 1000, &g, NULL) == 0)
+		if (guard_acquire(dir, job, 1000, &g, NULL) == 0)
 			(void)!write(fds[1], "x", 1);
 		pause();
 		_exit(0);
@@ -77,6 +77,11 @@ static pid_t owner_start(void)
 	close(fds[0]);
 	close(fds[1]);
 	return pid;
+}
+
+static pid_t owner_start(void)
+{
+	return owner_of_job(NULL);
 }
 
 static void owner_kill(pid_t pid)
@@ -92,7 +97,7 @@ static void worker(const char *counter)
 	int fd, i, n;
 
 	for (i = 0; i < ROUNDS; i++) {
-		if (guard_acquire(dir, 60000, &g, NULL) < 0)
+		if (guard_acquire(dir, NULL, 60000, &g, NULL) < 0)
 			_exit(1);
 		fd = open(counter, O_RDWR);
 		n = (int)read(fd, buf, sizeof(buf) - 1);
@@ -143,16 +148,34 @@ static void test_live_owner(void)
 	struct guard *g;
 	char text[64];
 
-	is_int(guard_acquire(dir, 50, &g, &err), DSV_ELOCKED,
+	is_int(guard_acquire(dir, NULL, 50, &g, &err), DSV_ELOCKED,
 	       "a live owner is waited for, then it is locked");
 	snprintf(text, sizeof(text), "process %d on ", (int)pid);
 	ok(strstr(err.msg, text) != NULL, "the message names the owner: %s",
 	   err.msg);
 	owner_kill(pid);
-	is_int(guard_acquire(dir, 0, &g, &err), 0,
+	is_int(guard_acquire(dir, NULL, 0, &g, &err), 0,
 	       "a killed owner's lock is broken at once");
 	guard_release(g);
 	is_int(files_left(), 0, "and nothing of it is left");
+}
+
+static void test_job(void)
+{
+	pid_t pid = owner_of_job("4711");
+	struct dsv_err err;
+	struct guard *g;
+
+	is_int(guard_acquire(dir, NULL, 0, &g, &err), DSV_ELOCKED,
+	       "a job's lock is waited for");
+	ok(strstr(err.msg, ", job 4711 (waited") != NULL,
+	   "the message names the job: %s", err.msg);
+	owner_kill(pid);
+	pid = owner_start();
+	guard_acquire(dir, NULL, 0, &g, &err);
+	ok(!strstr(err.msg, "job"), "no job is named where there is none: %s",
+	   err.msg);
+	owner_kill(pid);
 }
 
 static void test_zombie(void)
@@ -163,7 +186,7 @@ static void test_zombie(void)
 
 	must(kill(pid, SIGKILL) == 0);
 	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
-	is_int(guard_acquire(dir, 0, &g, NULL), 0,
+	is_int(guard_acquire(dir, NULL, 0, &g, NULL), 0,
 	       "one that nobody has waited for yet is dead too");
 	guard_release(g);
 	waitpid(pid, NULL, 0);
@@ -201,7 +224,7 @@ static void test_elsewhere(void)
 	must(uname(&uts) == 0);
 	forge("boot ", "boot 00000000-0000-0000-0000-000000000000");
 	if (strncmp(uts.nodename, "localhost", 9) != 0) {
-		is_int(guard_acquire(dir, 0, &g, &err), 0,
+		is_int(guard_acquire(dir, NULL, 0, &g, &err), 0,
 		       "this host has booted since: broken");
 		guard_release(g);
 	}
@@ -209,19 +232,19 @@ static void test_elsewhere(void)
 
 	forge("boot ", "boot 00000000-0000-0000-0000-000000000000");
 	rewrite("host ", "host another-node");
-	is_int(guard_acquire(dir, 30, &g, &err), DSV_ELOCKED,
+	is_int(guard_acquire(dir, NULL, 30, &g, &err), DSV_ELOCKED,
 	       "a foreign host's lock is never broken");
 	ok(strstr(err.msg, "another-node") != NULL, "the message names it: %s",
 	   err.msg);
 	clean();
 
 	forge("ns ", "ns pid:[1]");
-	is_int(guard_acquire(dir, 30, &g, &err), DSV_ELOCKED,
+	is_int(guard_acquire(dir, NULL, 30, &g, &err), DSV_ELOCKED,
 	       "nor that of another PID namespace");
 	clean();
 
 	forge("end", "");
-	is_int(guard_acquire(dir, 30, &g, &err), DSV_ELOCKED,
+	is_int(guard_acquire(dir, NULL, 30, &g, &err), DSV_ELOCKED,
 	       "nor one that is torn");
 	clean();
 }
@@ -233,7 +256,7 @@ static void test_reused_pid(void)
 	struct guard *g;
 
 	rewrite("start ", "start 1");
-	is_int(guard_acquire(dir, 0, &g, NULL), 0,
+	is_int(guard_acquire(dir, NULL, 0, &g, NULL), 0,
 	       "a process with another start time is another process");
 	guard_release(g);
 	owner_kill(pid);
@@ -264,14 +287,14 @@ static void test_dead_breaker(void)
 		char *mine = str_format("%s.moved", lock);
 
 		if (!mine || rename(lock, mine) < 0 ||
-		    guard_acquire(dir, 0, &g, NULL) < 0 ||
+		    guard_acquire(dir, NULL, 0, &g, NULL) < 0 ||
 		    rename(lock, right) < 0 || rename(mine, lock) < 0)
 			_exit(1);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
 	must(access(right, F_OK) == 0 && access(lock, F_OK) == 0);
-	is_int(guard_acquire(dir, 2000, &g, NULL), 0,
+	is_int(guard_acquire(dir, NULL, 2000, &g, NULL), 0,
 	       "a breaker that died is broken, then the lock");
 	guard_release(g);
 	is_int(files_left(), 0, "and nothing of either is left");
@@ -289,6 +312,7 @@ int main(void)
 	must(dir);
 	test_contention();
 	test_live_owner();
+	test_job();
 	test_zombie();
 	test_break_race();
 	test_elsewhere();

@@ -107,10 +107,9 @@ static void name_spaces(struct owner *o)
 		o->ns[len + (size_t)n] = '\0';
 }
 
-static bool identify(struct owner *o)
+static bool identify(struct owner *o, const char *job)
 {
 	unsigned char noise[16];
-	const char *job = getenv("SLURM_JOB_ID");
 	struct utsname uts;
 	int64_t threads;
 	char state;
@@ -426,8 +425,8 @@ static void guard_free(struct guard *g)
 	free(g);
 }
 
-int guard_acquire(const char *dir, int64_t wait_ms, struct guard **out,
-		  struct dsv_err *err)
+int guard_acquire(const char *dir, const char *job, int64_t wait_ms,
+		  struct guard **out, struct dsv_err *err)
 {
 	struct guard *g;
 	int ret;
@@ -435,7 +434,7 @@ int guard_acquire(const char *dir, int64_t wait_ms, struct guard **out,
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return dsv_fail_nomem(err);
-	if (!identify(&g->self)) {
+	if (!identify(&g->self, job)) {
 		ret = dsv_fail(err, DSV_ESYS, "the kernel has no random"
 			       " bytes");
 		goto out;

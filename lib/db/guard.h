@@ -6,8 +6,8 @@
  * namespace, start time, Slurm job) and is broken only when that is provably
  * dead, under a second lock.
  */
-#ifndef DSV_CATALOG_GUARD_H
-#define DSV_CATALOG_GUARD_H
+#ifndef DSV_DB_GUARD_H
+#define DSV_DB_GUARD_H
 
 #include <stdint.h>
 
@@ -15,9 +15,12 @@
 
 struct guard;
 
-/* dir holds the lock.  Waits at most wait_ms: DSV_ELOCKED, names the owner. */
-int guard_acquire(const char *dir, int64_t wait_ms, struct guard **out,
-		  struct dsv_err *err);
+/*
+ * dir holds the lock; job is the Slurm job of this process, NULL: none.  Waits
+ * at most wait_ms: DSV_ELOCKED, names the owner.
+ */
+int guard_acquire(const char *dir, const char *job, int64_t wait_ms,
+		  struct guard **out, struct dsv_err *err);
 void guard_release(struct guard *g);
 
 #endif

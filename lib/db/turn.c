@@ -12,7 +12,7 @@
 #include "../base/fs.h"
 #include "../base/paths.h"
 #include "../base/str.h"
-#include "internal.h"
+#include "db.h"
 
 enum {
 	COUNTER_AT = 24,	/* the file format of SQLite, 1.3 */
@@ -60,12 +60,12 @@ static void take_away(const char *dir, uint32_t n, const char *suffix)
  * By SQLite's own descriptor: to close another one would drop its locks.
  * -1: it cannot be read.
  */
-static int64_t read_counter(struct catalog *c)
+static int64_t read_counter(struct db *writer)
 {
 	sqlite3_file *file = NULL;
 	unsigned char b[4];
 
-	if (sqlite3_file_control(c->writer.handle, "main",
+	if (sqlite3_file_control(writer->handle, "main",
 				 SQLITE_FCNTL_FILE_POINTER, &file) !=
 	    SQLITE_OK || !file || !file->pMethods ||
 	    file->pMethods->xRead(file, b, sizeof(b), COUNTER_AT) != SQLITE_OK)
@@ -74,10 +74,10 @@ static int64_t read_counter(struct catalog *c)
 }
 
 /* Over NFS a name that was not there may be remembered as such. */
-static bool is_done(struct catalog *c, uint32_t n)
+static bool is_done(const struct turn *t, uint32_t n)
 {
-	char *dir = str_format("%s/" DIR_TURNS, c->dir);
-	char *path = path_of(c->dir, n, ".done");
+	char *dir = str_format("%s/" DIR_TURNS, t->dir);
+	char *path = path_of(t->dir, n, ".done");
 	DIR *d = dir ? opendir(dir) : NULL;
 	bool done = true;
 
@@ -92,15 +92,15 @@ static bool is_done(struct catalog *c, uint32_t n)
 	return done;
 }
 
-static int make_dir(struct catalog *c, struct dsv_err *err)
+static int make_dir(const struct turn *t, struct dsv_err *err)
 {
-	char *dir = str_format("%s/" DIR_TURNS, c->dir);
+	char *dir = str_format("%s/" DIR_TURNS, t->dir);
 	int ret = 0;
 
 	if (!dir)
 		return dsv_fail_nomem(err);
 	if (access(dir, F_OK) < 0)
-		ret = fs_make_own_dirs(dir, c->options.dir_mode, err);
+		ret = fs_make_own_dirs(dir, t->dir_mode, err);
 	free(dir);
 	return ret;
 }
@@ -120,26 +120,33 @@ static int open_anew(const char *path)
 	return fd;
 }
 
-void turn_look_anew(struct catalog *c)
+void turn_look_anew(struct turn *t)
 {
-	if (!c->network)
+	if (!t->network)
 		return;
 	/* It stays open: to close it would drop the locks of SQLite. */
-	if (c->pages_fd < 0) {
-		c->pages_fd = open_anew(c->path);
+	if (t->pages_fd < 0) {
+		t->pages_fd = open_anew(t->path);
 		return;
 	}
-	fs_links(c->path);
-	posix_fadvise(c->pages_fd, 0, 0, POSIX_FADV_DONTNEED);
+	fs_links(t->path);
+	posix_fadvise(t->pages_fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
-bool turn_looks_torn(struct catalog *c)
+void turn_forget_pages(struct turn *t)
 {
-	char *path = str_format("%s-journal", c->path);
+	if (t->pages_fd >= 0)
+		close(t->pages_fd);
+	t->pages_fd = -1;
+}
+
+bool turn_looks_torn(const struct turn *t)
+{
+	char *path = str_format("%s-journal", t->path);
 	unsigned char first = 0;
 	int fd = -1;
 
-	if (path && c->network)
+	if (path && t->network)
 		fd = open_anew(path);
 	if (fd >= 0) {
 		/* What SQLite goes by. */
@@ -151,50 +158,51 @@ bool turn_looks_torn(struct catalog *c)
 	return first != 0;
 }
 
-int turn_take(struct catalog *c, bool insist, struct dsv_err *err)
+int turn_take(struct turn *t, struct db *writer, bool insist,
+	      struct dsv_err *err)
 {
-	int64_t counter = read_counter(c);
+	int64_t counter = read_counter(writer);
 	uint32_t n = (uint32_t)(counter + 1);
 	int ret;
 
 	/* A guard that was asked for on a local file system: all see all. */
-	if (!c->network)
+	if (!t->network)
 		return 1;
-	ret = make_dir(c, err);
+	ret = make_dir(t, err);
 	/* First, for a quota of files. */
-	take_away(c->dir, n - KEPT, "");
-	take_away(c->dir, n - KEPT, ".done");
+	take_away(t->dir, n - KEPT, "");
+	take_away(t->dir, n - KEPT, ".done");
 	if (ret == 0 && counter < 0)
-		ret = dsv_fail(err, DSV_ESYS, "read '%s'", c->path);
+		ret = dsv_fail(err, DSV_ESYS, "read '%s'", t->path);
 	if (ret == 0)
-		ret = make(c->dir, n, "", err);
+		ret = make(t->dir, n, "", err);
 	/* Whoever came before was killed in between. */
-	if (ret == 0 && insist && !is_done(c, n))
+	if (ret == 0 && insist && !is_done(t, n))
 		ret = 1;
 	if (ret > 0) {
-		c->has_turn = true;
-		c->turn = n;
+		t->taken = true;
+		t->number = n;
 		/* We see that change; who made it may have been killed. */
-		make(c->dir, n - 1, ".done", NULL);
+		make(t->dir, n - 1, ".done", NULL);
 	}
 	return ret;
 }
 
-void turn_end(struct catalog *c)
+void turn_end(struct turn *t, struct db *writer)
 {
-	int64_t counter = c->has_turn ? read_counter(c) : -1;
+	int64_t counter = t->taken ? read_counter(writer) : -1;
 	uint32_t n;
 
 	/* When it cannot be known, the next one waits, and takes it over. */
-	if (counter >= 0 && (uint32_t)(counter + 1) == c->turn)
-		take_away(c->dir, c->turn, "");
+	if (counter >= 0 && (uint32_t)(counter + 1) == t->number)
+		take_away(t->dir, t->number, "");
 	/* A commit that was made a second time has counted twice. */
-	for (n = c->turn; n <= counter; n++) {
-		if (n > c->turn)
-			make(c->dir, n, "", NULL);
-		make(c->dir, n, ".done", NULL);
+	for (n = t->number; n <= counter; n++) {
+		if (n > t->number)
+			make(t->dir, n, "", NULL);
+		make(t->dir, n, ".done", NULL);
 	}
-	c->has_turn = false;
+	t->taken = false;
 }
 
 /* The last change that has a name; 0: none has. */

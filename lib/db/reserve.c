@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Space that is put by, so that a full disk can still be pruned. */
+#include "reserve.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,19 +8,18 @@
 
 #include "../base/paths.h"
 #include "../base/str.h"
-#include "internal.h"
 
 enum { RESERVE_BYTES = 1 << 20 };
 
-void catalog_reserve(struct catalog *c)
+void reserve_make(const char *dir, mode_t file_mode)
 {
-	char *path = str_format("%s/" FILE_RESERVE, c->dir);
+	char *path = str_format("%s/" FILE_RESERVE, dir);
 	int fd = -1;
 
 	if (path)
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0 && c->options.file_mode)
-		fchmod(fd, c->options.file_mode);
+	if (fd >= 0 && file_mode)
+		fchmod(fd, file_mode);
 	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
 		unlink(path);
 	if (fd >= 0)
@@ -27,9 +27,9 @@ void catalog_reserve(struct catalog *c)
 	free(path);
 }
 
-bool catalog_reserve_use(struct catalog *c)
+bool reserve_use(const char *dir)
 {
-	char *path = str_format("%s/" FILE_RESERVE, c->dir);
+	char *path = str_format("%s/" FILE_RESERVE, dir);
 	bool used = path && unlink(path) == 0;
 
 	free(path);
