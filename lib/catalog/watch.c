@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "../base/fs.h"
 #include "../base/paths.h"
 #include "internal.h"
 
@@ -14,7 +15,7 @@ int catalog_watch(struct catalog *c)
 {
 	int fd;
 
-	if (c->network)
+	if (fs_is_network(c->dir))
 		return -1;
 	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	/* Of the directory: the journal may not be there yet. */

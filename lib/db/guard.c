@@ -440,7 +440,7 @@ int guard_acquire(const char *dir, const char *job, int64_t wait_ms,
 		goto out;
 	}
 	g->lock = str_format("%s/" FILE_GUARD, dir);
-	g->own = str_format("%s/guard.own.%s", dir, g->self.nonce);
+	g->own = str_format("%s/" FILE_GUARD ".own.%s", dir, g->self.nonce);
 	if (!g->lock || !g->own) {
 		ret = dsv_fail_nomem(err);
 		goto out;

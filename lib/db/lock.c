@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../base/fs.h"
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "internal.h"
 
@@ -107,7 +108,7 @@ int database_lock(struct database *d, struct dsv_err *err)
 
 bool database_sweep_guard(struct database *d)
 {
-	char *path = str_format("%s/guard", d->dir);
+	char *path = str_format("%s/" FILE_GUARD, d->dir);
 	bool there = path && !d->options.guard && access(path, F_OK) == 0;
 	struct guard *guard;
 

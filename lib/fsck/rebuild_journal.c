@@ -257,7 +257,7 @@ static int do_restore(struct check *k, int64_t seq, const json_t *op,
 /* A head that is pruned steps back as the prune would have moved it. */
 static int leave_pruned(struct check *k, int64_t seq, struct dsv_err *err)
 {
-	struct query q = db_query(&k->c->writer, "SELECT 1 FROM state"
+	struct query q = db_query(catalog_db(k->c), "SELECT 1 FROM state"
 				  " WHERE seq = :seq AND pruned IS NOT NULL");
 	json_t *heads;
 	int64_t one;
