@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/paths.h"
 
 enum {
 	STAGE_BATCH = 2000,	/* rows a transaction: some 20 ms */

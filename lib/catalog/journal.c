@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/hash.h"
+#include "../os/fs.h"
 
 enum { TAIL_BYTES = 64 << 10 };
 

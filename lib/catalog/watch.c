@@ -7,8 +7,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "internal.h"
 
 int catalog_watch(struct catalog *c)

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/options.h"
 #include "../files/files.h"
 #include "../files/origin.h"
 #include "../files/target.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
 #include "../pending/parts.h"
 #include "../pending/queue.h"
 #include "checkout.h"

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
 #include "../base/utf8.h"
 #include "../base/value.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
 
 void draft_release(struct draft *draft)
 {

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 #include "internal.h"
 #include "migrate.h"
 #include "reserve.h"

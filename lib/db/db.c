@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 #include "schema.h"
 
 /* Wait 1 to 20 ms, differently in each process, until wait_ms are over. */

@@ -20,10 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/hash.h"
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 #define OWNER_LIMIT_BYTES 4096
 #define BREAK_DEPTH 4	/* breakers that died while they broke */

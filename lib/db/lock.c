@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "internal.h"
 
 #define UNSURE_NS INT64_C(5000000000)	/* longer than sizes are remembered */

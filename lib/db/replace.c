@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 #include "internal.h"
 
 static int sync_file(const char *path, struct dsv_err *err)

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/paths.h"
 
 enum { RESERVE_BYTES = 1 << 20 };
 

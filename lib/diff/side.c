@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../files/files.h"
 #include "../files/tree.h"
+#include "../os/fs.h"
 
 enum { BLOCK_BYTES = 256 << 10 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 enum { COMPARE_BYTES = 1 << 20 };
 

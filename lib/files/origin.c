@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/hash.h"
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "files.h"
 
 void origin_release(struct origin *o)

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/glob.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 
 enum { MAX_DEPTH = 256 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 #include "../space/space.h"
 
 static void forget_problems(struct check *k, size_t from)

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../catalog/chunk.h"
+#include "../os/paths.h"
 #include "../space/space.h"
 #include "check.h"
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
+#include "../os/paths.h"
 #include "check.h"
 
 struct seen_line {

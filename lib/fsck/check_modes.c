@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../catalog/internal.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "check.h"
 
 /*

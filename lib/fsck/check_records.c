@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
 #include "../db/schema.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "check.h"
 
 #define RECORD_LIMIT_BYTES (64u << 20)

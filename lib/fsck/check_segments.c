@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
-#include "../base/paths.h"
-#include "../base/pool.h"
 #include "../catalog/internal.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
+#include "../os/pool.h"
 #include "../space/space.h"
 #include "check.h"
 

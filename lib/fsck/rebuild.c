@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../catalog/internal.h"
 #include "../db/guard.h"
+#include "../os/paths.h"
 
 /* Numbers from that of old on, if there is one, were never used. */
 static int fill(struct check *k, struct catalog *old, struct dsv_err *err)

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../catalog/uses.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "../space/space.h"
 #include "rebuild.h"
 

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
 #include "../catalog/journal.h"
+#include "../os/paths.h"
 #include "../space/heads.h"
 #include "../space/prune.h"
 #include "rebuild.h"

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "rebuild.h"
 
 #define RECORD_LIMIT_BYTES (64u << 20)

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/hash.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "group_file.h"
 
 #define DEFAULT_TIMEOUT_MS (10 * 60 * 1000)

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/hash.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 /* Pieces of a replica's files are the most of it. */
 #define FILE_LIMIT_BYTES (1u << 30)

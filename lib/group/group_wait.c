@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/utf8.h"
+#include "../os/fs.h"
 #include "group_file.h"
 
 enum {

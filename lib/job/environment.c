@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "../repo/repo.h"
 #include "job.h"
 #include "params.h"

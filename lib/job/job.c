@@ -13,10 +13,10 @@
 
 #include "../base/hash.h"
 #include "../base/options.h"
-#include "../base/proc.h"
 #include "../base/value.h"
 #include "../checkout/checkout.h"
 #include "../lineage/rev.h"
+#include "../os/proc.h"
 #include "fork.h"
 
 static json_t *strings_json(const struct dsv_strings *strings)

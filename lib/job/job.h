@@ -2,8 +2,8 @@
 #ifndef DSV_JOB_JOB_H
 #define DSV_JOB_JOB_H
 
-#include "../base/fs.h"
 #include "../catalog/job.h"
+#include "../os/fs.h"
 #include "../repo/repo.h"
 
 /* Close the row as state; its fork's branch goes if nothing came of it. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../base/paths.h"
+#include "../os/paths.h"
 #include "job.h"
 
 struct jobs {

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../checkout/checkout.h"
 #include "../files/files.h"
+#include "../os/paths.h"
 #include "fork.h"
 #include "job.h"
 

@@ -10,8 +10,8 @@
 #include <strings.h>
 #include <time.h>
 
-#include "../base/proc.h"
 #include "../base/value.h"
+#include "../os/proc.h"
 #include "../pending/queue.h"
 #include "../slurm/slurm.h"
 #include "job.h"

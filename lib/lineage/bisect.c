@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "../repo/repo.h"
 #include "rev.h"
 

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/lease.h"
+#include "../os/fs.h"
+#include "../os/lease.h"
 
 enum { COPY_BYTES = 1 << 24, COMPARE_BYTES = 1 << 18 };
 

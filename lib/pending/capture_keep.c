@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "parts.h"
 
 enum { BOOT_LIMIT_BYTES = 256, MAX_DEPTH = 200 };

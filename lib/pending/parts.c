@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../group/group_file.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "../slurm/slurm.h"
 
 enum { SINFO_TIMEOUT_MS = 10000 };

@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "parts.h"
 #include "queue.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 
 enum { CONFIG_LIMIT_BYTES = 1 << 20 };
 

@@ -9,8 +9,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 #include "repo.h"
 
 int config_split_key(const char *key, char **section, char **sub, char **name,

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
 #include "../base/hash.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 
 enum { FORMAT_VERSION = 1, FORMAT_LIMIT_BYTES = 64 << 10 };
 

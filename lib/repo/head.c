@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/name.h"
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "repo.h"
 
 static char *head_path(struct dsv *d)

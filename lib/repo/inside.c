@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../base/fs.h"
 #include "../base/str.h"
+#include "../os/fs.h"
 #include "repo.h"
 
 enum { JOB_FILES_DEPTH = 3 };	/* jobs/<fork>/files-<id> */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/proc.h"
 #include "../base/value.h"
+#include "../os/proc.h"
 
 enum { SLURM_TIMEOUT_MS = 20000 };
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/paths.h"
 #include "../catalog/uses.h"
+#include "../os/paths.h"
 #include "heads.h"
 #include "prune.h"
 

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
-#include "../base/paths.h"
 #include "../catalog/internal.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "space.h"
 
 #define CACHE_AGE_NS (INT64_C(30) * 24 * 3600 * 1000000000)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 bool codec_is_raw(const struct chunk *c)
 {

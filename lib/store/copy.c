@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
+#include "../os/fs.h"
 
 #define TRIES 3
 #define ALONE_BYTES (4 << 20)	/* less is not worth threads */

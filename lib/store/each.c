@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/paths.h"
+#include "../os/paths.h"
 
 struct names {
 	char (*items)[SEGMENT_NAME_SIZE];

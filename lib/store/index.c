@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 static const char magic[4] = { 'D', 'S', 'V', 'I' };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 /* The digest of a piece as it is now; *zero: it has only zero bytes. */
 static int look_again(struct taking *t, int fd, const struct piece *piece,

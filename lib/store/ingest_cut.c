@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../format/cdc.h"
 #include "../format/format.h"
+#include "../os/fs.h"
 
 #define STREAM_BYTES (CHUNK_LIMIT_BYTES)
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 static int by_offset(const void *a, const void *b)
 {

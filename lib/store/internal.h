@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#include "../base/pool.h"
+#include "../os/pool.h"
 #include "store.h"
 
 /*

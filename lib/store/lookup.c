@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 /* What was read ahead is a hint; it is not to be an old one. */
 #define FRESH_NS ((int64_t)1000000000)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 int reader_open(struct store *s, const unsigned char recipe[HASH_BYTES],
 		int64_t size_bytes, struct reader *out, struct dsv_err *err)

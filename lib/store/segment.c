@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 bool chunk_is_sane(const struct chunk *c, int64_t size_bytes)
 {

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 /* The kernel's clock for files goes by ticks of up to 10 ms. */
 #define TICK_NS ((int64_t)20 * 1000000)

@@ -8,7 +8,7 @@
 
 #include <sys/stat.h>
 
-#include "../base/lease.h"
+#include "../os/lease.h"
 #include "statcache.h"
 
 struct source {

@@ -6,8 +6,8 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 #define THREADS_BY_DEFAULT 8
 #define THREADS_AT_MOST 32	/* each has a segment of OPEN_SEGMENTS */

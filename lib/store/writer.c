@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 
 #define PACKED_BUFFER_BYTES (1 << 20)
 #define OPEN_WRITERS 128	/* more are synced and closed early */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 #include "../pending/parts.h"
 #include "tagging.h"
 

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/lease.h"
 #include "../files/files.h"
+#include "../os/lease.h"
 #include "tagging.h"
 
 static void warn_stays(struct dsv *d, const char *path, const char *why)

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
 #include "../base/options.h"
 #include "../base/value.h"
 #include "../commit/contents.h"
@@ -19,6 +18,7 @@
 #include "../files/origin.h"
 #include "../files/tree.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
 #include "../pending/capture.h"
 #include "tagging.h"
 

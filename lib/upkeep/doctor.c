@@ -17,9 +17,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
-#include "../base/paths.h"
 #include "../base/str.h"
+#include "../os/fs.h"
+#include "../os/paths.h"
 #include "../pending/capture.h"
 #include "../repo/repo.h"
 

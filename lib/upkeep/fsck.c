@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
 #include "../base/options.h"
 #include "../fsck/rebuild.h"
+#include "../os/fs.h"
 #include "../repo/repo.h"
 
 void dsv_fsck_report_free(struct dsv_fsck_report *report)

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
 #include "../base/list.h"
 #include "../base/options.h"
 #include "../group/group.h"
 #include "../job/job.h"
 #include "../lineage/rev.h"
+#include "../os/fs.h"
 #include "../pending/parts.h"
 #include "../space/space.h"
 #include "pruning.h"

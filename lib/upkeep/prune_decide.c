@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 #include "pruning.h"
 
 

@@ -6,8 +6,8 @@
 
 #include <unistd.h>
 
-#include "../../lib/base/fs.h"
 #include "../../lib/catalog/internal.h"
+#include "../../lib/os/fs.h"
 
 static struct catalog *c;
 static char dir[] = "/tmp/dsv-find-XXXXXX";

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/base/fs.h"
 #include "../../lib/base/str.h"
+#include "../../lib/os/fs.h"
 #include "tap.h"
 
 enum { WORKERS = 6, ROUNDS = 60 };

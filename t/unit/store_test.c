@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../lib/base/fs.h"
+#include "../../lib/os/fs.h"
 #include "../../lib/store/store.h"
 #include "tap.h"
 
@@ -340,13 +340,20 @@ static void test_nothing(void)
 	store_close(s);
 }
 
+/* It is open for writing: to open it under our lease would wait for us. */
+static int source_fd = -1;
+
 static void grow_source(void)
 {
-	int fd = open(source, O_WRONLY | O_APPEND);
-
 	on_lookup = NULL;
-	must(fd >= 0 && write(fd, "x", 1) == 1);
-	close(fd);
+	must(lseek(source_fd, 0, SEEK_END) > 0 &&
+	     write(source_fd, "x", 1) == 1);
+}
+
+static void overwrite_source(void)
+{
+	on_lookup = NULL;
+	must(pwrite(source_fd, "another", 7, 0) == 7);
 }
 
 static void shrink_source(void)
@@ -369,12 +376,14 @@ static void interrupt(void)
 	__atomic_store_n(&interrupted, 1, __ATOMIC_RELAXED);
 }
 
-static void test_change(void (*change)(void), size_t len, const char *what)
+/* wanted: DSV_ESYS is that it changed. */
+static void test_change(void (*change)(void), size_t len, const char *what,
+			int wanted)
 {
 	struct store *s = open_store("change", 2);
 	unsigned char *data = malloc(len);
 	unsigned char recipe[HASH_BYTES];
-	struct dsv_err err;
+	struct dsv_err err = { DSV_OK, "" };
 	struct ingest *in;
 	char want[256];
 
@@ -382,18 +391,19 @@ static void test_change(void (*change)(void), size_t len, const char *what)
 	fill(data, len, 7);
 	snprintf(source, sizeof(source), "%s", path_of("changing"));
 	write_file(source, data, len);
-	must(ingest_new(s, &in, NULL) == 0);
+	source_fd = open(source, O_WRONLY | O_CLOEXEC);
+	must(source_fd >= 0 && ingest_new(s, &in, NULL) == 0);
 	on_lookup = change;
-	is_int(take(in, source, recipe, &err),
-	       change == interrupt ? DSV_EINTERRUPTED : DSV_ESYS,
-	       "a file of %zu bytes that %s is an error", len, what);
+	is_int(take(in, source, recipe, &err), wanted,
+	       "a file of %zu bytes that %s ends with %d", len, what, wanted);
 	snprintf(want, sizeof(want), "'%s' changed while it was read", source);
-	is_str(err.msg, change == interrupt ? "interrupted" : want,
-	       "that says so");
+	is_str(err.msg, wanted == DSV_ESYS ? want :
+	       wanted == DSV_EINTERRUPTED ? "interrupted" : "", "and says so");
 	on_lookup = NULL;
 	interrupted = 0;
 	ingest_close(in, false);
 	is_int(segments_on_disk(s), 0, "and leaves no segment");
+	close(source_fd);
 	free(data);
 	store_close(s);
 }
@@ -643,11 +653,13 @@ int main(void)
 	test_dedup();
 	test_small_pack();
 	test_nothing();
-	test_change(grow_source, 100, "grows");
-	test_change(touch_source, 100, "is touched");
-	test_change(grow_source, 6 * MIB, "grows");
-	test_change(shrink_source, 40 * MIB, "shrinks");
-	test_change(interrupt, 40 * MIB, "is interrupted");
+	test_change(grow_source, 100, "grows", 0);
+	test_change(touch_source, 100, "is touched", 0);
+	test_change(overwrite_source, 100, "is overwritten", DSV_ESYS);
+	test_change(grow_source, 6 * MIB, "grows", 0);
+	test_change(overwrite_source, 6 * MIB, "is overwritten", DSV_ESYS);
+	test_change(shrink_source, 40 * MIB, "shrinks", DSV_ESYS);
+	test_change(interrupt, 40 * MIB, "is interrupted", DSV_EINTERRUPTED);
 	test_corruption();
 	test_pieces();
 	test_free();

@@ -4,8 +4,8 @@
  * F_SETLEASE.  Times do not tell: those of a mapping change when a page is
  * stored to for the first time, those of a write when it begins.
  */
-#ifndef DSV_BASE_LEASE_H
-#define DSV_BASE_LEASE_H
+#ifndef DSV_OS_LEASE_H
+#define DSV_OS_LEASE_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * Where things are in .dsv.  What they hold is in dsv-format(5), and known to
  * the rooms that write them; a name is spelled here only.
  */
-#ifndef DSV_BASE_PATHS_H
-#define DSV_BASE_PATHS_H
+#ifndef DSV_OS_PATHS_H
+#define DSV_OS_PATHS_H
 
 /* Directories, made with the repository. */
 #define DIR_STATES	"states"	/* ab/<id>: records */

@@ -2,14 +2,14 @@
 /*
  * Running another program and reading what it prints.
  */
-#ifndef DSV_BASE_PROC_H
-#define DSV_BASE_PROC_H
+#ifndef DSV_OS_PROC_H
+#define DSV_OS_PROC_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../base/str.h"
 #include "../dsv.h"
-#include "str.h"
 
 /*
  * Run argv (found on PATH) without a shell, in the environment env, its

@@ -3,8 +3,8 @@
  * A fixed number of threads that do jobs from a bounded queue.  The threads
  * block all signals: handlers run where the program expects them.
  */
-#ifndef DSV_BASE_POOL_H
-#define DSV_BASE_POOL_H
+#ifndef DSV_OS_POOL_H
+#define DSV_OS_POOL_H
 
 #include <stdbool.h>
 

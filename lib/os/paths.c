@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "paths.h"
 
-#include "str.h"
+#include "../base/str.h"
 
 char *segment_path(const char *dir, const char *name, const char *suffix)
 {

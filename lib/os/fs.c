@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hash.h"
+#include "../base/hash.h"
 
 enum { HIDDEN_TRIES = 50, HIDDEN_PAUSE_US = 20000 };
 

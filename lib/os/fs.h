@@ -2,16 +2,16 @@
 /*
  * Files: whole reads and writes, durable replacement, directories.
  */
-#ifndef DSV_BASE_FS_H
-#define DSV_BASE_FS_H
+#ifndef DSV_OS_FS_H
+#define DSV_OS_FS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../base/str.h"
 #include "../dsv.h"
-#include "str.h"
 
 /* All of it, or -1 with errno; EINTR is retried. */
 int write_all(int fd, const void *data, size_t len);
