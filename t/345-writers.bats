@@ -11,7 +11,7 @@ load helper
 teardown() {
 	stop_writer
 	cd /
-	# A worker may still be about to end.
+	# A worker may still be ending.
 	for _ in {1..50}; do
 		[ -n "${mounted:-}" ] && ! umount "$mounted" || break
 		sleep 0.1
@@ -19,7 +19,7 @@ teardown() {
 	[ -z "${memory:-}" ] || rm -rf "$memory"
 }
 
-# writer HOW FILE: as of writer.py, until stop_writer.
+# writer HOW FILE: run writer.py until stop_writer.
 writer() {
 	stop_writer
 	rm -f ready
@@ -34,7 +34,7 @@ stop_writer() {
 	writing=
 }
 
-# A directory in memory, where times do not tell of stores to a mapping.
+# Make a directory in memory, where times do not show stores to a mapping.
 in_memory() {
 	memory=$(mktemp -d /dev/shm/dsv-test.XXXXXX)
 	cd "$memory" || return
@@ -50,7 +50,7 @@ mount_fs() {
 	cd mnt || return
 }
 
-# The state HEAD has of FILE what FILE has now, or began with once.
+# Require that HEAD has FILE as it is now, or as it once began.
 head_has() {
 	"$program" cat "HEAD:$1" >was
 	cmp -n "$(stat -c %s was)" was "$1"
@@ -126,7 +126,7 @@ check_growing() {
 	[[ $stderr == *"'d/f' changed while it was read"* ]]
 }
 
-@test "a log that grows fails no tag: it is recorded as long as it was" {
+@test "a log that grows fails no tag: it is recorded up to its first length" {
 	check_growing
 }
 
@@ -134,7 +134,7 @@ check_growing() {
 	check_growing --async
 }
 
-@test "a log that grows on XFS is recorded as long as it was" {
+@test "a log that grows on XFS is recorded up to its first length" {
 	mount_fs xfs
 	check_growing
 	cd "$mounted"
@@ -142,7 +142,7 @@ check_growing() {
 	check_growing --async
 }
 
-@test "a log that grows on btrfs is recorded as long as it was" {
+@test "a log that grows on btrfs is recorded up to its first length" {
 	mount_fs btrfs
 	check_growing
 	cd "$mounted"
@@ -150,7 +150,7 @@ check_growing() {
 	check_growing --async
 }
 
-@test "a log that grows on a FUSE file system is recorded as long as it was" {
+@test "a log that grows on FUSE is recorded up to its first length" {
 	command -v bindfs >/dev/null ||
 		without bindfs "bindfs is not installed"
 	mkdir below mnt
@@ -185,7 +185,7 @@ check_growing() {
 	[[ $stderr == *"'d/f' changed while it was read"* ]]
 }
 
-# Whether a tag of f reads it.
+# Check whether a tag of f reads it.
 tag_reads() {
 	need_strace
 	strace -f -e trace=pread64 -o calls "$program" tag f
@@ -247,7 +247,7 @@ tag_reads() {
 	head_has d/f
 }
 
-@test "tag --async --move lives when somebody opens the files" {
+@test "tag --async --move survives when somebody opens the files" {
 	repo
 	dsv config queue.auto false
 	for round in 1 2 3; do

@@ -104,12 +104,12 @@ past_doors() {
 		"$BATS_TEST_TMPDIR/doors")
 }
 
-@test "what operations a recipe has, only recipe.c knows" {
+@test "only recipe.c knows which operations a recipe has" {
 	operation='RECIPE_(RANGE|ZERO)|struct recipe_item \{|items\[.*\.op\>'
 	[ "$(grep -rlE "$operation" lib cli)" = lib/content/recipe.c ]
 }
 
-@test "how a chunk is encoded, only codec.c knows" {
+@test "only codec.c knows how a chunk is encoded" {
 	encoding='CHUNK_RAW|encoding [=!]= [A-Z0-9]'
 	[ "$(grep -rlE "$encoding" lib cli --include='*.c')" = lib/store/codec.c ]
 }

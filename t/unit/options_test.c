@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs and bindings that were made for another dsv.h than the library. */
+/* Tests programs and bindings made for another dsv.h than the library's. */
 #include "../../lib/base/options.h"
 #include "tap.h"
 
-/* Options as they were, are, and will be. */
+/* These are options as they were, are, and will be. */
 struct older {
 	size_t size_bytes;
 	int64_t limit;

@@ -95,11 +95,11 @@ static void test_read_recipe(void)
 	   piece.start == 4 && piece.chunk_offset == 9 && piece.length == 6,
 	   "a piece begins in the middle of a range");
 	ok(recipe_at(&r, 10, &piece) && !piece.chunk && piece.length == 20,
-	   "zeros are of no chunk");
+	   "zeros belong to no chunk");
 	ok(recipe_at(&r, 59, &piece) && piece.chunk && piece.chunk[0] == 2 &&
 	   piece.chunk_offset == 29 && piece.length == 1, "the last byte");
 	ok(!recipe_at(&r, 60, &piece) && !recipe_at(&r, -1, &piece),
-	   "no byte outside of the file");
+	   "no byte outside the file");
 	ok(recipe_next_chunk(&r, &at, &chunk) && chunk.hash[0] == 1 &&
 	   chunk.length == 15 && recipe_next_chunk(&r, &at, &chunk) &&
 	   chunk.hash[0] == 2 && chunk.length == 30 &&
