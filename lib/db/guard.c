@@ -234,27 +234,12 @@ static bool is_dead(const struct owner *o, const struct owner *self)
 	return start != o->start || (state == 'Z' && threads <= 1);
 }
 
-/*
- * 1: path is ours; 0: it is somebody's.  An error of link() does not tell:
- * over NFS the answer may be lost and the retry says EEXIST.  Success does,
- * whatever is remembered of the number of links.
- */
+/* 1: path is ours; 0: it is somebody's. */
 static int take(const char *own, const char *path, struct dsv_err *err)
 {
-	int error = link(own, path) < 0 ? errno : 0;
-	int64_t links;
+	int ret = fs_link_once(own, path);
 
-	if (error == 0)
-		return 1;
-	links = fs_links(own);
-	if (links < 0)
-		return dsv_fail_errno(err, "stat '%s'", own);
-	if (links == 2)
-		return 1;
-	if (error == EEXIST)
-		return 0;
-	errno = error;
-	return dsv_fail_errno(err, "link '%s'", path);
+	return ret < 0 ? dsv_fail_errno(err, "link '%s'", path) : ret;
 }
 
 /* Remove the lock at path if it is ours, which only the nonce tells. */

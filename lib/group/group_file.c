@@ -16,21 +16,14 @@
 /* Pieces of a replica's files are the most of it. */
 #define FILE_LIMIT_BYTES (1u << 30)
 
-/*
- * Whether the link was made: over NFS the answer may get lost, and the
- * request, sent again, says that the name exists.
- */
-static int link_new(int fd, const char *from, const char *to)
+/* Where there are no links, a rename decides. */
+static int link_new(const char *from, const char *to)
 {
-	struct stat st;
+	int ret = fs_link_once(from, to);
 
-	if (link(from, to) == 0)
-		return 1;
-	if (errno == EEXIST)
-		return fstat(fd, &st) == 0 && st.st_nlink == 2;
-	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
-		return -1;
-	/* No links here. */
+	if (ret >= 0 ||
+	    (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS))
+		return ret;
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
 		return 1;
 	return errno == EEXIST ? 0 : -1;
@@ -48,7 +41,7 @@ static int make_file(struct group *g, const char *tmp, const char *path,
 	    write_all(fd, text, strlen(text)) < 0 || fsync(fd) < 0) {
 		ret = dsv_fail_errno(err, "write '%s'", tmp);
 	} else {
-		ret = link_new(fd, tmp, path);
+		ret = link_new(tmp, path);
 		if (ret < 0)
 			ret = dsv_fail_errno(err, "create '%s'", path);
 	}

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -454,6 +456,28 @@ int64_t fs_links(const char *path)
 		  &stx) < 0)
 		return -1;
 	return stx.stx_nlink;
+}
+
+int fs_clone(int from, int to)
+{
+	return ioctl(to, FICLONE, from);
+}
+
+/* Success of link() tells, whatever is remembered of the number of links. */
+int fs_link_once(const char *from, const char *to)
+{
+	int error = link(from, to) < 0 ? errno : 0;
+	int64_t links;
+
+	if (error == 0)
+		return 1;
+	links = fs_links(from);
+	if (links < 0)
+		return -1;
+	if (links == 2)
+		return 1;
+	errno = error;
+	return error == EEXIST ? 0 : -1;
 }
 
 int64_t now_ns(void)

@@ -54,6 +54,19 @@ int fs_replace_from(const char *tmp_dir, const char *path, const void *data,
 int fs_replace_soon(const char *tmp_dir, const char *path, const void *data,
 		    size_t len, mode_t mode, struct dsv_err *err);
 
+/*
+ * All of from into to, of the same file system, as shared blocks: 0, or -1
+ * with errno where it cannot.
+ */
+int fs_clone(int from, int to);
+/*
+ * Gives the file from, which has one link, the name to as well: 1; 0: to is
+ * somebody else's; -1 with errno.  Over NFS the answer to link(2) may be lost,
+ * and the request, sent again, says that the name exists: the number of links
+ * tells.
+ */
+int fs_link_once(const char *from, const char *to);
+
 /* Not a link to one. */
 bool fs_is_dir(const char *path);
 int fs_sync_dir(const char *dir, struct dsv_err *err);

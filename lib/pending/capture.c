@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -87,7 +85,7 @@ static bool can_clone(const struct tree *tree, const char *dir)
 		from = open(tree->files[i].source, O_RDONLY | O_CLOEXEC);
 		to = open(probe, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 			  0600);
-		ok = from >= 0 && to >= 0 && ioctl(to, FICLONE, from) == 0;
+		ok = from >= 0 && to >= 0 && fs_clone(from, to) == 0;
 		if (from >= 0)
 			close(from);
 		if (to >= 0)

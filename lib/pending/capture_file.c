@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,12 +13,6 @@
 #include "../os/lease.h"
 
 enum { COPY_BYTES = 1 << 24, COMPARE_BYTES = 1 << 18 };
-
-/* A file as it is now, without its bytes. */
-static bool clone_file(int from, int to)
-{
-	return ioctl(to, FICLONE, from) == 0;
-}
 
 /* Somebody who waits for our lease goes on. */
 static void let_write(int fd)
@@ -97,7 +89,7 @@ static int duplicate(int from, int to, const struct tree_file *file,
 		return dsv_fail_errno(err, "sync '%s'", file->source);
 	if (fstat(from, &before) < 0)
 		return dsv_fail_errno(err, "'%s'", file->source);
-	if (!clone_file(from, to))
+	if (fs_clone(from, to) < 0)
 		ret = copy_bytes(from, to, file, err);
 	if (ret == 0 && fstat(from, &after) < 0)
 		ret = dsv_fail_errno(err, "'%s'", file->source);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/fs.h"
+
 #define TOO_SMALL_BYTES 4096	/* to be worth an ioctl: copied */
 
 /* Stretches that are neighbours in one segment as they are in the file. */
@@ -219,7 +221,7 @@ static int clone_whole(struct copying *c, struct dsv_err *err)
 		return ret;
 	ret = 0;
 	if (o->size_bytes == c->r->size_bytes)
-		ret = clone_result(c, ioctl(c->fd, FICLONE, o->fd), err);
+		ret = clone_result(c, fs_clone(o->fd, c->fd), err);
 	segment_put(c->s, o);
 	if (ret <= 0)
 		return ret;

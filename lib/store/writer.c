@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -186,7 +184,7 @@ void writer_drop(struct ingest *in, struct writer *w)
 
 bool writer_clone(struct writer *w, int fd)
 {
-	w->cloned = ioctl(w->fd, FICLONE, fd) == 0;
+	w->cloned = fs_clone(fd, w->fd) == 0;
 	return w->cloned;
 }
 

@@ -5,12 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -173,7 +171,7 @@ static const char *fs_name(const char *path, char buf[FS_NAME_SIZE])
 
 static bool can_reflink(const struct probe *from, const struct probe *to)
 {
-	return ioctl(to->fd_b, FICLONE, from->fd_a) == 0;
+	return fs_clone(from->fd_a, to->fd_b) == 0;
 }
 
 static bool can_punch(const struct probe *p)
