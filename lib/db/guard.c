@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../base/hash.h"
+#include "../os/proc.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
@@ -34,7 +35,7 @@ struct owner {
 	char nonce[33];
 	char host[256];
 	char machine[64];
-	char boot[64];
+	char boot[64];	/* PROC_BOOT_ID_SIZE and more */
 	char ns[64];
 	char job[64];
 	int64_t pid;
@@ -121,8 +122,7 @@ static bool identify(struct owner *o, const char *job)
 	if (uname(&uts) == 0)
 		snprintf(o->host, sizeof(o->host), "%s", uts.nodename);
 	first_line("/etc/machine-id", o->machine, sizeof(o->machine));
-	first_line("/proc/sys/kernel/random/boot_id", o->boot,
-		   sizeof(o->boot));
+	proc_boot_id(o->boot);
 	name_spaces(o);
 	if (job && strlen(job) < sizeof(o->job) && !strpbrk(job, "\r\n"))
 		snprintf(o->job, sizeof(o->job), "%s", job);

@@ -66,7 +66,7 @@ char *job_clusters(const struct catalog_job *job)
 static char *submitter_text(struct dsv *d, bool ourselves)
 {
 	pid_t pid = ourselves ? getpid() : getppid();
-	char boot[40];
+	char boot[PROC_BOOT_ID_SIZE];
 	json_t *json;
 	char *text;
 

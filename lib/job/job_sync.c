@@ -94,7 +94,7 @@ static bool submitter_lives(struct dsv *d, const struct catalog_job *job)
 	const char *boot = json_string_value(json_object_get(json, "boot"));
 	pid_t pid = (pid_t)json_integer_value(json_object_get(json, "pid"));
 	int64_t start = json_integer_value(json_object_get(json, "start"));
-	char our_boot[40];
+	char our_boot[PROC_BOOT_ID_SIZE];
 	bool lives;
 
 	proc_boot_id(our_boot);

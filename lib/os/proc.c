@@ -127,12 +127,12 @@ int64_t proc_start_time(pid_t pid)
 	return ticks;
 }
 
-void proc_boot_id(char out[40])
+void proc_boot_id(char out[PROC_BOOT_ID_SIZE])
 {
 	struct str text = STR_INIT;
 
 	out[0] = '\0';
 	if (fs_read("/proc/sys/kernel/random/boot_id", 4096, &text, NULL) == 0)
-		snprintf(out, 40, "%.36s", str_text(&text));
+		snprintf(out, PROC_BOOT_ID_SIZE, "%.36s", str_text(&text));
 	str_release(&text);
 }

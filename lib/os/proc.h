@@ -27,7 +27,8 @@ int proc_output(char *const argv[], char *const env[], int64_t timeout_ms,
  */
 int64_t proc_start_time(pid_t pid);
 
+enum { PROC_BOOT_ID_SIZE = 40 };
 /* The kernel's boot id, "" when unknown. */
-void proc_boot_id(char out[40]);
+void proc_boot_id(char out[PROC_BOOT_ID_SIZE]);
 
 #endif

@@ -69,8 +69,6 @@ int capture_remove(struct dsv *d, const struct capture *c,
 
 /* ---- capture_keep.c ----------------------------------------------------- */
 
-/* Of this host; the caller's to free(), or NULL. */
-char *capture_boot(void);
 /* The files of a capture and their names, to the disk. */
 int capture_sync(struct dsv *d, const struct capture *c, struct dsv_err *err);
 /*

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../os/proc.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
@@ -41,21 +42,24 @@ static char *entry_path(struct dsv *d, const char *host,
 int capture_write(struct dsv *d, const struct capture *c, bool move,
 		  struct dsv_err *err)
 {
-	char *boot = c->shared ? NULL : capture_boot();
 	char *path = entry_path(d, d->process.host, c->id);
 	char *dir = repo_path(d, DIR_QUEUE "/%s", d->process.host);
-	json_t *json = json_pack("{s:s, s:b, s:b, s:s*, s:I}", "dir", c->dir,
-				 "shared", c->shared, "move", move, "boot",
-				 boot, "time", (json_int_t)now_ns());
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	char boot[PROC_BOOT_ID_SIZE] = "";
+	json_t *json;
+	char *text;
 	int ret;
 
+	if (!c->shared)
+		proc_boot_id(boot);
+	json = json_pack("{s:s, s:b, s:b, s:s*, s:I}", "dir", c->dir, "shared",
+			 c->shared, "move", move, "boot",
+			 boot[0] ? boot : NULL, "time", (json_int_t)now_ns());
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	ret = path && dir && text ? fs_make_own_dirs(dir, d->dir_mode, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
 		ret = repo_replace(d, path, text, err);
 	json_decref(json);
-	free(boot);
 	free(text);
 	free(dir);
 	free(path);
@@ -64,11 +68,10 @@ int capture_write(struct dsv *d, const struct capture *c, bool move,
 
 static bool was_booted(const char *boot)
 {
-	char *now = boot ? capture_boot() : NULL;
-	bool booted = now && strcmp(now, boot) != 0;
+	char now[PROC_BOOT_ID_SIZE];
 
-	free(now);
-	return booted;
+	proc_boot_id(now);
+	return boot && now[0] && strcmp(now, boot) != 0;
 }
 
 /* What is stored, and removed, is only what capture_make() has named. */

@@ -15,23 +15,7 @@
 #include "../os/paths.h"
 #include "parts.h"
 
-enum { BOOT_LIMIT_BYTES = 256, MAX_DEPTH = 200 };
-
-char *capture_boot(void)
-{
-	struct str text = STR_INIT;
-	char *boot;
-
-	if (fs_read("/proc/sys/kernel/random/boot_id", BOOT_LIMIT_BYTES, &text,
-		    NULL) < 0 || !text.data) {
-		str_release(&text);
-		return NULL;
-	}
-	boot = str_take(&text);
-	if (boot)
-		boot[strcspn(boot, "\n")] = '\0';
-	return boot;
-}
+enum { MAX_DEPTH = 200 };
 
 /*
  * From the top: a name that is durable in a directory that is not would be
