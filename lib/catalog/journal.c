@@ -12,6 +12,7 @@
 
 #include "../base/hash.h"
 #include "../os/fs.h"
+#include "../os/lock.h"
 
 enum { TAIL_BYTES = 64 << 10 };
 
@@ -108,13 +109,8 @@ out:
  */
 static int lock_file(int fd)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int ret;
-
-	do {
-		ret = fcntl(fd, F_OFD_SETLKW, &lock);
-	} while (ret < 0 && errno == EINTR);
-	return ret < 0 && errno != ENOLCK && errno != EINVAL ? -1 : 0;
+	return file_lock(fd, true, NULL) < 0 && errno != ENOLCK &&
+	       errno != EINVAL ? -1 : 0;
 }
 
 int journal_append(const char *path, mode_t mode, int64_t seq,

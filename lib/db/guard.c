@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 #include "../base/hash.h"
-#include "../os/proc.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
+#include "../os/proc.h"
 
 #define OWNER_LIMIT_BYTES 4096
 #define BREAK_DEPTH 4	/* breakers that died while they broke */

@@ -11,6 +11,7 @@
 
 #include "../base/utf8.h"
 #include "../os/fs.h"
+#include "../os/lock.h"
 #include "group_file.h"
 
 enum {
@@ -113,7 +114,6 @@ static int put_commit(struct group *g, struct dsv_err *err)
 /* 1: it is ours; 0: somebody commits; < 0: there are no locks here. */
 static int lock(struct group *g)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *path;
 
 	if (g->lock_fd < 0) {
@@ -123,11 +123,7 @@ static int lock(struct group *g)
 					  O_CLOEXEC, 0666);
 		free(path);
 	}
-	if (g->lock_fd < 0)
-		return -1;
-	if (fcntl(g->lock_fd, F_OFD_SETLK, &lock) == 0)
-		return 1;
-	return errno == EAGAIN || errno == EACCES ? 0 : -1;
+	return g->lock_fd < 0 ? -1 : file_lock(g->lock_fd, false, NULL);
 }
 
 static void unlock(struct group *g)

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../checkout/checkout.h"
+#include "../os/lock.h"
 #include "../slurm/ranks.h"
 #include "job.h"
 
@@ -37,12 +37,8 @@ static void note_close(struct note *n)
 /* Where there are no locks the rename still decides. */
 static int note_lock(struct dsv *d, int fd, struct dsv_err *err)
 {
-	const volatile int *interrupted = d->options.interrupted;
-
-	while (flock(fd, LOCK_EX) < 0 && errno == EINTR) {
-		if (interrupted && *interrupted)
-			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
-	}
+	if (file_lock(fd, true, d->options.interrupted) < 0 && errno == EINTR)
+		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
 	return 0;
 }
 

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../os/proc.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
+#include "../os/proc.h"
 #include "capture.h"
 
 enum { ENTRY_LIMIT_BYTES = 1 << 16 };

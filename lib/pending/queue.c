@@ -15,6 +15,7 @@
 #include "../base/str.h"
 #include "../lineage/rev.h"
 #include "../os/fs.h"
+#include "../os/lock.h"
 #include "../os/paths.h"
 #include "parts.h"
 #include "queue.h"
@@ -128,10 +129,9 @@ int queue_find_lost(struct dsv *d, int64_t *lost, struct dsv_err *err)
 /* *fd is locked, or -1 when another process of this host is at it. */
 static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *dir = repo_path(d, DIR_QUEUE "/%s", d->process.host);
 	char *path = repo_path(d, DIR_QUEUE "/%s/lock", d->process.host);
-	int ret;
+	int locked, ret;
 
 	*fd = -1;
 	ret = dir && path ? fs_make_own_dirs(dir, d->dir_mode, err) :
@@ -144,19 +144,15 @@ static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 		else if (d->file_mode)	/* fails if another made it */
 			fchmod(*fd, d->file_mode);
 	}
-	while (ret == 0 && fcntl(*fd, wait ? F_OFD_SETLKW : F_OFD_SETLK,
-				 &lock) < 0) {
-		if (errno == EINTR && !(d->options.interrupted &&
-					*d->options.interrupted))
-			continue;
-		if (errno == EINTR) {
+	if (ret == 0) {
+		/* Without locks two may run: slower, not wrong. */
+		locked = file_lock(*fd, wait, d->options.interrupted);
+		if (locked < 0 && errno == EINTR)
 			ret = dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
-		} else if (errno == EAGAIN || errno == EACCES) {
+		if (locked == 0) {
 			close(*fd);
 			*fd = -1;
 		}
-		/* Without locks two may run: slower, not wrong. */
-		break;
 	}
 	if (ret < 0 && *fd >= 0)
 		close(*fd);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/fs.h"
+#include "../os/fs.h"
 
 #define TOO_SMALL_BYTES 4096	/* to be worth an ioctl: copied */
 

@@ -17,6 +17,7 @@
 
 #include "../base/str.h"
 #include "../os/fs.h"
+#include "../os/lock.h"
 #include "../os/paths.h"
 #include "../pending/capture.h"
 #include "../repo/repo.h"
@@ -187,9 +188,7 @@ static bool can_punch(const struct probe *p)
 
 static bool can_lock(const struct probe *p)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	return fcntl(p->fd_a, F_OFD_SETLK, &lock) == 0;
+	return file_lock(p->fd_a, false, NULL) == 1;
 }
 
 static bool can_link(const struct probe *p)
