@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/paths.h"
 #include "../base/str.h"
 #include "../db/reserve.h"
 
@@ -26,7 +27,7 @@ static struct database_options place(const struct catalog_options *options,
 
 static char *usual_path(const struct catalog_options *options)
 {
-	return str_format("%s/catalog.db", options->dir);
+	return str_format("%s/" FILE_DATABASE, options->dir);
 }
 
 int catalog_create(const struct catalog_options *options, struct dsv_err *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of lib/db know of a database.
+ * The files of lib/db share this.
  */
 #ifndef DSV_DB_INTERNAL_H
 #define DSV_DB_INTERNAL_H

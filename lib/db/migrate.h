@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which version of the schema a database has, and how an older one becomes
- * that of this dsv.
+ * This finds out which version of the schema a database has, and brings an
+ * older one up to the version that this dsv knows.
  */
 #ifndef DSV_DB_MIGRATE_H
 #define DSV_DB_MIGRATE_H
@@ -9,11 +9,11 @@
 #include "db.h"
 
 /*
- * 1: it is of an older dsv; 0: of this one.  DSV_ENOREPO: of a newer one;
- * DSV_ECORRUPT: it is no catalog.
+ * Returns 1 when an older dsv made the schema, 0 when it is the current one.
+ * DSV_ENOREPO: a newer dsv made it; DSV_ECORRUPT: it is not a catalog.
  */
 int migrate_check(struct db *db, struct dsv_err *err);
-/* Makes it that of this dsv; in a transaction, which is then ended. */
+/* Brings the schema up to date in the open transaction, and ends that. */
 int migrate(struct db *db, struct dsv_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Space that is put by, so that a full disk can still be pruned: DIR/reserve
- * is given back when there is none for the database's own journal.
+ * Space that is set aside so that a full disk can still be pruned: DIR/reserve
+ * is removed when no space is left for the database's own journal.
  */
 #ifndef DSV_DB_RESERVE_H
 #define DSV_DB_RESERVE_H
@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Puts it by, unless it is there.  Failure is no matter. */
+/* Makes the reserve unless there is one.  A failure does not matter. */
 void reserve_make(const char *dir, mode_t file_mode);
-/* Gives it back; false: there was none. */
+/* Removes the reserve.  Returns false when there was none. */
 bool reserve_use(const char *dir);
 
 #endif

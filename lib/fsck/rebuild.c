@@ -102,8 +102,8 @@ static int make_new(const struct catalog_options *options, struct check *k,
 int catalog_rebuild(const struct catalog_options *options, struct check *k,
 		    struct dsv_err *err)
 {
-	char *path = str_format("%s/catalog.db", options->dir);
-	char *temp = str_format("%s/" DIR_TMP "/catalog.db.new-%ld",
+	char *path = str_format("%s/" FILE_DATABASE, options->dir);
+	char *temp = str_format("%s/" DIR_TMP "/" FILE_DATABASE ".new-%ld",
 				options->dir, (long)getpid());
 	struct holding h = { NULL, NULL };
 	int ret;

@@ -17,6 +17,7 @@
 #define DIR_TURNS	"turns"		/* see turn.h */
 
 /* Files of the catalog. */
+#define FILE_DATABASE	"catalog.db"
 #define FILE_JOURNAL	"journal"
 #define FILE_RESERVE	"reserve"
 #define FILE_GUARD	"guard"

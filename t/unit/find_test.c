@@ -23,7 +23,7 @@ static void exec_sql(const char *sql)
 	}
 }
 
-/* This catalog is only a database, so its reader may write. */
+/* This catalog is only a database, and it may be written to. */
 static void start(void)
 {
 	struct catalog_options options = { .dir = dir, .lock_wait_ms = 1000 };
