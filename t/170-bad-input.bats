@@ -133,22 +133,18 @@ EOF
 	    -U_FORTIFY_SOURCE -o shim.so shim.c -ldl
 }
 
-@test "a file that changes while it is tagged is named; nothing is tagged" {
-	local change
-
+# It is open for writing all the time: under a lease of ours the shim would
+# wait for itself.
+@test "a file that gets shorter while it is tagged is named; nothing is tagged" {
 	repo
 	mkdir d
 	put d/b
-	for change in 'usleep(20000); truncate("d/a", 5)' \
-	    'usleep(20000); int w = open("d/a", O_WRONLY | O_APPEND); write(w, "x", 1)' \
-	    'usleep(20000); int w = open("d/a", O_WRONLY); pwrite(w, "x", 1, 9)'
-	do
-		put d/a 3000000
-		make_shim "$change"
-		LD_PRELOAD=$PWD/shim.so dsv -5 tag d
-		assert "$stderr" \
-		    "dsv tag: 'd/a' changed while it was read"
-	done
+	put d/a 3000000
+	make_shim 'truncate("d/a", 5)'
+	exec 4>>d/a
+	LD_PRELOAD=$PWD/shim.so dsv -5 tag d
+	exec 4>&-
+	assert "$stderr" "dsv tag: 'd/a' changed while it was read"
 	intact 0
 	tag d
 	dsv checkout HEAD out

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/paths.h"
 #include "../base/str.h"
 #include "../db/reserve.h"
+#include "../os/paths.h"
 
 static struct database_options place(const struct catalog_options *options,
 				     const char *path)
