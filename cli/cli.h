@@ -121,6 +121,8 @@ void trace(const char *fmt, ...) DSV_PRINTF(1, 2);
 
 void signals_catch(void);
 void cli_warn(const char *fmt, ...) DSV_PRINTF(1, 2);
+/* Of a failure, with its hint, that stops nothing. */
+void cli_warn_of(const struct dsv_err *err);
 /* Callbacks for struct dsv_options. */
 void ui_warn(void *arg, const char *msg);
 void ui_progress(void *arg, const char *what, int64_t done_bytes,
@@ -169,7 +171,18 @@ int json_flush(struct dsv_json *j, struct dsv_err *err);
 /* Prints and frees a document. */
 int json_print(struct dsv_json *j, struct dsv_err *err);
 /* Prints {"error":{...}} on stderr. */
-void json_error(int code, const char *msg);
+void json_error(int code, const struct dsv_err *err);
+
+/* ---- Hints (hint.c) ---------------------------------------------------- */
+
+/* There is room for a subject twice, and the words about it. */
+#define HINT_SIZE (2 * sizeof(((struct dsv_err *)0)->subject) + 256)
+#define ERR_TEXT_SIZE (sizeof(((struct dsv_err *)0)->msg) + HINT_SIZE + 4)
+
+/* Says what can be done, in options and commands; false: "", nothing. */
+bool hint_text(enum dsv_hint hint, const char *subject, char out[HINT_SIZE]);
+/* Writes "MESSAGE (HINT)", or the message alone. */
+void err_text(const struct dsv_err *err, char out[ERR_TEXT_SIZE]);
 
 /* ---- Formats (format.c) ------------------------------------------------ */
 

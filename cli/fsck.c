@@ -44,6 +44,7 @@ static int print_json(const struct dsv_fsck_report *r, bool ok,
 		      struct dsv_err *err)
 {
 	struct dsv_json *j = dsv_json_new();
+	char hint[HINT_SIZE];
 	size_t i;
 
 	if (!j)
@@ -59,6 +60,8 @@ static int print_json(const struct dsv_fsck_report *r, bool ok,
 		dsv_json_string(j, "object", p->object);
 		json_strings(j, "states", &p->states);
 		dsv_json_string(j, "message", p->message);
+		if (hint_text(p->hint, "", hint))
+			dsv_json_string(j, "hint", hint);
 		dsv_json_bool(j, "repaired", p->repaired);
 		dsv_json_end(j);
 	}
@@ -78,6 +81,7 @@ static void print_problem(const struct dsv_problem *p)
 {
 	size_t i, shown = p->states.count;
 	const char *object = p->object ? p->object : "";
+	char hint[HINT_SIZE];
 
 	if (shown > STATES_SHOWN + 1 && !cli.verbose)
 		shown = STATES_SHOWN;
@@ -89,6 +93,8 @@ static void print_problem(const struct dsv_problem *p)
 		out_text(stdout, object);
 	printf(": ");
 	out_text(stdout, p->message);
+	if (hint_text(p->hint, "", hint))
+		printf(" (%s)", hint);
 	for (i = 0; i < shown; i++)
 		printf("%s%.12s", i ? ", " : " (states ", p->states.items[i]);
 	if (shown < p->states.count)

@@ -160,5 +160,5 @@ void hook_tell(struct dsv *d, const struct hook *h)
 	struct dsv_err err;
 
 	if (hook_run(d, h, &err) < 0)
-		cli_warn("%s", err.msg);
+		cli_warn_of(&err);
 }

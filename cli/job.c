@@ -317,8 +317,10 @@ static int run_exec(struct dsv *unused, int argc, char **argv,
 		return ret;
 	/* The work is done: failing to record its end must not undo it. */
 	if (cli_open(&d, &end_err) < 0 ||
-	    dsv_job_finish(d, ticket, status, &end_err) < 0)
-		cli_warn("record the end of the job: %s", end_err.msg);
+	    dsv_job_finish(d, ticket, status, &end_err) < 0) {
+		dsv_fail_in(&end_err, -1, "record the end of the job");
+		cli_warn_of(&end_err);
+	}
 	dsv_close(d);
 	return child_status(status);
 }

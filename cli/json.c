@@ -155,10 +155,11 @@ int json_print(struct dsv_json *j, struct dsv_err *err)
 	return ret;
 }
 
-void json_error(int code, const char *msg)
+void json_error(int code, const struct dsv_err *err)
 {
 	struct dsv_json *j = dsv_json_new();
 	const char *text = NULL;
+	char hint[HINT_SIZE];
 	size_t len;
 
 	if (j) {
@@ -166,7 +167,9 @@ void json_error(int code, const char *msg)
 		dsv_json_object(j, "error");
 		dsv_json_int(j, "code", code);
 		dsv_json_string(j, "name", dsv_code_name(-code));
-		dsv_json_string(j, "message", msg);
+		dsv_json_string(j, "message", err->msg);
+		if (hint_text(err->hint, err->subject, hint))
+			dsv_json_string(j, "hint", hint);
 		dsv_json_end(j);
 		dsv_json_end(j);
 		text = dsv_json_take(j, &len);

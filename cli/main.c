@@ -279,13 +279,16 @@ static bool wants_json(int argc, char **argv)
 /* The one place that prints an error. */
 static int report(int ret, const struct dsv_err *err, bool json)
 {
+	char text[ERR_TEXT_SIZE];
+
 	if (json) {
-		json_error(-ret, err->msg);
+		json_error(-ret, err);
 		return -ret;
 	}
 	fprintf(stderr, "dsv%s%s: ", cli.command ? " " : "",
 		cli.command ? cli.command : "");
-	out_text(stderr, err->msg);
+	err_text(err, text);
+	out_text(stderr, text);
 	putc('\n', stderr);
 	return -ret;
 }

@@ -19,8 +19,10 @@ static void withdraw(struct dsv *d, const char *ticket)
 {
 	struct dsv_err err;
 
-	if (dsv_job_cancel(d, ticket, &err) < 0)
-		cli_warn("withdraw the fork: %s", err.msg);
+	if (dsv_job_cancel(d, ticket, &err) < 0) {
+		dsv_fail_in(&err, -1, "withdraw the fork");
+		cli_warn_of(&err);
+	}
 }
 
 /* Tells whether sbatch knows our options. */
@@ -128,8 +130,10 @@ static int submit(struct dsv *d, struct dsv_strings *command,
 		read_job_id(f, id, sizeof(id));
 		script_unwrap(wrapper);
 		/* This precedes the end of sbatch, which --wait may delay. */
-		if (id[0] && dsv_job_bind(d, ticket, id, &bind_err) < 0)
-			cli_warn("job %s: %s", id, bind_err.msg);
+		if (id[0] && dsv_job_bind(d, ticket, id, &bind_err) < 0) {
+			dsv_fail_in(&bind_err, -1, "job %s", id);
+			cli_warn_of(&bind_err);
+		}
 		if (id[0])
 			ret = fork_print(stdout, &submission->forks, id, err);
 		fflush(stdout);

@@ -56,21 +56,30 @@ void ui_warn(void *arg, const char *msg)
 
 void cli_warn(const char *fmt, ...)
 {
-	struct dsv_json *j;
-	char msg[1024];
-	const char *text;
-	size_t len;
+	struct dsv_err err = { .hint = DSV_HINT_NONE };
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
+	vsnprintf(err.msg, sizeof(err.msg), fmt, ap);
 	va_end(ap);
+	cli_warn_of(&err);
+}
+
+void cli_warn_of(const struct dsv_err *err)
+{
+	char hint[HINT_SIZE], line[ERR_TEXT_SIZE];
+	struct dsv_json *j;
+	const char *text;
+	size_t len;
+
 	ui_progress_clear();
 	j = cli.json ? dsv_json_new() : NULL;
 	if (j) {
 		dsv_json_object(j, NULL);
 		dsv_json_object(j, "warning");
-		dsv_json_string(j, "message", msg);
+		dsv_json_string(j, "message", err->msg);
+		if (hint_text(err->hint, err->subject, hint))
+			dsv_json_string(j, "hint", hint);
 		dsv_json_end(j);
 		dsv_json_end(j);
 		text = dsv_json_take(j, &len);
@@ -81,7 +90,8 @@ void cli_warn(const char *fmt, ...)
 	}
 	fprintf(stderr, "dsv%s%s: warning: ", cli.command ? " " : "",
 		cli.command ? cli.command : "");
-	out_text(stderr, msg);
+	err_text(err, line);
+	out_text(stderr, line);
 	putc('\n', stderr);
 }
 

@@ -52,14 +52,61 @@ enum dsv_code {
 	DSV_ELOCKED = -11,	/* lock not obtained in time */
 	DSV_EREMOTE = -12,	/* remote or authentication */
 	DSV_ECORRUPT = -13,	/* stored bytes are wrong or missing */
-	DSV_EREFUSED = -14,	/* by a safety rule; says how to insist */
+	DSV_EREFUSED = -14,	/* by a safety rule; the hint tells a way */
 	DSV_ENOSPC = -15,	/* no space, or quota */
 	DSV_EINTERRUPTED = -130
 };
 
+/*
+ * What can be done about a failure, for a program to say in words of its own:
+ * a message speaks neither of options nor of commands.  What stands in
+ * brackets is the subject.  Ranks tell each other these numbers, so new ones
+ * go to the end.
+ */
+enum dsv_hint {
+	DSV_HINT_NONE = 0,
+	DSV_HINT_INIT,		/* make a repository */
+	DSV_HINT_TRUST,		/* set safe.repository [path] */
+	DSV_HINT_CONFIG_LEVEL,	/* set it for the user or the system */
+	DSV_HINT_FSCK,		/* dsv_fsck() tells more */
+	DSV_HINT_REBUILD,	/* dsv_rebuild() makes the catalog anew */
+	DSV_HINT_REMOVE_ORPHAN,	/* a prune, or fsck with repair, removes it */
+	DSV_HINT_LOCK_WAIT,	/* a longer lock_wait_ms, or end the owner */
+	DSV_HINT_LOCK_REMOTE,	/* ... or look at the host of the owner */
+	DSV_HINT_BRANCH_MOVE,	/* move the branch by force */
+	DSV_HINT_BRANCH_OTHER,	/* choose the branch's name */
+	DSV_HINT_BRANCH_SWITCH,	/* switch to another branch first */
+	DSV_HINT_NAME_MOVE,	/* move the name by force */
+	DSV_HINT_FORK_OR_PARENT,	/* fork [id], or say the parents */
+	DSV_HINT_PARENT_HEAD,	/* add the head, or make a new branch */
+	DSV_HINT_OVERWRITE,	/* overwrite by force */
+	DSV_HINT_TENSORS,	/* list the tensors of the state */
+	DSV_HINT_EXCLUDE,	/* exclude what cannot be tagged */
+	DSV_HINT_COLLECTIVE,	/* ask for a collective tag */
+	DSV_HINT_RANKS,		/* say rank and ranks */
+	DSV_HINT_GROUP,		/* name the group */
+	DSV_HINT_GROUP_OTHER,	/* name another group */
+	DSV_HINT_RANK_OTHER,	/* take the part of another rank */
+	DSV_HINT_WAIT,		/* wait until [revision] is durable */
+	DSV_HINT_ARRAY,		/* submit it as an array [tasks] */
+	DSV_HINT_PARTS_ALL,	/* place all parts on each node */
+	DSV_HINT_TASKS,		/* ask for [number] tasks, or all parts */
+	DSV_HINT_BISECT_START,	/* begin a search */
+	DSV_HINT_BISECT_LOG,	/* look at what was said */
+	DSV_HINT_BISECT_RESET,	/* forget the search */
+	DSV_HINT_BISECT_ALONG,	/* search along another branch */
+	DSV_HINT_JOB_SYNC,	/* end the holds of jobs that are gone */
+	DSV_HINT_UNPIN,		/* unpin [revision] first */
+	DSV_HINT_RESTORE,	/* dsv_restore(), within the grace period */
+	DSV_HINT_KEEP,		/* give a rule, or allow to remove all */
+	DSV_HINT_REMOVE_ALL	/* allow to remove all */
+};
+
 struct dsv_err {
 	enum dsv_code code;
+	enum dsv_hint hint;
 	char msg[1024];		/* one line, no newline, no program name */
+	char subject[1024];	/* of the hint; "" if it needs none */
 };
 
 /* "not-found" for DSV_ENOTFOUND, ...; static. */
@@ -78,13 +125,22 @@ const char *dsv_code_name(enum dsv_code code);
  */
 int dsv_fail(struct dsv_err *err, enum dsv_code code, const char *fmt, ...)
 	DSV_PRINTF(3, 4);
+/* With a hint; subject may be NULL.  The message is complete without it. */
+int dsv_fail_hint(struct dsv_err *err, enum dsv_code code, enum dsv_hint hint,
+		  const char *subject, const char *fmt, ...)
+	DSV_PRINTF(5, 6);
+/* Report what another call said, its hint too, with this code. */
+int dsv_fail_as(struct dsv_err *err, int code, const struct dsv_err *why);
 /*
  * Append strerror(errno); returns DSV_ENOSPC for ENOSPC and EDQUOT,
  * DSV_EINTERRUPTED for EINTR, else DSV_ESYS.
  */
 int dsv_fail_errno(struct dsv_err *err, const char *fmt, ...)
 	DSV_PRINTF(2, 3);
-/* Put "<context>: " before the message of a call that returned ret < 0. */
+/*
+ * Put "<context>: " before the message of a call that returned ret < 0, and
+ * keep its hint.
+ */
 int dsv_fail_in(struct dsv_err *err, int ret, const char *fmt, ...)
 	DSV_PRINTF(3, 4);
 int dsv_fail_nomem(struct dsv_err *err);
@@ -851,6 +907,7 @@ struct dsv_problem {
 	const char *object;
 	struct dsv_strings states;	/* ids affected */
 	const char *message;
+	enum dsv_hint hint;	/* none has a subject */
 	bool repaired;
 };
 

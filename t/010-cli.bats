@@ -127,6 +127,41 @@ load helper
 	assert "$result" "unknown option '--nope'"
 }
 
+@test "what can be done stands behind the message, and apart in JSON" {
+	dsv -10 log
+	assert "$stderr" "dsv log: no repository in '$PWD' or above\
+ ('dsv init' makes one)"
+	dsv -10 log --json
+	output=$stderr json 'j["error"]["message"], j["error"]["hint"]'
+	assert "$result" "(\"no repository in '$PWD' or above\",\
+ \"'dsv init' makes one\")"
+	repo
+	dsv -14 prune --json
+	output=$stderr json 'j["error"]["message"]'
+	assert "$result" "no rule says what to keep"
+	dsv -4 show --json nope
+	output=$stderr json 'sorted(j["error"])'
+	assert "$result" "['code', 'message', 'name']"
+}
+
+@test "a hint names its subject, an id by its first digits" {
+	repo
+	put f
+	tag f
+	dsv pin HEAD
+	dsv -14 prune HEAD
+	assert "$stderr" "dsv prune: 'HEAD' is pinned ('dsv unpin HEAD' first)"
+	dsv unpin HEAD
+	first=$id
+	put f 99
+	tag f
+	dsv checkout "$first" out
+	dsv -14 tag --json out
+	output=$stderr json 'j["error"]["hint"]'
+	assert "$result" "fork it with 'dsv fork ${first:0:12}', start a branch\
+ with '--parent ${first:0:12} -b NEW', or insist with '--parent HEAD'"
+}
+
 @test "a full disk behind stdout is an error, exit 15" {
 	run -15 bash -c '"$1" help >/dev/full' - "$program"
 	assert "$output" "dsv help: write the output: No space left on device"
@@ -219,7 +254,7 @@ load helper
 	repo r
 	chown nobody .dsv
 	dsv -14 log
-	[[ $stderr == *"dsv config --user safe.repository '$PWD/.dsv'" ]]
+	[[ $stderr == *"belongs to another user (to trust it: dsv config --user safe.repository '$PWD/.dsv')" ]]
 	dsv -14 config a.b c
 	dsv config --user safe.repository "$PWD/.dsv"
 	dsv log

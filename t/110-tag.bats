@@ -442,7 +442,7 @@ paths() {
 	tag f -b side -p a=2
 	dsv -14 tag f --parent side
 	assert "$stderr" "dsv tag: branch 'main' has a head that is not among\
- the parents: add '--parent HEAD', or start a new branch with -b"
+ the parents (add '--parent HEAD', or start a new branch with -b)"
 	tag f --parent HEAD --parent side
 	dsv show --json
 	json 'j["parents"] == ["'"$main"'", "'"$(
@@ -531,7 +531,7 @@ w=null'
 	    '{"a":+1}' '{"a":.5}' '{"a":nan}' '{"a":1}x' "{'a':1}"; do
 		echo "$text" >p
 		dsv -2 tag f --params-from p
-		[[ $stderr == "dsv tag: --params-from: "* ]]
+		[[ $stderr == "dsv tag: the JSON of the parameters: "* ]]
 	done
 	dsv -4 tag f --params-from gone
 	assert "$stderr" "dsv tag: 'gone': no such file or directory"
@@ -577,11 +577,11 @@ w=null'
 	dsv rev-parse best
 	assert "$output" "$id"
 	dsv -14 tag f --name best
-	assert "$stderr" "dsv tag: the name 'best' is borne by another\
- state ('dsv name -f' moves it)"
+	assert "$stderr" "dsv tag: 'best' already names another state\
+ ('dsv name -f' moves it)"
 	SLURM_JOB_ID=7 dsv -14 tag f --name best
-	assert "$stderr" "dsv tag: the name 'best' is borne by another\
- state, not of this job ('dsv name -f' moves it)"
+	assert "$stderr" "dsv tag: 'best' already names another state,\
+ not of this job ('dsv name -f' moves it)"
 	dsv -14 tag f --name main
 	assert "$stderr" "dsv tag: 'main' is the name of a branch"
 	dsv -2 tag f --name HEAD

@@ -291,8 +291,8 @@ state() {
 	dsv checkout "$first" out
 	dsv -14 tag out
 	assert "$stderr" "dsv tag: 'out' was checked out from ${first:0:12},\
- which is not the head of 'main': fork it ('dsv fork ${first:0:12}'), start a\
- branch ('--parent ${first:0:12} -b NEW'), or insist ('--parent HEAD')"
+ which is not the head of 'main' (fork it with 'dsv fork ${first:0:12}', start a\
+ branch with '--parent ${first:0:12} -b NEW', or insist with '--parent HEAD')"
 	dsv -14 tag out/.
 	dsv -14 tag out/ckpt
 	dsv -14 tag out/ckpt/a

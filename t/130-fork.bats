@@ -68,7 +68,7 @@ state() {
 	dsv fork HEAD -b wide
 	assert "${output% *}" wide
 	dsv -14 fork HEAD -b wide
-	assert "$stderr" "dsv fork: branch 'wide' is there already (choose\
+	assert "$stderr" "dsv fork: branch 'wide' already exists (choose\
  another with -b)"
 	dsv -14 fork HEAD -b main
 	dsv -14 fork HEAD -b best

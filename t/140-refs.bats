@@ -36,7 +36,7 @@ states() {
 	states --name best
 	dsv branch a
 	dsv -14 branch a
-	assert "$stderr" "dsv branch: branch 'a' is there already ('dsv branch\
+	assert "$stderr" "dsv branch: branch 'a' already exists ('dsv branch\
  -f' moves it)"
 	dsv -14 branch best
 	assert "$stderr" "dsv branch: 'best' is the name of a state"
@@ -133,8 +133,8 @@ states() {
 	dsv name
 	assert "$output" "best $first"$'\n'"last $id"
 	dsv -14 name best
-	assert "$stderr" "dsv name: 'best' names another state already (-f moves\
- it)"
+	assert "$stderr" "dsv name: 'best' already names another state ('dsv name\
+ -f' moves it)"
 	dsv name -f best
 	dsv rev-parse best
 	assert "$output" "$id"

@@ -310,7 +310,7 @@ EOF
 	chown -R 0 .dsv
 	dsv -14 log
 	assert "$stderr" "dsv log: repository '$PWD/.dsv' belongs to another\
- user; to trust it: dsv config --user safe.repository '$PWD/.dsv'"
+ user (to trust it: dsv config --user safe.repository '$PWD/.dsv')"
 	dsv config --user safe.repository "$PWD/.dsv"
 	dsv log --oneline
 	assert "${#lines[@]}" 1

@@ -191,7 +191,7 @@ ${s[4]}"
 	dsv bisect bad
 	dsv -2 bisect good "${s[6]}"
 	assert "$stderr" "dsv bisect good: state ${s[6]:0:12} is 'good':\
- a state at or before it is known to be bad ('dsv bisect log')"
+ a state at or before it is known to be bad (see 'dsv bisect log')"
 	dsv bisect good "${s[2]}"
 	dsv -2 bisect bad "${s[1]}"
 	[[ $stderr == *"known to be good"* ]]

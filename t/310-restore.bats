@@ -107,7 +107,7 @@ newest() {
 		"pin main" "scope add run"; do
 		# shellcheck disable=SC2086
 		dsv -4 $args "${ids[2]}"
-		[[ $stderr == *": state ${ids[2]:0:12} was pruned at $when (by hand); 'dsv restore' brings it back within its grace" ]]
+		[[ $stderr == *": state ${ids[2]:0:12} was pruned at $when (by hand) ('dsv restore' brings it back within its grace)" ]]
 		dsv fsck
 	done
 	assert "$(newest)" "${ids[3]}"

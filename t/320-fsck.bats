@@ -608,7 +608,7 @@ stale_index() {
 	dsv -13 fsck
 	[[ $output == *"it does not say what the catalog says"* ]]
 	dsv -13 fsck --repair
-	[[ $output == *"the bytes are not what the catalog says: --rebuild"* ]]
+	[[ $output == *"the bytes are not what the catalog says ('dsv fsck --rebuild' "* ]]
 	dsv fsck --rebuild
 	dsv fsck --data
 	dsv cat "$two:big"

@@ -59,7 +59,7 @@ pending() {
 		DSV_FAULT_AT=1 DSV_FAULT_MATCH='unlink:*/queue/*/a' \
 		dsv queue --run
 	[[ $stderr == *"remove '"*"/queue/"*"': Input/output error;"* ]]
-	[[ $stderr == *" 'dsv prune' removes what was captured"* ]]
+	[[ $stderr == *" a prune removes what was captured"* ]]
 	assert "$(pending)" 0
 	dsv checkout "$id" out
 	find .dsv/queue -mindepth 2 -exec touch -d '2 days ago' {} +

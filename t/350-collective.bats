@@ -220,6 +220,20 @@ states() {
 	states 0
 }
 
+@test "a hint is told to the others too" {
+	repo
+	shards 1
+	put r1/ckpt/shard1
+	mkfifo r1/ckpt/pipe
+	rank 1 2 --group g r1/ckpt
+	rank 0 2 --group g r0/ckpt
+	wait
+	assert "$(cat exit.0) $(cat exit.1)" "14 14"
+	[[ $(cat out.0) == *"rank 1: "*/pipe*" (--exclude leaves it out)" ]]
+	[[ $(cat out.1) == *"/pipe"*" (--exclude leaves it out)" ]]
+	states 0
+}
+
 @test "the committing rank may die at any call: another finishes it, once" {
 	local k=1 n=0 code=137 had=0
 

@@ -149,7 +149,7 @@ captures() {
 	on a checkout --rank 1 "$id" one
 	cmp r1/ckpt/shard1 one/ckpt/shard1
 	on a -4 checkout --rank 2 "$id" two
-	[[ $stderr == *"ranks have: 2 (on b), 3 (on b) (--rank I"* ]]
+	[[ $stderr == *"not in the store yet: 2 (on b), 3 (on b) (--rank I"* ]]
 	on a -4 checkout "$id" all
 	[ ! -e two ] || rmdir two
 	on b checkout "$id" all

@@ -112,7 +112,7 @@ teardown() {
 	[ -e ".dsv/turns/$((n + 1)).done" ]
 	cat ../old >.dsv/catalog.db
 	dsv -11 --lock-wait 1s tag f
-	[[ $stderr == *"(only then: rm -r '$PWD/.dsv/turns')" ]]
+	[[ $stderr == *"(only then remove '$PWD/.dsv/turns')" ]]
 	rm -r .dsv/turns
 	dsv branch x
 }

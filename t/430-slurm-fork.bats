@@ -264,10 +264,10 @@ echo "$DSV_PARAM_LR $DSV_PARAM_NOTE ${SBATCH_ARRAY_INX-none}"'
 	cluster_wait_job "$job"
 	run -1 --separate-stderr cluster_as sbatch --array=0-7 --dsv-fork=HEAD \
 		--dsv-sweep=lr=1,2 --wrap true
-	assert "$stderr" "sbatch: error: dsv: the sweep has 2 combinations: submit it with sbatch --array=0-1"
+	assert "$stderr" "sbatch: error: dsv: the sweep has 2 combinations: it needs an array of the tasks 0-1 (submit it with sbatch --array=0-1)"
 	run -1 --separate-stderr cluster_as srun --dsv-fork=HEAD \
 		--dsv-sweep=lr=1,2 true
-	[[ $stderr == *"the sweep has 2 combinations: submit it with sbatch --array=0-1" ]]
+	[[ $stderr == *"the sweep has 2 combinations: it needs an array of the tasks 0-1 (submit it with sbatch --array=0-1)" ]]
 }
 
 @test "an array of fork --sbatch has a branch for each task, from the start" {

@@ -169,7 +169,7 @@ n3"
 	for way in plugin bare; do
 		submit_as $way -n3
 		finished
-		[[ $output == *"3 tasks cannot have the 4 parts of the state: ask for 4 (-n 4), or for all parts on each node (--dsv-parts=all)" ]]
+		[[ $output == *"3 tasks cannot have the 4 parts of the state (ask for 4 with -n 4, or for all parts on each node with --dsv-parts=all)" ]]
 		[ "${exit%:0}" -gt 0 ]
 	done
 	options=(parts=all)

@@ -270,7 +270,7 @@ altered() {
 		tag good
 		forge sql "UPDATE meta SET value = $value WHERE key = 'seq'"
 		dsv -13 tag good
-		[[ $stderr == "dsv tag: '"*"' has no sequence number: dsv fsck --rebuild" ]]
+		[[ $stderr == "dsv tag: '"*"' has no sequence number ('dsv fsck --rebuild' makes the catalog anew)" ]]
 		dsv -13 fsck
 		[[ $output == *"sequence meta: the number of the last transaction is impossible"* ]]
 		cd ..
@@ -283,7 +283,7 @@ altered() {
 	tag good
 	forge sql "UPDATE state SET seq = -5; UPDATE branch SET head = -5"
 	dsv -13 tag good
-	assert "$stderr" "dsv tag: the head of branch 'main' is no state: dsv fsck"
+	assert "$stderr" "dsv tag: the head of branch 'main' is not a state (see 'dsv fsck')"
 	dsv -13 log
 	dsv -13 fsck
 	[[ $output == *"state ${id:0:12}: its number is impossible"* ]]

@@ -300,7 +300,7 @@ told() {
 # ---- Edges ------------------------------------------------------------------
 
 @test "a cycle in the catalog ends every walk, and fsck names it" {
-	local command again="a state comes before its parent: dsv fsck --rebuild"
+	local command again="a state comes before its parent ('dsv fsck --rebuild' makes the catalog anew)"
 
 	genuine
 	tag good
@@ -339,7 +339,11 @@ told() {
 		sql = replace(sql, 'TEXT NOT NULL', 'TEXT') WHERE name = 'param';
 		PRAGMA writable_schema = RESET; UPDATE param SET text = NULL"
 	dsv -13 fsck
-	[[ $output == *"parameters "*": they do not have their hash: dsv fsck --rebuild (states ${id:0:12})"* ]]
+	[[ $output == *"parameters "*": they do not have their hash ('dsv fsck --rebuild' makes the catalog anew) (states ${id:0:12})"* ]]
+	dsv -13 fsck --json
+	json '[p.get("hint") for p in j["problems"]
+		if p["message"] == "they do not have their hash"]'
+	assert "$result" "[\"'dsv fsck --rebuild' makes the catalog anew\"]"
 	dsv -13 show HEAD
 	dsv fsck --rebuild
 	dsv show HEAD
@@ -428,7 +432,7 @@ fake() {
 			for command in log 'tag good' fsck; do
 				# shellcheck disable=SC2086
 				dsv -13 $command
-				[[ $stderr == *"/.dsv/$file' is not a file ('dsv fsck --rebuild' makes it anew)" ]]
+				[[ $stderr == *"/.dsv/$file' is not a file ('dsv fsck --rebuild' makes the catalog anew)" ]]
 			done
 			dsv fsck --rebuild
 			tag good

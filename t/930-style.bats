@@ -67,6 +67,26 @@ setup() {
 			lib/dsv.h | grep -vE '^struct|^--')
 }
 
+# The log of a bisect is a file that says how the search was started.
+@test "no message of libdsv speaks of options or commands of the program" {
+	run -0 python3 - doc/dsv-*.1 lib/*/*.[ch] <<-'END'
+		import re, sys
+		pages = [a for a in sys.argv[1:] if a.startswith("doc/")]
+		commands = "|".join(re.sub(r".*/dsv-|[.]1$", "", p) for p in pages)
+		bad = re.compile(r"""(^|[\s('"])--[a-z]|[\s('"]-[a-zA-Z]\b"""
+				 r"""|^-[a-zA-Z]\b.|'dsv |\bdsv (%s)\b""" % commands)
+		allowed = {("lib/lineage/bisect.c", " --along %s")}
+		token = re.compile(r"""/[*].*?[*]/|'(?:\\.|[^'\\])'"""
+				   r"""|((?:"(?:\\.|[^"\\])*"\s*)+)""", re.S)
+		for name in sys.argv[1 + len(pages):]:
+		    for m in token.finditer(open(name).read()):
+		        text = re.sub(r'"\s*"', "", m[1] or "").strip()[1:-1]
+		        if bad.search(text) and (name, text) not in allowed:
+		            print(name + ": " + text)
+	END
+	[ -z "$output" ] || { echo "$output"; false; }
+}
+
 @test "the program is written on dsv.h alone" {
 	run ! grep -nE '#include "\.\./' <(grep -v '"\.\./lib/dsv\.h"' cli/*.[ch])
 }

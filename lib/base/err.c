@@ -6,6 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+DSV_PRINTF(5, 0)
+static void set(struct dsv_err *err, enum dsv_code code, enum dsv_hint hint,
+		const char *subject, const char *fmt, va_list ap)
+{
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	snprintf(err->subject, sizeof(err->subject), "%s",
+		 subject ? subject : "");
+	err->code = code;
+	err->hint = hint;
+}
+
 int dsv_fail(struct dsv_err *err, enum dsv_code code, const char *fmt, ...)
 {
 	int saved_errno = errno;
@@ -13,12 +24,32 @@ int dsv_fail(struct dsv_err *err, enum dsv_code code, const char *fmt, ...)
 
 	if (err) {
 		va_start(ap, fmt);
-		vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+		set(err, code, DSV_HINT_NONE, NULL, fmt, ap);
 		va_end(ap);
-		err->code = code;
 	}
 	errno = saved_errno;
 	return code;
+}
+
+int dsv_fail_hint(struct dsv_err *err, enum dsv_code code, enum dsv_hint hint,
+		  const char *subject, const char *fmt, ...)
+{
+	int saved_errno = errno;
+	va_list ap;
+
+	if (err) {
+		va_start(ap, fmt);
+		set(err, code, hint, subject, fmt, ap);
+		va_end(ap);
+	}
+	errno = saved_errno;
+	return code;
+}
+
+int dsv_fail_as(struct dsv_err *err, int code, const struct dsv_err *why)
+{
+	return dsv_fail_hint(err, (enum dsv_code)code, why->hint,
+			     why->subject, "%s", why->msg);
 }
 
 int dsv_fail_errno(struct dsv_err *err, const char *fmt, ...)
@@ -35,12 +66,11 @@ int dsv_fail_errno(struct dsv_err *err, const char *fmt, ...)
 		code = DSV_EINTERRUPTED;
 	if (err) {
 		va_start(ap, fmt);
-		vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+		set(err, code, DSV_HINT_NONE, NULL, fmt, ap);
 		va_end(ap);
 		len = strlen(err->msg);
 		snprintf(err->msg + len, sizeof(err->msg) - len, ": %s",
 			 strerror_r(saved_errno, reason, sizeof(reason)));
-		err->code = code;
 	}
 	errno = saved_errno;
 	return code;

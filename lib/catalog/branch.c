@@ -22,7 +22,7 @@ static int exists(struct catalog *c, const char *sql, const char *name,
 
 /* Names and branches win over each other in no order: one may not be both. */
 static int check_free(struct catalog *c, const char *name, bool as_branch,
-		      const char *hint, struct dsv_err *err)
+		      enum dsv_hint hint, struct dsv_err *err)
 {
 	int ret;
 
@@ -35,8 +35,8 @@ static int check_free(struct catalog *c, const char *name, bool as_branch,
 	ret = exists(c, "SELECT 1 FROM branch WHERE name = :name"
 		     " AND NOT deleted", name, err);
 	if (ret > 0)
-		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
-				" already%s", name, hint);
+		return dsv_fail_hint(err, DSV_EREFUSED, hint, NULL,
+				     "branch '%s' already exists", name);
 	return ret;
 }
 
@@ -54,7 +54,7 @@ int catalog_branch_id(struct catalog *c, const char *name, bool make,
 	if (!make)
 		return dsv_fail(err, DSV_ENOTFOUND, "there is no branch '%s'",
 				name);
-	ret = check_free(c, name, false, "", err);
+	ret = check_free(c, name, false, DSV_HINT_NONE, err);
 	if (ret < 0)
 		return ret;
 	q = db_query(catalog_db(c), "INSERT INTO branch (name) VALUES (:name)");
@@ -78,8 +78,9 @@ int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,
 		return dsv_fail(err, DSV_ENOTFOUND, "there is no branch '%s'",
 				branch);
 	if (ret > 0 && *seq < 0)
-		return dsv_fail(err, DSV_ECORRUPT, "the head of branch '%s' is"
-				" no state: dsv fsck", branch);
+		return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_FSCK, NULL,
+				     "the head of branch '%s' is not a state",
+				     branch);
 	return ret < 0 ? ret : 0;
 }
 
@@ -205,8 +206,7 @@ int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
 	if (ret < 0)
 		return ret;
 	if (!force)
-		ret = check_free(c, name, true, " ('dsv branch -f' moves it)",
-				 err);
+		ret = check_free(c, name, true, DSV_HINT_BRANCH_MOVE, err);
 	if (ret == 0)
 		ret = set_head(c, name, head, err);
 	return catalog_end(c, ret, err);
@@ -239,7 +239,7 @@ int catalog_branch_rename(struct catalog *c, const char *from, const char *to,
 		return ret;
 	ret = catalog_branch_id(c, from, false, &id, err);
 	if (ret == 0)
-		ret = check_free(c, to, true, "", err);
+		ret = check_free(c, to, true, DSV_HINT_NONE, err);
 	if (ret == 0) {
 		q = db_query(catalog_db(c), "UPDATE branch SET name = :name"
 			     " WHERE id = :id");
@@ -337,8 +337,9 @@ static int check_name(struct catalog *c, const char *name, bool force,
 		return ret;
 	ret = exists(c, "SELECT 1 FROM name WHERE name = :name", name, err);
 	if (ret > 0)
-		return dsv_fail(err, DSV_EREFUSED, "'%s' names another state"
-				" already (-f moves it)", name);
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_NAME_MOVE,
+				     NULL, "'%s' already names another state",
+				     name);
 	return ret;
 }
 

@@ -47,11 +47,13 @@ static int add_branch(struct catalog *c, struct addition *a,
 	dangles = !has_head && !query_is_null(&q, 2);
 	query_end(&q);
 	if (dangles)
-		return dsv_fail(err, DSV_ECORRUPT, "the head of branch '%s' is"
-				" no state (see 'dsv fsck')", s->branch);
+		return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_FSCK, NULL,
+				     "the head of branch '%s' is not a state",
+				     s->branch);
 	if (s->new_branch)
-		return dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
-				" already (choose another with -b)", s->branch);
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_BRANCH_OTHER,
+				     NULL, "branch '%s' already exists",
+				     s->branch);
 	if (has_head != !!s->expected_head ||
 	    (has_head && memcmp(head, s->expected_head, HASH_BYTES) != 0))
 		return CATALOG_STALE;
@@ -174,9 +176,9 @@ static int add_edges(struct catalog *c, struct addition *a,
 		generation = query_get_int(&q, 1);
 		query_end(&q);
 		if (generation < 0 || generation == INT64_MAX)
-			return dsv_fail(err, DSV_ECORRUPT, "a parent's"
-					" generation is impossible (see"
-					" 'dsv fsck')");
+			return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_FSCK,
+					     NULL, "a parent's generation is"
+					     " impossible");
 		if (generation >= a->generation)
 			a->generation = generation + 1;
 		q = db_query(catalog_db(c),
@@ -258,9 +260,10 @@ static int check_name(struct catalog *c, struct addition *a,
 	if (ret < 0)
 		return ret;
 	if (ret > 0 && (job == 0 || job != a->job))
-		return dsv_fail(err, DSV_EREFUSED, "the name '%s' is borne by"
-				" another state%s ('dsv name -f' moves it)",
-				s->name, a->job ? ", not of this job" : "");
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_NAME_MOVE,
+				     NULL, "'%s' already names another state%s",
+				     s->name, a->job ? ", not of this job" :
+				     "");
 	q = db_query(catalog_db(c),
 		     "SELECT 1 FROM branch WHERE name = :name"
 		     " AND NOT deleted");

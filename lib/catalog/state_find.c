@@ -183,16 +183,16 @@ int catalog_extreme(struct catalog *c, const char *key, int sign,
 }
 
 /* q has s.pruned, s.pruned_by, s.status and s.id as of column 1. */
-static int fail_pruned(struct query *q, const char *id, const char *hint,
-		       struct dsv_err *err)
+static int fail_pruned(struct query *q, const char *id, const char *more,
+		       enum dsv_hint hint, struct dsv_err *err)
 {
 	const char *rule = query_get_text(q, 2);
 	char when[DSV_TIME_SIZE];
 
 	dsv_format_time(query_get_int(q, 1), when);
-	return dsv_fail(err, DSV_ENOTFOUND, "state %.12s was pruned at %s"
-			" (%s)%s", id, when, rule ? rule : "rule unknown",
-			hint);
+	return dsv_fail_hint(err, DSV_ENOTFOUND, hint, NULL, "state %.12s was"
+			     " pruned at %s (%s)%s", id, when,
+			     rule ? rule : "rule unknown", more);
 }
 
 static int no_content(struct query *q, struct dsv_err *err)
@@ -203,7 +203,7 @@ static int no_content(struct query *q, struct dsv_err *err)
 	query_get_hash(q, 4, id);
 	hash_to_hex(id, hex);
 	if (!query_is_null(q, 1))
-		return fail_pruned(q, hex, "", err);
+		return fail_pruned(q, hex, "", DSV_HINT_NONE, err);
 	return dsv_fail(err, DSV_ENOTFOUND, "the content of state %.12s is %s",
 			hex, query_get_int(q, 3) == STATE_LOST ?
 			"lost: its node died first" : "pending: not yet in the"
@@ -215,6 +215,7 @@ int catalog_check_live(struct catalog *c, int64_t seq, struct dsv_err *err)
 	struct query q = db_query(catalog_db(c), sql_content);
 	unsigned char id[HASH_BYTES];
 	char hex[HASH_HEX_SIZE];
+	bool forgotten;
 	int ret;
 
 	query_int(&q, ":seq", seq);
@@ -225,10 +226,11 @@ int catalog_check_live(struct catalog *c, int64_t seq, struct dsv_err *err)
 		return ret;
 	query_get_hash(&q, 4, id);
 	hash_to_hex(id, hex);
-	ret = query_is_null(&q, 1) ? 0 : fail_pruned(&q, hex,
-		query_get_int(&q, 3) == STATE_FORGOTTEN ?
-		", and its record dropped" :
-		"; 'dsv restore' brings it back within its grace", err);
+	forgotten = query_get_int(&q, 3) == STATE_FORGOTTEN;
+	ret = query_is_null(&q, 1) ? 0 :
+		fail_pruned(&q, hex, forgotten ? ", and its record dropped" :
+			    "", forgotten ? DSV_HINT_NONE : DSV_HINT_RESTORE,
+			    err);
 	query_end(&q);
 	return ret;
 }

@@ -155,8 +155,9 @@ static int load_kvs(struct db *db, const char *sql, int64_t of,
 		};
 
 		ret = key && value.text ? kvs_set(out, key, &value, err) :
-			dsv_fail(err, DSV_ECORRUPT, "'%s' has a value that is"
-				 " none: dsv fsck --rebuild", db->path);
+			dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD,
+				      NULL, "'%s' has a value without key or"
+				      " text", db->path);
 		if (ret < 0) {
 			query_end(&q);
 			break;
@@ -359,8 +360,9 @@ static int load_row(struct query *q, struct dsv_state *s, int64_t *params,
 	    !copy_text(q, 19, &s->name))
 		return dsv_fail_nomem(err);
 	if (!s->kind || !s->author || !s->host)
-		return dsv_fail(err, DSV_ECORRUPT, "the row of state %.12s is"
-				" damaged: dsv fsck --rebuild", s->id);
+		return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD, NULL,
+				     "the row of state %.12s is damaged",
+				     s->id);
 	return query_is_null(q, 15) ? 0 :
 		load_changes(query_get_text(q, 15), s, err);
 }

@@ -168,9 +168,9 @@ static int read_seq(struct catalog *c, struct dsv_err *err)
 		" AND value BETWEEN 0 AND 1 << 62");
 	int ret = query_one_int(&q, &c->seq, err);
 
-	return ret ? ret : dsv_fail(err, DSV_ECORRUPT, "'%s' has no sequence"
-				    " number: dsv fsck --rebuild",
-				    catalog_db(c)->path);
+	return ret ? ret : dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD,
+					 NULL, "'%s' has no sequence number",
+					 catalog_db(c)->path);
 }
 
 static void unlock(struct catalog *c)
@@ -211,8 +211,8 @@ int catalog_begin_still(struct catalog *c, struct dsv_err *err)
 		return 0;
 	/* Numbers may be used again, and mean others than the caller's. */
 	unlock(c);
-	return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew meanwhile: run"
-			" the command again", catalog_db(c)->path);
+	return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew meanwhile:"
+			" try again", catalog_db(c)->path);
 }
 
 int catalog_begin(struct catalog *c, struct dsv_err *err)
@@ -234,12 +234,12 @@ const char *catalog_unpublished(const struct catalog *c)
 
 int catalog_publish(struct catalog *c, struct dsv_err *err)
 {
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	int64_t done = 0;
 	int ret = publish_rows(c, &done, &why, NULL);
 
 	if (ret == 0 && why.code != DSV_OK)
-		return dsv_fail(err, why.code, "%s", why.msg);
+		return dsv_fail_as(err, why.code, &why);
 	return 0;
 }
 

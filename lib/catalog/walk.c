@@ -99,8 +99,8 @@ static int push_parents(struct catalog *c, struct heap *h, int64_t seq,
 
 		/* A cycle would be walked for ever. */
 		ret = parent < seq ? heap_push(h, parent, flags, err) :
-			dsv_fail(err, DSV_ECORRUPT, "a state comes before its"
-				 " parent: dsv fsck --rebuild");
+			dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD,
+				      NULL, "a state comes before its parent");
 		if (ret < 0) {
 			query_end(&q);
 			break;

@@ -61,12 +61,12 @@ static int compare_all(const struct target *t, const struct manifest *m,
 	}
 	if (differ == 0 || force)
 		return 0;
-	return dsv_fail(err, DSV_EREFUSED, "'%s/%s'%s there and would be"
-			" overwritten; nothing was written"
-			" (--force overwrites)",
-			t->dir, m->entries[first].path, differ > 1 ?
-			" and other files that differ are" :
-			" differs from what is to be written, is");
+	return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_OVERWRITE, NULL,
+			     "'%s/%s'%s there and would be overwritten;"
+			     " nothing was written",
+			     t->dir, m->entries[first].path, differ > 1 ?
+			     " and other files that differ are" :
+			     " differs from what is to be written, is");
 }
 
 static int64_t bytes_to_do(const struct manifest *m, const bool *todo)

@@ -205,9 +205,9 @@ static int cat_tensor(struct dsv *d, const struct manifest_entry *entry,
 			t = &tensors.items[i];
 	}
 	if (!t)
-		ret = dsv_fail(err, DSV_ENOTFOUND, "'%s' has no tensor '%s'"
-			       " ('dsv show --tensors' lists them)",
-			       entry->path, name);
+		ret = dsv_fail_hint(err, DSV_ENOTFOUND, DSV_HINT_TENSORS, NULL,
+				    "'%s' has no tensor '%s'", entry->path,
+				    name);
 	else if (!t->contiguous)
 		ret = dsv_fail(err, DSV_EREFUSED, "tensor '%s' is a strided"
 			       " view of its storage: its elements do not lie"

@@ -21,12 +21,11 @@ static int check_origin(struct dsv *d, const struct draft *draft,
 		if (origin_find(d, paths->items[i], &o) &&
 		    !record_has_parent(&draft->record, o.id) &&
 		    origin_covers(d, &o))
-			ret = dsv_fail(err, DSV_EREFUSED, "'%s' was checked out"
-				" from %.12s, which is not the head of '%s':"
-				" fork it ('dsv fork %.12s'), start a branch"
-				" ('--parent %.12s -b NEW'), or insist"
-				" ('--parent HEAD')", paths->items[i], o.id,
-				draft->branch, o.id, o.id);
+			ret = dsv_fail_hint(err, DSV_EREFUSED,
+				DSV_HINT_FORK_OR_PARENT, o.id,
+				"'%s' was checked out from %.12s, which is not"
+				" the head of '%s'", paths->items[i], o.id,
+				draft->branch);
 		origin_release(&o);
 	}
 	return ret;
@@ -55,7 +54,7 @@ int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
 	if (ret == 0 && o->attrs_from) {
 		ret = kvs_load(&draft.record.attrs, o->attrs_from, err);
 		if (ret < 0)
-			dsv_fail_in(err, ret, "--attrs-from");
+			dsv_fail_in(err, ret, "the JSON of the attributes");
 	}
 	for (i = 0; ret == 0 && i < o->attrs.count; i++)
 		ret = kvs_assign(&draft.record.attrs, o->attrs.items[i], err);

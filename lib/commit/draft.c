@@ -54,10 +54,9 @@ static int given_parents(struct dsv *d, const struct dsv_strings *revs,
 		r->parent_count++;
 	}
 	if (!head_seen)
-		return dsv_fail(err, DSV_EREFUSED, "branch '%s' has a head that"
-				" is not among the parents: add '--parent"
-				" HEAD', or start a new branch with -b",
-				draft->branch);
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_PARENT_HEAD,
+				     NULL, "branch '%s' has a head that is not"
+				     " among the parents", draft->branch);
 	return 0;
 }
 
@@ -160,7 +159,8 @@ int draft_params(struct draft *draft, const struct dsv_kvs *inherited,
 	ret = from ? kvs_load(params, from, err) :
 		kvs_copy(inherited, params, err);
 	if (ret < 0)
-		return from ? dsv_fail_in(err, ret, "--params-from") : ret;
+		return !from ? ret :
+			dsv_fail_in(err, ret, "the JSON of the parameters");
 	for (i = 0; ret == 0 && i < assignments->count; i++)
 		ret = kvs_assign(params, assignments->items[i], err);
 	for (i = 0; ret == 0 && i < unset->count; i++) {

@@ -139,7 +139,7 @@ int database_reopen(struct database *d, struct dsv_err *err)
 {
 	if (is_in_use(&d->reader))
 		return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew"
-				" meanwhile: run the command again", d->path);
+				" meanwhile: try again", d->path);
 	close_files(d);
 	return open_reader(d, err);
 }
@@ -162,8 +162,7 @@ int database_check_version(struct database *d, struct dsv_err *err)
 
 	if (ret >= 0 && version != schema_version)
 		return dsv_fail(err, DSV_ENOREPO, "another version of dsv has"
-				" changed '%s' meanwhile: run the command"
-				" again", d->path);
+				" changed '%s' meanwhile: try again", d->path);
 	return ret < 0 ? ret : 0;
 }
 
@@ -234,8 +233,8 @@ int database_open(const struct database_options *options,
 	if (ret < 0)
 		return ret;
 	if (access(d->path, F_OK) < 0 && errno == ENOENT)
-		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is missing ('dsv fsck"
-			       " --rebuild' makes it anew)", d->path);
+		ret = dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD, NULL,
+				    "'%s' is missing", d->path);
 	else
 		ret = open_reader(d, err);
 	if (ret < 0) {

@@ -156,9 +156,9 @@ static int check_files(const char *path, struct dsv_err *err)
 			ret = dsv_fail_nomem(err);
 		else if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) &&
 			 !S_ISDIR(st.st_mode))
-			ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file"
-				       " ('dsv fsck --rebuild' makes it anew)",
-				       file);
+			ret = dsv_fail_hint(err, DSV_ECORRUPT,
+					    DSV_HINT_REBUILD, NULL,
+					    "'%s' is not a file", file);
 		free(file);
 	}
 	return ret;

@@ -335,17 +335,15 @@ static int fail_locked(struct guard *g, int64_t wait_ms, struct dsv_err *err)
 	if (o.job[0])
 		snprintf(job, sizeof(job), ", job %s", o.job);
 	if (!strcmp(o.boot, g->self.boot) && !strcmp(o.ns, g->self.ns))
-		return dsv_fail(err, DSV_ELOCKED, "'%s' is locked by process %"
-				PRId64 " on %s%s (waited %" PRId64 " ms); wait"
-				" longer with --lock-wait, or end that"
-				" process", g->lock, o.pid, o.host, job,
-				wait_ms);
-	return dsv_fail(err, DSV_ELOCKED, "'%s' is locked by process %" PRId64
-			" on %s%s (waited %" PRId64 " ms); from here it cannot"
-			" be told whether it lives: wait longer with"
-			" --lock-wait, run a command there, or remove the file"
-			" if it is dead for certain", g->lock, o.pid, o.host,
-			job, wait_ms);
+		return dsv_fail_hint(err, DSV_ELOCKED, DSV_HINT_LOCK_WAIT,
+				     NULL, "'%s' is locked by process %" PRId64
+				     " on %s%s (waited %" PRId64 " ms)",
+				     g->lock, o.pid, o.host, job, wait_ms);
+	return dsv_fail_hint(err, DSV_ELOCKED, DSV_HINT_LOCK_REMOTE, NULL,
+			     "'%s' is locked by process %" PRId64 " on %s%s"
+			     " (waited %" PRId64 " ms); from here it cannot be"
+			     " told whether it lives", g->lock, o.pid, o.host,
+			     job, wait_ms);
 }
 
 static int wait_for(struct guard *g, int64_t wait_ms, struct dsv_err *err)

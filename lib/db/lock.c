@@ -100,7 +100,7 @@ int database_lock(struct database *d, struct dsv_err *err)
 					" sees what was before (waited %" PRId64
 					" ms): its file system remembers too"
 					" much, or an older copy was put there"
-					" (only then: rm -r '%s/turns')",
+					" (only then remove '%s/turns')",
 					d->path, waited_ns / 1000000, d->dir);
 		usleep(STALE_PAUSE_US);
 	}

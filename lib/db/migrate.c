@@ -21,9 +21,8 @@ static int read_version(struct db *db, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	if (application != SCHEMA_APPLICATION_ID)
-		return dsv_fail(err, DSV_ECORRUPT, "'%s' is no catalog of dsv"
-				" ('dsv fsck --rebuild' makes it anew)",
-				db->path);
+		return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD, NULL,
+				     "'%s' is not a catalog of dsv", db->path);
 	return (int)version;
 }
 

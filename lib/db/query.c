@@ -266,9 +266,9 @@ int query_one_int(struct query *q, int64_t *out, struct dsv_err *err)
 	if (type == SQLITE_INTEGER || type == SQLITE_NULL)
 		*out = query_get_int(q, 0);
 	else
-		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' has no integer where"
-			       " one belongs: dsv fsck --rebuild",
-			       q->db->path);
+		ret = dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD, NULL,
+				    "'%s' has no integer where one belongs",
+				    q->db->path);
 	query_end(q);
 	return ret;
 }

@@ -213,11 +213,12 @@ static int walk_path(struct walk *w, const char *source, const char *path,
 	if (S_ISLNK(st->st_mode))
 		return add_link(w, source, path, st, err);
 	if (!S_ISREG(st->st_mode))
-		return dsv_fail(err, DSV_EREFUSED, "'%s' is a %s: only files,"
-				" directories and links can be tagged"
-				" (--exclude leaves it out)", source,
-				S_ISSOCK(st->st_mode) ? "socket" :
-				S_ISFIFO(st->st_mode) ? "fifo" : "device");
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_EXCLUDE, NULL,
+				     "'%s' is a %s: only files, directories"
+				     " and links can be tagged", source,
+				     S_ISSOCK(st->st_mode) ? "socket" :
+				     S_ISFIFO(st->st_mode) ? "fifo" :
+				     "device");
 	return add_file(w->tree, source, path, DSV_FILE, st, NULL, err);
 }
 

@@ -64,6 +64,11 @@ int check_problem(struct check *k, const char *kind, const char *object,
 	return p.kind && p.object && p.message ? 0 : dsv_fail_nomem(err);
 }
 
+void check_hint(struct check *k, enum dsv_hint hint)
+{
+	k->problems[k->count - 1].hint = hint;
+}
+
 int check_concerns(struct check *k, size_t problem, int64_t seq,
 		   struct dsv_err *err)
 {
@@ -439,7 +444,7 @@ static int be_one_of_many(struct check *k, int ret, struct dsv_err *err)
 static int check_part(struct check *k, check_fn *part, bool repair,
 		      struct dsv_err *err)
 {
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	size_t problems = k->count;
 	int ret = part(k, err);
 	int alone;
@@ -454,7 +459,7 @@ static int check_part(struct check *k, check_fn *part, bool repair,
 		k->alone = false;
 		/* Too much of it is damaged: as it was seen. */
 		return alone == DSV_ECORRUPT ? ret :
-			dsv_fail(err, why.code, "%s", why.msg);
+			dsv_fail_as(err, why.code, &why);
 	}
 	undo(k, problems);
 	k->repair = repair;

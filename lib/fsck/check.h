@@ -15,6 +15,7 @@ struct check_problem {
 	char *kind;
 	char *object;
 	char *message;
+	enum dsv_hint hint;
 	bool repaired;
 	size_t state_count;
 	int64_t *states;	/* seqs; may be there twice */
@@ -65,6 +66,8 @@ void check_release(struct check *k);
 int check_problem(struct check *k, const char *kind, const char *object,
 		  bool repaired, struct dsv_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
+/* What can be done about the problem that was noted last. */
+void check_hint(struct check *k, enum dsv_hint hint);
 /* A state is concerned. */
 int check_concerns(struct check *k, size_t problem, int64_t seq,
 		   struct dsv_err *err);

@@ -63,7 +63,7 @@ static int check_recipe(struct pass *p, int64_t id,
 {
 	struct known *r = &p->known[id];
 	struct recipe recipe = RECIPE_INIT;
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	struct recipe_chunk chunk;
 	size_t problem = 0, at = 0;
 	int ret;
@@ -77,7 +77,7 @@ static int check_recipe(struct pass *p, int64_t id,
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
 		return recipe_problem(p, r, hash, why.msg, err);
 	if (ret < 0)
-		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+		return dsv_fail_as(err, ret, &why);
 	r->size_bytes = recipe.size_bytes;
 	while (ret >= 0 && recipe_next_chunk(&recipe, &at, &chunk)) {
 		ret = check_chunk(p, chunk.hash, id, false, &problem, err);
@@ -242,7 +242,7 @@ static int check_totals(struct pass *p, const struct manifest *m,
 static int check_manifest(struct pass *p, struct dsv_err *err)
 {
 	struct manifest files = MANIFEST_INIT;
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	char hex[HASH_HEX_SIZE];
 	size_t problem = 0, problems, i;
 	int ret;
@@ -270,7 +270,7 @@ static int check_manifest(struct pass *p, struct dsv_err *err)
 						     NULL, err);
 	}
 	if (ret < 0 && why.msg[0])
-		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+		dsv_fail_as(err, ret, &why);
 	if (ret == 0)
 		ret = check_parts(p, &files, err);
 	problems = p->k->count;
@@ -411,8 +411,9 @@ int check_content(struct check *k, struct dsv_err *err)
 	if (ret < 0)
 		return ret;
 	if (p.limit == 0)
-		return dsv_fail(err, DSV_ECORRUPT, "the recipes' rows have"
-				" impossible numbers: dsv fsck --rebuild");
+		return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD, NULL,
+				     "the recipes' rows have impossible"
+				     " numbers");
 	p.known = calloc((size_t)p.limit, sizeof(*p.known));
 	if (!p.known)
 		return dsv_fail_nomem(err);

@@ -190,8 +190,11 @@ int check_index(struct check *k, struct check_segment *g,
 		ret = repair_index(k, g, err);
 	if (ret < 0)
 		return ret;
-	return check_problem(k, "index", g->name, repair, err,
-			     "the index of the segment: %s%s", defect,
-			     k->repair && !repair ? ", and the bytes are not"
-			     " what the catalog says: --rebuild" : "");
+	ret = check_problem(k, "index", g->name, repair, err,
+			    "the index of the segment: %s%s", defect,
+			    k->repair && !repair ? ", and the bytes are not"
+			    " what the catalog says" : "");
+	if (ret == 0 && k->repair && !repair)
+		check_hint(k, DSV_HINT_REBUILD);
+	return ret;
 }

@@ -145,10 +145,12 @@ static int check_orphan(void *arg, const char *name, struct dsv_err *err)
 	/* It may be that of a tag that goes on. */
 	if (ret < 0 || mtime_ns > now_ns() - LEFTOVER_AGE_NS)
 		return 0;
-	return check_problem(k, "orphan", name, false, err, "a segment that"
-			     " the catalog does not know (%lld bytes);"
-			     " 'dsv prune' or --repair removes it",
-			     (long long)bytes);
+	ret = check_problem(k, "orphan", name, false, err, "a segment that"
+			    " the catalog does not know (%lld bytes)",
+			    (long long)bytes);
+	if (ret == 0)
+		check_hint(k, DSV_HINT_REMOVE_ORPHAN);
+	return ret;
 }
 
 int check_segments(struct check *k, struct dsv_err *err)
@@ -232,7 +234,7 @@ static int judge(struct check *k, struct verify *v, struct dsv_err *err)
 		return 0;
 	}
 	if (v->ret != DSV_ECORRUPT && v->ret != DSV_ENOTFOUND)
-		return dsv_fail(err, (enum dsv_code)v->ret, "%s", v->err.msg);
+		return dsv_fail_as(err, v->ret, &v->err);
 	ret = is_same_row(k, &v->chunk, err);
 	if (ret <= 0 || check_find_bad(k, v->chunk.hash))
 		return ret < 0 ? ret : 0;

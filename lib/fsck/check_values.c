@@ -21,8 +21,9 @@ static int check_names_of(struct check *k, const char *kind, const char *sql,
 		if (name && name_check(name, kind, NULL) == 0)
 			continue;
 		ret = check_problem(k, kind, name ? name : "", false, err,
-				    "no %s may be called that: dsv fsck"
-				    " --rebuild", kind);
+				    "no %s may be called that", kind);
+		if (ret == 0)
+			check_hint(k, DSV_HINT_REBUILD);
 		if (ret == 0 && !query_is_null(&q, 1))
 			ret = check_concerns(k, k->count - 1,
 					     query_get_int(&q, 1), err);
@@ -79,7 +80,9 @@ static int note_params(struct check *k, int64_t id,
 
 	hash_to_hex(hash, hex);
 	ret = check_problem(k, "parameters", hex, false, err, "they do not"
-			    " have their hash: dsv fsck --rebuild");
+			    " have their hash");
+	if (ret == 0)
+		check_hint(k, DSV_HINT_REBUILD);
 	query_int(&q, ":id", id);
 	while (ret >= 0 && (ret = query_step(&q, err)) > 0)
 		ret = check_concerns(k, k->count - 1, query_get_int(&q, 0),

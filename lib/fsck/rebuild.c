@@ -51,7 +51,7 @@ struct holding {
 static int hold(const struct catalog_options *options, const char *path,
 		struct holding *h, struct dsv_err *err)
 {
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	struct stat before, now;
 	bool was_there = stat(path, &before) == 0;
 	int ret = catalog_open(options, &h->old, &why);
@@ -67,7 +67,7 @@ static int hold(const struct catalog_options *options, const char *path,
 		return dsv_fail(err, DSV_ESYS, "%s (to do without what is in"
 				" it, move it away)", why.msg);
 	if (ret != DSV_ECORRUPT)
-		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+		return dsv_fail_as(err, ret, &why);
 	ret = guard_acquire(options->dir, options->job, options->lock_wait_ms,
 			    &h->guard, err);
 	if (ret < 0)

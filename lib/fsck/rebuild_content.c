@@ -88,7 +88,7 @@ static int set_aside(struct check *k, const char *name, const char *why,
 static int add_segment(struct check *k, const char *name, struct dsv_err *err)
 {
 	struct segment_index index = { .count = 0 };
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	int64_t id = 0;
 	struct query q;
 	size_t i;
@@ -98,7 +98,7 @@ static int add_segment(struct check *k, const char *name, struct dsv_err *err)
 	if (ret == DSV_ENOTFOUND || ret == DSV_ECORRUPT)
 		return set_aside(k, name, why.msg, err);
 	if (ret < 0)
-		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+		return dsv_fail_as(err, ret, &why);
 	q = db_query(catalog_db(k->c), "INSERT INTO segment (name, kind) VALUES"
 		     " (:name, :kind) RETURNING id");
 	query_text(&q, ":name", name);

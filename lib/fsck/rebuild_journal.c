@@ -400,7 +400,7 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 	int ret = 0;
 
 	json_array_foreach(ops, i, op) {
-		struct dsv_err why = { DSV_OK, "" };
+		struct dsv_err why = { .msg = "" };
 		bool failed;
 
 		ret = db_exec(catalog_db(k->c), "SAVEPOINT op", err);
@@ -409,8 +409,7 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 		ret = do_op(k, j, op, &why);
 		if (ret < 0 && ret != DSV_ENOTFOUND && ret != DSV_EREFUSED &&
 		    ret != DSV_ECORRUPT)
-			return dsv_fail(err, (enum dsv_code)ret, "%s",
-					why.msg);
+			return dsv_fail_as(err, ret, &why);
 		snprintf(object, sizeof(object), "transaction %lld",
 			 (long long)k->c->seq);
 		failed = ret < 0;

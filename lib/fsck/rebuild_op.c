@@ -25,7 +25,7 @@ static int check_name(const json_t *value, const char *what,
 	if (!json_is_string(value) ||
 	    name_check(json_string_value(value), what, &why) == 0)
 		return 0;
-	return dsv_fail(err, DSV_ECORRUPT, "%s", why.msg);
+	return dsv_fail_as(err, DSV_ECORRUPT, &why);
 }
 
 int rebuild_check_names(const json_t *op, struct dsv_err *err)

@@ -199,7 +199,7 @@ static int count_stored(struct gathering *x, struct dsv_err *err)
 int gathering_settle(struct gathering *x, struct dsv_err *err)
 {
 	const struct manifest *m = &x->top;
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	size_t i;
 	int ret = manifest_settle(&x->top, &why);
 
@@ -219,8 +219,8 @@ int gathering_settle(struct gathering *x, struct dsv_err *err)
 				a->path, (long long)a->part, b->path,
 				(long long)b->part);
 	}
-	return dsv_fail(err, ret == DSV_ECORRUPT ? DSV_EREFUSED :
-			(enum dsv_code)ret, "%s", why.msg);
+	return dsv_fail_as(err, ret == DSV_ECORRUPT ? DSV_EREFUSED : ret,
+			   &why);
 }
 
 /* Read what each rank has. */

@@ -31,19 +31,18 @@ static int find_rank(struct group *g, const struct dsv_tag_options *o,
 	g->rank = o->ranks > 0 ? o->rank : p->rank;
 	g->ranks = o->ranks > 0 ? o->ranks : p->ranks;
 	if (g->ranks < 0)
-		return dsv_fail(err, DSV_EUSAGE, "which process this is of how"
-				" many is not known: give --rank and --ranks,"
-				" set RANK and WORLD_SIZE, or start it with"
-				" srun");
+		return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_RANKS, NULL,
+				     "it is not known which of how many"
+				     " processes this is");
 	if (g->ranks == 0 || g->ranks > MAX_RANKS || g->rank < 0 ||
 	    g->rank >= g->ranks)
 		return dsv_fail(err, DSV_EUSAGE, "rank %lld of %lld is"
 				" impossible (ranks are counted from 0)",
 				(long long)g->rank, (long long)g->ranks);
 	if (!o->group && !p->step)
-		return dsv_fail(err, DSV_EUSAGE, "outside of a Slurm job"
-				" --group must say which processes belong"
-				" together");
+		return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_GROUP, NULL,
+				     "outside of a Slurm job a group must say"
+				     " which processes belong together");
 	return 0;
 }
 
@@ -144,10 +143,10 @@ static int check_new(struct group *g, struct dsv_err *err)
 
 	ret = group_file_has_part(g, g->rank);
 	if (ret > 0)
-		return dsv_fail(err, DSV_EREFUSED, "rank %lld has been in group"
-				" '%s' already: each tag is a group of its own"
-				" (give another --group)", (long long)g->rank,
-				title);
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_GROUP_OTHER,
+				     NULL, "rank %lld has been in group '%s'"
+				     " already: each tag is a group of its own",
+				     (long long)g->rank, title);
 	ret = group_file_verdict(g, err);
 	if (ret == 1)
 		ret = group_file_result(g, id, err);
@@ -155,8 +154,9 @@ static int check_new(struct group *g, struct dsv_err *err)
 		return ret;
 	if (ret < 0)
 		return ret;
-	return dsv_fail(err, DSV_EREFUSED, "group '%s' is complete: each tag is"
-			" a group of its own (give another --group)", title);
+	return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_GROUP_OTHER, NULL,
+			     "group '%s' is complete: each tag is a group of"
+			     " its own", title);
 }
 
 int group_open(struct dsv *d, const struct dsv_tag_options *o,

@@ -126,13 +126,17 @@ bool group_file_has_part(struct group *g, int64_t rank)
 static int told_failure(const json_t *json, struct dsv_err *err)
 {
 	const char *why = json_string_value(json_object_get(json, "message"));
+	const char *subject =
+		json_string_value(json_object_get(json, "subject"));
 	json_int_t code = json_integer_value(json_object_get(json, "code"));
+	json_int_t hint = json_integer_value(json_object_get(json, "hint"));
 
 	if (!why)
 		return 0;
 	if (code >= 0 || code < -200)
 		code = DSV_ESYS;
-	return dsv_fail(err, (enum dsv_code)code, "%s", why);
+	return dsv_fail_hint(err, (enum dsv_code)code, (enum dsv_hint)hint,
+			     subject, "%s", why);
 }
 
 int group_file_verdict(struct group *g, struct dsv_err *err)

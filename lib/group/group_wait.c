@@ -35,15 +35,28 @@ static int64_t clock_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static json_t *failure_json(int code, const char *message)
+static json_t *clean_json(const char *text)
 {
 	struct str clean = STR_INIT;
-	json_t *text;
+	json_t *json;
 
-	utf8_clean(&clean, message, strlen(message));
-	text = json_string(str_text(&clean));
+	utf8_clean(&clean, text, strlen(text));
+	json = json_string(str_text(&clean));
 	str_release(&clean);
-	return json_pack("{s:i, s:o}", "code", code, "message", text);
+	return json;
+}
+
+/* why: whose hint is told too, or NULL. */
+static json_t *failure_json(int code, const char *message,
+			    const struct dsv_err *why)
+{
+	if (!why || why->hint == DSV_HINT_NONE)
+		return json_pack("{s:i, s:o}", "code", code,
+				 "message", clean_json(message));
+	return json_pack("{s:i, s:o, s:i, s:o}", "code", code,
+			 "message", clean_json(message),
+			 "hint", (int)why->hint,
+			 "subject", clean_json(why->subject));
 }
 
 int group_join(struct group *g, const json_t *part, struct dsv_err *err)
@@ -65,7 +78,7 @@ void group_fail(struct group *g, const struct dsv_err *why)
 	int code = why->code == DSV_EINTERRUPTED ? DSV_EPARTIAL : why->code;
 	char *message = str_format("rank %lld: %s", (long long)g->rank,
 				   why->msg);
-	json_t *json = message ? failure_json(code, message) : NULL;
+	json_t *json = message ? failure_json(code, message, why) : NULL;
 
 	if (json && g->decided_ms == 0)
 		group_file_make(g, "verdict", json, NULL);
@@ -94,7 +107,7 @@ static int put_timeout(struct group *g, struct dsv_err *err)
 	if (missing > RANKS_NAMED)
 		str_printf(&text, " and %lld more",
 			   (long long)(missing - RANKS_NAMED));
-	json = failure_json(DSV_EPARTIAL, str_text(&text));
+	json = failure_json(DSV_EPARTIAL, str_text(&text), NULL);
 	ret = group_file_make(g, "verdict", json, err);
 	json_decref(json);
 	str_release(&text);
@@ -346,7 +359,7 @@ int group_tell(struct group *g, int ret, const char *id,
 	int told;
 
 	if (ret < 0)
-		json = failure_json(ret, why->msg);
+		json = failure_json(ret, why->msg, why);
 	else if (ret == 0)
 		json = json_pack("{s:s}", "id", id);
 	else

@@ -95,9 +95,9 @@ int fork_source(struct dsv *d, int64_t seq, struct dsv_state **out,
 	if (ret < 0)
 		return ret;
 	if (state->pending)
-		ret = dsv_fail(err, DSV_EREFUSED, "%.12s is not durable yet"
-			       " ('dsv wait %.12s' waits for it)", state->id,
-			       state->id);
+		ret = dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_WAIT,
+				    state->id, "%.12s is not durable yet",
+				    state->id);
 	else
 		ret = catalog_content(d->catalog, seq, manifest, err);
 	if (ret < 0)
@@ -143,8 +143,9 @@ static int fork_as(struct dsv *d, const struct fork_request *r,
 	if (ret == 0)
 		ret = draft_commit(d, &draft, &s, out->id, err);
 	if (ret == CATALOG_STALE)
-		ret = dsv_fail(err, DSV_EREFUSED, "branch '%s' is there"
-			       " already (choose another with -b)", branch);
+		ret = dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_BRANCH_OTHER,
+				    NULL, "branch '%s' already exists",
+				    branch);
 	if (ret == CATALOG_MISSING)
 		ret = dsv_fail(err, DSV_ENOTFOUND,
 			       "%.12s was pruned meanwhile", source->id);
@@ -155,6 +156,12 @@ out:
 	return ret;
 }
 
+static int fail_no_name(const char *source, struct dsv_err *err)
+{
+	return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_BRANCH_OTHER, NULL,
+			     "no name of the form '%s-N' is free", source);
+}
+
 /* "<branch>-N".  1: a branch or a state is called so. */
 static int is_taken(struct dsv *d, const char *source, int n, char *branch,
 		    size_t size, struct dsv_err *err)
@@ -163,8 +170,7 @@ static int is_taken(struct dsv *d, const char *source, int n, char *branch,
 	int ret;
 
 	if (snprintf(branch, size, "%s-%d", source, n) >= (int)size)
-		return dsv_fail(err, DSV_EREFUSED, "no free name of the form"
-				" '%s-N' (give one with -b)", source);
+		return fail_no_name(source, err);
 	ret = catalog_branch_head(d->catalog, branch, &seq, err);
 	if (ret == 0)
 		return 1;
@@ -194,9 +200,7 @@ static int free_number(struct dsv *d, const char *source, int n, char *branch,
 	for (free = 2 * n; (ret = is_taken(d, source, free, branch, size,
 					   err)) == 1; free *= 2) {
 		if (free >= MAX_DEFAULT_BRANCHES)
-			return dsv_fail(err, DSV_EREFUSED, "no free name of"
-					" the form '%s-N' (give one with -b)",
-					source);
+			return fail_no_name(source, err);
 		taken = free;
 	}
 	while (ret >= 0 && free - taken > 1) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "grid.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,4 +145,14 @@ int grid_row(const struct grid *g, size_t row, const struct dsv_strings *set,
 	out->items = items;
 	out->count = set->count + g->axis_count;
 	return 0;
+}
+
+int grid_fail_tasks(const struct grid *g, struct dsv_err *err)
+{
+	char tasks[32];
+
+	snprintf(tasks, sizeof(tasks), "0-%zu", g->rows - 1);
+	return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_ARRAY, tasks,
+			     "the sweep has %zu combinations: it needs an array"
+			     " of the tasks %s", g->rows, tasks);
 }

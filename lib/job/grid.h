@@ -27,6 +27,9 @@ int grid_parse(const struct dsv_strings *sweeps, struct grid *out,
 	       struct dsv_err *err);
 void grid_release(struct grid *g);
 
+/* The job has other tasks than a sweep needs: DSV_EUSAGE. */
+int grid_fail_tasks(const struct grid *g, struct dsv_err *err);
+
 /* set, then the assignments of the row; the caller frees out->items. */
 int grid_row(const struct grid *g, size_t row, const struct dsv_strings *set,
 	     struct dsv_strings *out, struct dsv_err *err);

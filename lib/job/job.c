@@ -238,10 +238,7 @@ static int known_tasks(const struct dsv_job_request *r,
 	ret = tasks_count_up(grid->rows, &swept, err);
 	if (ret == 0 && (r->array ? !tasks_equal(&given, &swept) :
 			 !r->fork_now))
-		ret = dsv_fail(err, DSV_EUSAGE, "the sweep has %zu"
-			       " combinations: submit it with"
-			       " sbatch --array=0-%zu", grid->rows,
-			       grid->rows - 1);
+		ret = grid_fail_tasks(grid, err);
 	tasks_release(&given);
 	if (ret < 0 || !r->fork_now)
 		tasks_release(&swept);

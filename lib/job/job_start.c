@@ -87,9 +87,7 @@ static int task_grid(struct dsv *d, const json_t *request, struct grid *grid,
 	*task = text ? strtoul(text, NULL, 10) : SIZE_MAX;
 	if (*task < grid->rows)
 		return 0;
-	ret = dsv_fail(err, DSV_EUSAGE, "the sweep has %zu combinations:"
-		       " submit it with --array=0-%zu", grid->rows,
-		       grid->rows - 1);
+	ret = grid_fail_tasks(grid, err);
 	grid_release(grid);
 	return ret;
 }

@@ -108,10 +108,13 @@ static int make_line(struct dsv *d, struct search *s, struct dsv_err *err)
 			ret = step_back(d, s, &seq, err);
 	}
 	if (ret == 0 && seq != s->good)
-		ret = dsv_fail(err, DSV_EUSAGE, "the good state is not on the"
-			       " line of first parents of the bad one%s",
-			       s->bad <= s->good ? ": it is the newer one" :
-			       s->along ? "" : " (see --along)");
+		ret = dsv_fail_hint(err, DSV_EUSAGE, s->bad <= s->good ||
+				    s->along ? DSV_HINT_NONE :
+				    DSV_HINT_BISECT_ALONG, NULL,
+				    "the good state is not on the line of"
+				    " first parents of the bad one%s",
+				    s->bad > s->good ? "" :
+				    ": it is the newer one");
 	if (ret == 0 && s->count == 0)
 		ret = dsv_fail(err, DSV_EUSAGE,
 			       "a state cannot be good and bad");
@@ -179,11 +182,13 @@ static int say(struct search *s, int64_t seq, enum dsv_bisect_mark mark,
 		return dsv_fail(err, DSV_EUSAGE, "that state is not on the line"
 				" that is searched");
 	if (mark == DSV_BISECT_GOOD && i <= s->oldest_bad)
-		return dsv_fail(err, DSV_EUSAGE, "a state at or before it is"
-				" known to be bad ('dsv bisect log')");
+		return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_BISECT_LOG,
+				     NULL, "a state at or before it is"
+				     " known to be bad");
 	if (mark == DSV_BISECT_BAD && i >= s->newest_good)
-		return dsv_fail(err, DSV_EUSAGE, "a state at or after it is"
-				" known to be good ('dsv bisect log')");
+		return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_BISECT_LOG,
+				     NULL, "a state at or after it is"
+				     " known to be good");
 	if (mark == DSV_BISECT_GOOD && i < s->newest_good)
 		s->newest_good = i;
 	if (mark == DSV_BISECT_BAD && i > s->oldest_bad)
@@ -200,8 +205,8 @@ static int seq_of(struct dsv *d, const char *hex, int64_t *seq,
 	int ret;
 
 	if (!hash_from_hex(hex, id))
-		return dsv_fail(err, DSV_ECORRUPT, "the search is damaged ("
-				"'dsv bisect reset' forgets it)");
+		return dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_BISECT_RESET,
+				     NULL, "the search is damaged");
 	ret = catalog_seq(d->catalog, id, seq, err);
 	if (ret == 0 && *seq < 0)
 		ret = dsv_fail(err, DSV_ENOTFOUND, "state %.12s of the search"
@@ -260,8 +265,8 @@ static int read_text(struct dsv *d, struct str *text, struct dsv_err *err)
 	ret = fs_read(path, TEXT_LIMIT_BYTES, text, err);
 	free(path);
 	if (ret == DSV_ENOTFOUND)
-		ret = dsv_fail(err, DSV_EUSAGE, "no search is under way ('dsv"
-			       " bisect start BAD GOOD' begins one)");
+		ret = dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_BISECT_START,
+				    NULL, "no search is under way");
 	return ret;
 }
 

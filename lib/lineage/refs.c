@@ -65,8 +65,8 @@ int dsv_branch_delete(struct dsv *d, const char *name, struct dsv_err *err)
 
 	ret = repo_branch(d, &current, err);
 	if (ret == 0 && !strcmp(current, name))
-		ret = dsv_fail(err, DSV_EREFUSED, "'%s' is the current branch"
-			       " ('dsv switch' to another first)", name);
+		ret = dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_BRANCH_SWITCH,
+				    NULL, "'%s' is the current branch", name);
 	if (ret == 0)
 		ret = catalog_branch_delete(d->catalog, name, err);
 	free(current);

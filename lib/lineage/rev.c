@@ -12,19 +12,19 @@ enum { MAX_STEPS_DIGITS = 9 };
 
 static int resolve_head(struct dsv *d, int64_t *seq, struct dsv_err *err)
 {
-	struct dsv_err ignored;
+	struct dsv_err why;
 	char *branch;
 	int ret;
 
 	ret = repo_branch(d, &branch, err);
 	if (ret < 0)
 		return ret;
-	ret = catalog_branch_head(d->catalog, branch, seq, &ignored);
+	ret = catalog_branch_head(d->catalog, branch, seq, &why);
 	if (ret == DSV_ENOTFOUND) {
 		*seq = -1;	/* not made yet */
 		ret = 0;
 	} else if (ret < 0) {
-		ret = dsv_fail(err, ret, "%s", ignored.msg);
+		ret = dsv_fail_as(err, ret, &why);
 	} else if (*seq == 0) {
 		*seq = -1;
 	}
@@ -125,7 +125,7 @@ static int resolve_word(struct dsv *d, const char *word, int64_t *seq,
 		return 0;
 	}
 	if (ret != DSV_ENOTFOUND)
-		return dsv_fail(err, ret, "%s", reason.msg);
+		return dsv_fail_as(err, ret, &reason);
 	ret = catalog_name_get(d->catalog, word, seq, err);
 	if (ret < 0 || *seq > 0)
 		return ret;

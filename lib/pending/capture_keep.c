@@ -89,8 +89,8 @@ static void sweep_entry(struct dsv *d, const unsigned char id[HASH_BYTES])
 		return;
 	/* No state at all, and these may be the only copies there are. */
 	if (c.moved && parts_wanted(d, id, false, NULL) != 1)
-		repo_warn(d, "a 'tag --async --move' was killed: the files that"
-			  " it moved are in '%s/files'", c.dir);
+		repo_warn(d, "an asynchronous tag that moves was killed: the"
+			  " files that it moved are in '%s/files'", c.dir);
 	else
 		capture_remove(d, &c, NULL);
 	capture_release(&c);

@@ -17,8 +17,8 @@ enum { MAX_TRIES = 10, RANKS_NAMED = 8 };
 static int freed_again(struct dsv_err *err)
 {
 	return dsv_fail(err, DSV_ESYS, "chunks were freed again and again while"
-			" they were stored: a prune with --expire=now runs too"
-			" often");
+			" they were stored: a prune that frees at once runs"
+			" too often");
 }
 
 static int walk(struct dsv *d, const struct capture *c, struct tree *out,
@@ -54,7 +54,7 @@ static int bind_contents(struct dsv *d, int64_t seq, const struct contents *c,
 static int store_single(struct dsv *d, int64_t seq, const struct capture *c,
 			struct dsv_err *err)
 {
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	struct tree tree = TREE_INIT;
 	struct contents contents;
 	int tries;
@@ -72,8 +72,8 @@ static int store_single(struct dsv *d, int64_t seq, const struct capture *c,
 	}
 	/* It is stored all the same. */
 	if (ret == 0 && capture_remove(d, c, &why) < 0)
-		repo_warn(d, "%s; 'dsv prune' removes what was captured when"
-			  " it is a day old", why.msg);
+		repo_warn(d, "%s; a prune removes what was captured when it is"
+			  " a day old", why.msg);
 	tree_release(&tree);
 	return ret;
 }
@@ -231,7 +231,7 @@ static int give_up(struct group *g, int64_t seq, const struct dsv_err *why,
 	json_decref(json);
 	if (ret >= 0)
 		ret = catalog_lose(g->d->catalog, seq, err);
-	return ret < 0 ? ret : dsv_fail(err, DSV_EREFUSED, "%s", why->msg);
+	return ret < 0 ? ret : dsv_fail_as(err, DSV_EREFUSED, why);
 }
 
 static int bind_parts(struct dsv *d, int64_t seq, struct parts *p,
@@ -239,7 +239,7 @@ static int bind_parts(struct dsv *d, int64_t seq, struct parts *p,
 {
 	struct group g = parts_group(d, p, 0);
 	struct gathering x = { .g = &g, .top = MANIFEST_INIT };
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	int ret = bind_gathering(&x, seq, &why);
 
 	gathering_release(&x);
@@ -248,7 +248,7 @@ static int bind_parts(struct dsv *d, int64_t seq, struct parts *p,
 	if (ret == CATALOG_MISSING)
 		forget_stored(p);
 	else if (ret < 0)
-		dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+		dsv_fail_as(err, ret, &why);
 	return ret;
 }
 
@@ -389,11 +389,11 @@ int parts_files(struct dsv *d, int64_t seq, int64_t rank, struct manifest *out,
 		ret = read_stored(d, &p, rank, out, err);
 	} else if (ret == 0) {
 		name_missing(&p, &missing);
-		ret = dsv_fail(err, DSV_ENOTFOUND, "the state is pending: not"
-			       " in the store yet is what these ranks have:"
-			       "%s%s",
-			       str_text(&missing), p.replicated ? "" :
-			       " (--rank I has another's)");
+		ret = dsv_fail_hint(err, DSV_ENOTFOUND, p.replicated ?
+				    DSV_HINT_NONE : DSV_HINT_RANK_OTHER, NULL,
+				    "the state is pending: the files of these"
+				    " ranks are not in the store yet:%s",
+				    str_text(&missing));
 	}
 	str_release(&missing);
 	parts_release(&p);

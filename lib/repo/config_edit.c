@@ -207,8 +207,9 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 	int ret;
 
 	if (!path)
-		return dsv_fail(err, DSV_ENOREPO, "no repository, and neither"
-				" --user nor --system was given");
+		return dsv_fail_hint(err, DSV_ENOREPO, DSV_HINT_CONFIG_LEVEL,
+				     NULL, "there is no repository to"
+				     " configure");
 	ret = value ? config_check(key, value, err) : 0;
 	if (ret == 0)
 		ret = config_split_key(key, &section, &sub, &name, err);

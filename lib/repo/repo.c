@@ -104,8 +104,8 @@ static int discover(char **out, struct dsv_err *err)
 	if (*out)
 		return 0;
 	dir = realpath(".", NULL);
-	ret = dsv_fail(err, DSV_ENOREPO, "no repository in '%s' or above"
-		       " ('dsv init' makes one)", dir ? dir : ".");
+	ret = dsv_fail_hint(err, DSV_ENOREPO, DSV_HINT_INIT, NULL,
+			    "no repository in '%s' or above", dir ? dir : ".");
 	free(dir);
 	return ret;
 }
@@ -176,9 +176,9 @@ static int check_owner(struct dsv *d, struct dsv_err *err)
 	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP) &&
 	    in_group(st.st_gid))
 		return 0;
-	return dsv_fail(err, DSV_EREFUSED, "repository '%s' belongs to another"
-			" user; to trust it: dsv config --user safe.repository"
-			" '%s'", d->path, d->path);
+	return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_TRUST, d->path,
+			     "repository '%s' belongs to another user",
+			     d->path);
 }
 
 static int settle_lock_wait(struct dsv_options *options, struct dsv_err *err)

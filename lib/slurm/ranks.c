@@ -2,6 +2,7 @@
 #include "ranks.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,10 +157,10 @@ static int batch_ranks(struct dsv *d, struct ranks *out, int64_t *total,
 
 	ret = parse_counts(d->process.tasks_per_node, &counts, total, err);
 	if (ret == 0 && share == 0)
-		ret = dsv_fail(err, DSV_EREFUSED, "which ranks this node gets"
-			       " by a distribution '%s' is not known before"
-			       " srun (--dsv-parts=all places all parts)",
-			       d->process.distribution);
+		ret = dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_PARTS_ALL,
+				    NULL, "which ranks this node gets by a"
+				    " distribution '%s' is not known before"
+				    " srun", d->process.distribution);
 	if (ret == 0)
 		ret = first_node((int64_t *)(void *)counts.data,
 				 counts.len / sizeof(int64_t), share, out,
@@ -168,6 +169,17 @@ static int batch_ranks(struct dsv *d, struct ranks *out, int64_t *total,
 		*total = d->process.tasks;
 	str_release(&counts);
 	return ret;
+}
+
+static int fail_tasks(int64_t tasks, int64_t parts, struct dsv_err *err)
+{
+	char needed[24];
+
+	snprintf(needed, sizeof(needed), "%lld", (long long)parts);
+	return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_TASKS, needed,
+			     "%lld task%s cannot have the %s parts of the"
+			     " state", (long long)tasks, tasks == 1 ? "" : "s",
+			     needed);
 }
 
 int ranks_here(struct dsv *d, int64_t size, struct ranks *out,
@@ -181,12 +193,7 @@ int ranks_here(struct dsv *d, int64_t size, struct ranks *out,
 		ranks_parse(d->process.node_tasks, &r, err) :
 		batch_ranks(d, &r, &total, err);
 	if (ret == 0 && total != size)
-		ret = dsv_fail(err, DSV_EREFUSED, "%lld task%s cannot have the"
-			       " %lld parts of the state: ask for %lld"
-			       " (-n %lld), or for all parts on each node"
-			       " (--dsv-parts=all)", (long long)total,
-			       total == 1 ? "" : "s", (long long)size,
-			       (long long)size, (long long)size);
+		ret = fail_tasks(total, size, err);
 	if (ret < 0)
 		ranks_release(&r);
 	else

@@ -129,7 +129,7 @@ static int store_part(struct group *g, const struct dsv_tag_options *o,
 static int commit(struct group *g, const struct manifest *own,
 		  char id[DSV_ID_SIZE], struct dsv_err *err)
 {
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	int ret = collective_commit(g, own, id, &why);
 	int told = 0;
 
@@ -138,7 +138,7 @@ static int commit(struct group *g, const struct manifest *own,
 	if (ret != DSV_EINTERRUPTED)
 		told = group_tell(g, ret, id, &why, err);
 	if (ret < 0)
-		return dsv_fail(err, (enum dsv_code)ret, "%s", why.msg);
+		return dsv_fail_as(err, ret, &why);
 	if (told < 0)
 		return told;
 	return ret == 0 ? (int)GROUP_DONE : (int)GROUP_AGAIN;
@@ -236,6 +236,6 @@ int collective_tag(struct group *g, const struct dsv_tag_options *o,
 			return ret;
 	}
 	return dsv_fail(err, DSV_ESYS, "chunks were freed %d times while they"
-			" were tagged: a prune with --expire=now runs too"
+			" were tagged: a prune that frees at once runs too"
 			" often", MAX_ROUNDS);
 }

@@ -81,7 +81,7 @@ void move_remove(struct dsv *d, const struct tree *tree, const char *id)
 	struct manifest m = MANIFEST_INIT;
 	const struct manifest_entry *e;
 	unsigned char hash[HASH_BYTES];
-	struct dsv_err why = { DSV_OK, "" };
+	struct dsv_err why = { .msg = "" };
 	int64_t seq = -1;
 	size_t i;
 

@@ -49,8 +49,9 @@ static int check_options(const struct dsv_tag_options *o, struct dsv_err *err)
 	if (o->paths.count == 0)
 		return dsv_fail(err, DSV_EUSAGE, "nothing to tag: no PATH");
 	if (!o->collective && (o->replicated || o->ranks || o->group))
-		return dsv_fail(err, DSV_EUSAGE, "--replicated, --rank, --ranks"
-				" and --group are for --collective");
+		return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_COLLECTIVE, NULL,
+				     "ranks, a group and replicated files are"
+				     " for a collective tag");
 	if (o->name)
 		ret = name_check(o->name, "state", err);
 	for (i = 0; ret == 0 && i < o->scopes.count; i++)
@@ -99,7 +100,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 		if (ret == CATALOG_MISSING && ++tries == MAX_TRIES) {
 			ret = dsv_fail(err, DSV_ESYS, "chunks were freed %d"
 				       " times while they were tagged: a prune"
-				       " with --expire=now runs too often",
+				       " that frees at once runs too often",
 				       tries);
 			break;
 		}

@@ -231,8 +231,8 @@ static void look_at_clock(const struct probe *p, struct dsv_findings *out)
 		return;
 	skew_s = (int64_t)st.st_mtim.tv_sec - now_ns() / NS_PER_S;
 	say(out, "clock", llabs(skew_s) > CLOCK_SLACK_S ?
-	    "the file server's clock and this host's differ: dates and"
-	    " --keep-within are by this host's" : NULL,
+	    "the file server's clock and this host's differ: dates, and what"
+	    " a prune keeps by them, are by this host's" : NULL,
 	    "%+" PRId64 " s against the file system's", skew_s);
 }
 
@@ -251,7 +251,7 @@ static void look_at_space(const char *name, const char *path,
 	      (double)st.f_blocks * SPACE_LOW_PERCENT ||
 	      (st.f_files && (double)st.f_favail * 100 <
 	       (double)st.f_files * SPACE_LOW_PERCENT);
-	say(out, name, low ? "nearly full: 'dsv prune' frees space" : NULL,
+	say(out, name, low ? "nearly full: a prune frees space" : NULL,
 	    "%s of %s free, %llu inodes free", free_text, all_text,
 	    (unsigned long long)st.f_favail);
 }
@@ -265,7 +265,7 @@ static void look_at_tier(struct dsv *d, const struct probe *here,
 
 	if (!dir) {
 		say(out, "local tier", NULL, "not configured"
-		    " (core.localTier; only tag --async uses it)");
+		    " (core.localTier; only asynchronous tags use it)");
 		return;
 	}
 	if (fs_make_dirs(dir, 0700, NULL) < 0 || !probe_open(&p, dir)) {

@@ -91,6 +91,7 @@ static int fill_report(struct dsv *d, struct check *k,
 		to->kind = strdup(from->kind);
 		to->object = strdup(from->object);
 		to->message = problem_text(from);
+		to->hint = from->hint;
 		to->repaired = from->repaired;
 		ret = to->kind && to->object && to->message ?
 			fill_states(d, from, to, err) : dsv_fail_nomem(err);

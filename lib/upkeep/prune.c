@@ -149,8 +149,8 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 		out->freed_now_bytes += swept.bytes;
 	if (ret == 0 && left > 0)
 		repo_warn(d, "%" PRId64 " segments were left as they are: a"
-			  " recipe that may need them is damaged (see 'dsv"
-			  " fsck')", left);
+			  " recipe that may need them is damaged (an fsck tells"
+			  " which)", left);
 	return ret;
 }
 
@@ -170,9 +170,10 @@ static int carry_out(struct dsv *d, const struct catalog_prune *prune,
 	}
 	out->removed = pruned.states;
 	if (ret == 0 && pruned.unreadable > 0)
-		ret = dsv_fail(err, DSV_EPARTIAL, "%" PRId64 " states were not"
-			       " pruned: their manifests are damaged (see 'dsv"
-			       " fsck')", pruned.unreadable);
+		ret = dsv_fail_hint(err, DSV_EPARTIAL, DSV_HINT_FSCK, NULL,
+				    "%" PRId64 " states were not pruned: their"
+				    " manifests are damaged",
+				    pruned.unreadable);
 	return ret;
 }
 
@@ -187,18 +188,18 @@ static int check_state(struct dsv *d, int64_t seq, const char *rev,
 
 	ret = catalog_state_kept(d->catalog, seq, &kept, err);
 	if (ret == 0 && (kept & CATALOG_HELD))
-		return dsv_fail(err, DSV_EREFUSED, "'%s' is held by a waiting"
-				" or running job ('dsv job sync' ends the hold"
-				" of one that is gone)", rev);
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_JOB_SYNC, NULL,
+				     "'%s' is held by a waiting or running job",
+				     rev);
 	if (ret == 0 && (kept & CATALOG_PINNED))
-		return dsv_fail(err, DSV_EREFUSED, "'%s' is pinned ('dsv unpin"
-				" %s' first)", rev, rev);
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_UNPIN, rev,
+				     "'%s' is pinned", rev);
 	if (ret == 0)
 		ret = catalog_load(d->catalog, &seq, 1, &s, err);
 	if (ret == 0 && s->pending)
-		ret = dsv_fail(err, DSV_EREFUSED, "'%s' is pending: its bytes"
-			       " are on one node only ('dsv wait' makes it"
-			       " durable)", rev);
+		ret = dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_WAIT, rev,
+				    "'%s' is pending: its bytes are on one"
+				    " node only", rev);
 	dsv_state_free(s);
 	return ret;
 }
@@ -309,7 +310,7 @@ static int prune_states(struct dsv *d, const struct dsv_prune_options *options,
 			carry_out(d, &prune, &report, err);
 	if (ret == 0 && report.left_alone.count > 0)
 		ret = dsv_fail(err, DSV_EPARTIAL, "%zu group%s left alone:"
-			       " no state there has the key of --keep-best",
+			       " no state there has the key of keep-best",
 			       report.left_alone.count,
 			       report.left_alone.count > 1 ? "s were" :
 			       " was");

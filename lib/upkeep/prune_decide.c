@@ -150,7 +150,8 @@ static int load_rule(struct pruning *p, struct inputs *in, size_t i,
 	if (ret == 0 && !any)
 		ret = dsv_fail(err, DSV_EREFUSED, "no state that is selected"
 			       " has a numeric attribute '%s' (%s); nothing"
-			       " was removed", rule->key, rule->text);
+			       " was removed", rule->key,
+			       rule->text + strlen(RULE_PREFIX));
 	return ret;
 }
 
@@ -338,9 +339,9 @@ static int check_group(struct pruning *p, const struct member *list,
 		if (p->kept[list[i].index])
 			return 0;
 	name = group_name(p, list);
-	ret = dsv_fail(err, DSV_EREFUSED, "no state of %s would be left (%zu"
-		       " would be removed); --unsafe-allow-remove-all insists",
-		       name ? name : "a group", count);
+	ret = dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_REMOVE_ALL, NULL,
+			    "no state of %s would be left, and %zu would be"
+			    " removed", name ? name : "a group", count);
 	free(name);
 	return ret;
 }
@@ -387,9 +388,8 @@ int pruning_decide(struct pruning *p, struct dsv_err *err)
 
 	if (p->rules.count == 0 && !p->rules.out_of_scope &&
 	    !p->options->remove_all)
-		return dsv_fail(err, DSV_EREFUSED, "no rule says what to keep"
-				" (--keep-last, ...); --unsafe-allow-remove-all"
-				" removes all that is selected");
+		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_KEEP, NULL,
+				     "no rule says what to keep");
 	ret = check_selection(p, err);
 	if (ret == 0)
 		ret = catalog_candidates(p->d->catalog, &selection, &p->list,

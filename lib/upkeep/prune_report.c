@@ -100,7 +100,7 @@ static const char *reason_text(const struct pruning *p, int bit)
 {
 	static const char *const always[] = {
 		[KEPT_ALONE - KEPT_ALONE] = "group left alone",
-		[KEPT_OUT_OF_SCOPE - KEPT_ALONE] = "--out-of-scope",
+		[KEPT_OUT_OF_SCOPE - KEPT_ALONE] = RULE_OUT_OF_SCOPE,
 		[KEPT_PINNED - KEPT_ALONE] = "pinned",
 		[KEPT_NAMED - KEPT_ALONE] = "named",
 		[KEPT_HELD - KEPT_ALONE] = "held by a job",

@@ -59,7 +59,8 @@ static int add_rule(struct rules *rules, const struct rule *rule,
 				RETENTION_MAX_RULES);
 	}
 	*item = *rule;
-	item->text = str_format("--%s %s", kind_name(rule->kind), value);
+	item->text = str_format(RULE_PREFIX "%s %s", kind_name(rule->kind),
+				value);
 	rules->count++;
 	return item->text ? 0 : dsv_fail_nomem(err);
 }
@@ -73,8 +74,8 @@ static int add_count(struct rules *rules, enum retention_kind kind,
 	if (count == 0)
 		return 0;
 	if (count < 0)
-		return dsv_fail(err, DSV_EUSAGE, "--%s %" PRId64
-				": less than none", kind_name(kind), count);
+		return dsv_fail(err, DSV_EUSAGE, "%s: %" PRId64 " is less than"
+				" 0", kind_name(kind), count);
 	snprintf(text, sizeof(text), "%" PRId64, count);
 	return add_rule(rules, &rule, text, err);
 }
@@ -90,7 +91,7 @@ static int add_within(struct rules *rules, int64_t within_ns,
 		return 0;
 	if (within_ns <= 0)
 		return dsv_fail(err, DSV_EUSAGE,
-				"--keep-within: must be longer than 0s");
+				"keep-within: must be longer than 0s");
 	snprintf(seconds, sizeof(seconds), "%" PRId64 "s",
 		 within_ns / 1000000000);
 	return add_rule(rules, &rule, text ? text : seconds, err);
@@ -111,7 +112,7 @@ static int add_text(struct rules *rules, enum retention_kind kind,
 	else if (!(rule.key = strdup(text)))
 		ret = dsv_fail_nomem(err);
 	if (ret < 0)
-		return dsv_fail_in(err, ret, "--%s", kind_name(kind));
+		return dsv_fail_in(err, ret, "%s", kind_name(kind));
 	return add_rule(rules, &rule, text, err);
 }
 
@@ -140,9 +141,8 @@ static int set_group_by(struct rules *rules, const char *text,
 		else if (len == 5 && !strncmp(p, "scope", len))
 			rules->by_scope = true;
 		else
-			return dsv_fail(err, DSV_EUSAGE, "--group-by '%s':"
-					" groups are by branch, scope or both",
-					text);
+			return dsv_fail(err, DSV_EUSAGE, "group-by '%s': groups"
+					" are by branch, scope or both", text);
 		p += len + (p[len] == ',');
 	}
 	return 0;
@@ -296,8 +296,8 @@ static int set_rule_text(struct rules *rules, const char *policy,
 		str_printf(&text, "%s%s", !policy ? i ? " " : "" :
 			   i ? " " : ": ", rules->items[i].text);
 	if (rules->out_of_scope)
-		str_puts(&text, text.len ? " --out-of-scope" :
-			 "--out-of-scope");
+		str_puts(&text, text.len ? " " RULE_OUT_OF_SCOPE :
+			 RULE_OUT_OF_SCOPE);
 	if (text.len == 0)
 		str_puts(&text, "no rule kept anything");
 	rules->text = str_take(&text);

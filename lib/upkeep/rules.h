@@ -10,6 +10,9 @@
 #include "../repo/repo.h"
 #include "retention.h"
 
+#define RULE_PREFIX "--"
+#define RULE_OUT_OF_SCOPE RULE_PREFIX "out-of-scope"
+
 struct rule {
 	enum retention_kind kind;
 	int64_t count;
@@ -17,7 +20,7 @@ struct rule {
 	int sign;
 	double every;
 	char *key;		/* of an attribute, or an expression; or NULL */
-	char *text;		/* "--keep-last 3" */
+	char *text;		/* "--keep-last 3", as it is recorded */
 };
 
 struct rules {

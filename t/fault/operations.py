@@ -310,7 +310,7 @@ class Fork(Operation):
         if r.returncode == 0:
             return r
         # It was committed: then the branch is whole.
-        if r.returncode != 14 or "'wide' is there already" not in r.stderr:
+        if r.returncode != 14 or "'wide' already exists" not in r.stderr:
             raise Broken(f"again: {r.returncode} {r.stderr}")
         shutil.rmtree(where + "/work/out", ignore_errors=True)
         return base.dsv(where, "checkout", "wide", "out")

@@ -255,7 +255,7 @@ static void seqs_to_text(const int64_t *seqs, size_t count, char *out)
 static void is_found(const struct catalog_query *query, const char *want,
 		     const char *what)
 {
-	struct dsv_err err = { 0, "" };
+	struct dsv_err err = { .msg = "" };
 	int64_t *seqs = NULL;
 	int64_t counted = -1;
 	size_t count = 0;
@@ -290,7 +290,7 @@ static void test_mistakes(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
-		struct dsv_err err = { 0, "" };
+		struct dsv_err err = { .msg = "" };
 		int64_t *seqs = NULL;
 		size_t count;
 		int ret;
@@ -360,7 +360,7 @@ static void test_extremes(void)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *text = repeat(cases[i].before, cases[i].n,
 				    cases[i].middle, cases[i].after);
-		struct dsv_err err = { 0, "" };
+		struct dsv_err err = { .msg = "" };
 		int64_t *seqs = NULL;
 		size_t count = 0;
 		int ret;

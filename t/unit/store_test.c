@@ -383,7 +383,7 @@ static void test_change(void (*change)(void), size_t len, const char *what,
 	struct store *s = open_store("change", 2);
 	unsigned char *data = malloc(len);
 	unsigned char recipe[HASH_BYTES];
-	struct dsv_err err = { DSV_OK, "" };
+	struct dsv_err err = { .msg = "" };
 	struct ingest *in;
 	char want[256];
 
