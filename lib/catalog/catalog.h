@@ -143,14 +143,6 @@ enum catalog_outcome {
 int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 		      struct dsv_err *err);
 
-/*
- * Read the recipes of files that are in the store already, as an ingest would
- * have told of them; also after a failure to be released.
- */
-int catalog_recipes_read(struct store *s, const struct manifest *files,
-			 struct ingest_result *out, struct dsv_err *err);
-void catalog_recipes_release(struct ingest_result *recipes);
-
 /* What makes a pending state durable. */
 struct catalog_content {
 	unsigned char manifest[HASH_BYTES];

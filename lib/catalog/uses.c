@@ -4,74 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_hashes(const void *a, const void *b)
-{
-	return memcmp(a, b, HASH_BYTES);
-}
-
-int content_recipes(const struct manifest *files,
-		    unsigned char (**out)[HASH_BYTES], size_t *count,
-		    struct dsv_err *err)
-{
-	unsigned char (*list)[HASH_BYTES];
-	size_t n = 0, unique = 0;
-	size_t i;
-
-	list = malloc((files->count + 1) * sizeof(*list));
-	if (!list)
-		return dsv_fail_nomem(err);
-	for (i = 0; i < files->count; i++) {
-		if (files->entries[i].type == DSV_FILE)
-			memcpy(list[n++], files->entries[i].recipe, HASH_BYTES);
-	}
-	qsort(list, n, sizeof(*list), compare_hashes);
-	for (i = 0; i < n; i++) {
-		if (unique > 0 &&
-		    !memcmp(list[unique - 1], list[i], HASH_BYTES))
-			continue;
-		memmove(list[unique++], list[i], HASH_BYTES);
-	}
-	*out = list;
-	*count = unique;
-	return 0;
-}
-
-void catalog_recipes_release(struct ingest_result *recipes)
-{
-	size_t i;
-
-	for (i = 0; i < recipes->recipe_count; i++)
-		free(recipes->recipes[i].chunks);
-	free(recipes->recipes);
-	recipes->recipes = NULL;
-	recipes->recipe_count = 0;
-}
-
-int catalog_recipes_read(struct store *s, const struct manifest *files,
-			 struct ingest_result *out, struct dsv_err *err)
-{
-	unsigned char (*recipes)[HASH_BYTES];
-	size_t count, i;
-	int ret;
-
-	ret = content_recipes(files, &recipes, &count, err);
-	if (ret < 0)
-		return ret;
-	out->recipe_count = 0;
-	out->recipes = calloc(count + 1, sizeof(*out->recipes));
-	if (!out->recipes)
-		ret = dsv_fail_nomem(err);
-	for (i = 0; ret == 0 && i < count; i++) {
-		struct ingest_recipe *recipe = &out->recipes[i];
-
-		memcpy(recipe->hash, recipes[i], HASH_BYTES);
-		out->recipe_count++;
-		ret = store_list_chunks(s, recipe, err);
-	}
-	free(recipes);
-	return ret;
-}
-
 static int claim_one(struct catalog *c, const unsigned char hash[HASH_BYTES],
 		     struct dsv_err *err)
 {
@@ -183,7 +115,7 @@ static int use_recipes(struct catalog *c, const struct manifest *files,
 	size_t count, i, known_count = 0;
 	int ret;
 
-	ret = content_recipes(files, &recipes, &count, err);
+	ret = manifest_recipes(files, &recipes, &count, err);
 	if (ret < 0)
 		return ret;
 	if (ingest && ingest->recipe_count > 0) {
@@ -194,7 +126,7 @@ static int use_recipes(struct catalog *c, const struct manifest *files,
 			return dsv_fail_nomem(err);
 		}
 		memcpy(known, ingest->recipes, known_count * sizeof(*known));
-		qsort(known, known_count, sizeof(*known), compare_hashes);
+		qsort(known, known_count, sizeof(*known), compare_recipe);
 	}
 	for (i = 0; ret == 0 && i < count; i++)
 		ret = use_recipe(c, recipes[i], known ?

@@ -49,11 +49,4 @@ int content_link_manifest(struct catalog *c, int64_t manifest,
 			  const unsigned char chunk[HASH_BYTES],
 			  struct dsv_err *err);
 
-/*
- * The distinct recipes of a manifest, sorted; the caller's to free().
- */
-int content_recipes(const struct manifest *files,
-		    unsigned char (**out)[HASH_BYTES], size_t *count,
-		    struct dsv_err *err);
-
 #endif

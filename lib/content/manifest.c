@@ -319,3 +319,35 @@ int manifest_settle(struct manifest *m, struct dsv_err *err)
 	m->count = kept;
 	return manifest_check(m, DSV_ECORRUPT, err);
 }
+
+static int compare_hashes(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_BYTES);
+}
+
+int manifest_recipes(const struct manifest *m,
+		     unsigned char (**out)[HASH_BYTES], size_t *count,
+		     struct dsv_err *err)
+{
+	unsigned char (*list)[HASH_BYTES];
+	size_t n = 0, unique = 0;
+	size_t i;
+
+	list = malloc((m->count + 1) * sizeof(*list));
+	if (!list)
+		return dsv_fail_nomem(err);
+	for (i = 0; i < m->count; i++) {
+		if (m->entries[i].type == DSV_FILE)
+			memcpy(list[n++], m->entries[i].recipe, HASH_BYTES);
+	}
+	qsort(list, n, sizeof(*list), compare_hashes);
+	for (i = 0; i < n; i++) {
+		if (unique > 0 &&
+		    !memcmp(list[unique - 1], list[i], HASH_BYTES))
+			continue;
+		memmove(list[unique++], list[i], HASH_BYTES);
+	}
+	*out = list;
+	*count = unique;
+	return 0;
+}

@@ -94,4 +94,9 @@ void manifest_sort(struct manifest *m);
 int manifest_check(const struct manifest *m, enum dsv_code code,
 		   struct dsv_err *err);
 
+/* The distinct recipes of its files, sorted; the caller's to free(). */
+int manifest_recipes(const struct manifest *m,
+		     unsigned char (**out)[HASH_BYTES], size_t *count,
+		     struct dsv_err *err);
+
 #endif

@@ -162,7 +162,7 @@ static int use_files(struct check *k, const unsigned char hash[HASH_BYTES],
 	int64_t id;
 	int ret;
 
-	ret = content_recipes(files, &hashes, &count, err);
+	ret = manifest_recipes(files, &hashes, &count, err);
 	if (ret == 0)
 		known.recipes = calloc(count + 1, sizeof(*known.recipes));
 	if (ret == 0 && !known.recipes)

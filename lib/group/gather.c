@@ -19,7 +19,7 @@ void gathering_release(struct gathering *x)
 		segment_index_release(&x->indexes[i]);
 	free(x->indexes);
 	free(x->all.segments);
-	catalog_recipes_release(&x->all);
+	store_recipes_release(&x->all);
 	manifest_release(&x->top);
 	/* Its segments are staged, or leftovers. */
 	ingest_close(x->ingest, true);
@@ -312,8 +312,8 @@ int gathering_store(struct gathering *x, const struct manifest *own,
 	if (ret == 0)
 		ret = make_manifest(x, own, err);
 	if (ret == 0)
-		ret = catalog_recipes_read(x->g->d->store, &x->top, &x->all,
-					   err);
+		ret = store_read_recipes(x->g->d->store, &x->top, &x->all,
+					 err);
 	if (ret == 0)
 		ret = count_stored(x, err);
 	/* What a rank had found or stored was freed or swept since. */

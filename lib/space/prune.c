@@ -55,7 +55,7 @@ static int read_known(struct store *s, const unsigned char hash[HASH_BYTES],
 		return 0;
 	}
 	if (ret == 0)
-		ret = content_recipes(&files, &known->recipes, &known->count,
+		ret = manifest_recipes(&files, &known->recipes, &known->count,
 				      err);
 	manifest_release(&files);
 	return ret;

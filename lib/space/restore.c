@@ -16,7 +16,7 @@ struct revival {
 
 static void revival_release(struct revival *r)
 {
-	catalog_recipes_release(&r->known);
+	store_recipes_release(&r->known);
 	manifest_release(&r->files);
 }
 
@@ -26,8 +26,8 @@ static int read_content(struct store *s, struct revival *r,
 {
 	int ret = store_read_manifest(s, r->manifest, &r->files, err);
 
-	return ret < 0 ? ret : catalog_recipes_read(s, &r->files, &r->known,
-						    err);
+	return ret < 0 ? ret : store_read_recipes(s, &r->files, &r->known,
+						  err);
 }
 
 /* Whether the state's first parents lead to head: nobody has used it since. */

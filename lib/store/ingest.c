@@ -199,3 +199,39 @@ int ingest_note_recipe(struct ingest *in, const struct recipe *r,
 	result->recipes[result->recipe_count++] = item;
 	return 0;
 }
+
+void store_recipes_release(struct ingest_result *recipes)
+{
+	size_t i;
+
+	for (i = 0; i < recipes->recipe_count; i++)
+		free(recipes->recipes[i].chunks);
+	free(recipes->recipes);
+	recipes->recipes = NULL;
+	recipes->recipe_count = 0;
+}
+
+int store_read_recipes(struct store *s, const struct manifest *files,
+		       struct ingest_result *out, struct dsv_err *err)
+{
+	unsigned char (*recipes)[HASH_BYTES];
+	size_t count, i;
+	int ret;
+
+	ret = manifest_recipes(files, &recipes, &count, err);
+	if (ret < 0)
+		return ret;
+	out->recipe_count = 0;
+	out->recipes = calloc(count + 1, sizeof(*out->recipes));
+	if (!out->recipes)
+		ret = dsv_fail_nomem(err);
+	for (i = 0; ret == 0 && i < count; i++) {
+		struct ingest_recipe *recipe = &out->recipes[i];
+
+		memcpy(recipe->hash, recipes[i], HASH_BYTES);
+		out->recipe_count++;
+		ret = store_list_chunks(s, recipe, err);
+	}
+	free(recipes);
+	return ret;
+}

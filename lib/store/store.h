@@ -183,6 +183,13 @@ int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
 /* Fill in the chunks of the recipe out->hash; they are the caller's. */
 int store_list_chunks(struct store *s, struct ingest_recipe *out,
 		      struct dsv_err *err);
+/*
+ * The recipes of files that are stored, as an ingest would have told of them;
+ * also after a failure to be released.
+ */
+int store_read_recipes(struct store *s, const struct manifest *files,
+		       struct ingest_result *out, struct dsv_err *err);
+void store_recipes_release(struct ingest_result *recipes);
 /* That of a file, whose size must be what its manifest says. */
 int store_read_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 		    int64_t size_bytes, struct recipe *out,
