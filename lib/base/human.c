@@ -12,8 +12,7 @@
 #include <time.h>
 
 #include "../dsv.h"
-
-#define NS_PER_S INT64_C(1000000000)
+#include "clock.h"
 
 struct unit {
 	const char *name;

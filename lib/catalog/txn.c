@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/clock.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 #include "journal.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/utf8.h"
 #include "../base/value.h"
 #include "../lineage/rev.h"

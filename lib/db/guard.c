@@ -17,9 +17,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/hash.h"
 #include "../base/str.h"
 #include "../os/fs.h"
@@ -305,14 +305,6 @@ static int break_lock(struct guard *g, const char *path, const char *nonce,
 out:
 	free(right);
 	return ret;
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static void pause_a_little(int count)

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 #include "internal.h"
 
-#define UNSURE_NS INT64_C(5000000000)	/* longer than sizes are remembered */
+#define UNSURE_NS (5 * NS_PER_S)	/* longer than sizes are remembered */
 
 enum { STALE_PAUSE_US = 50000 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/hash.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
@@ -57,7 +58,7 @@ static bool dir_mark(const char *dir, unsigned long long *inode,
 		return false;
 	*inode = st.stx_ino;
 	*born_ns = st.stx_mask & STATX_BTIME ?
-		st.stx_btime.tv_sec * 1000000000LL + st.stx_btime.tv_nsec : 0;
+		st.stx_btime.tv_sec * NS_PER_S + st.stx_btime.tv_nsec : 0;
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/glob.h"
 #include "../base/str.h"
 #include "../os/fs.h"
@@ -28,11 +29,6 @@ struct walk {
 
 static int walk_path(struct walk *w, const char *source, const char *path,
 		     const struct stat *st, struct dsv_err *err);
-
-int64_t tree_mtime_ns(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
 
 static void file_release(struct tree_file *file)
 {
@@ -78,7 +74,7 @@ static int add_file(struct tree *t, const char *source, const char *path,
 	file->type = type;
 	file->executable = st->st_mode & S_IXUSR;
 	file->size_bytes = type == DSV_FILE ? st->st_size : 0;
-	file->mtime_ns = tree_mtime_ns(st);
+	file->mtime_ns = stat_mtime_ns(st);
 	t->size_bytes += file->size_bytes;
 	return file->path && file->source ? 0 : dsv_fail_nomem(err);
 }

@@ -38,7 +38,6 @@ struct tree {
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
 	      const struct dsv_strings *excludes, struct tree *out,
 	      struct dsv_err *err);
-int64_t tree_mtime_ns(const struct stat *st);
 void tree_release(struct tree *t);
 
 #endif

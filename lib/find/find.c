@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "../base/clock.h"
 
 /* ---- Understanding the query ----------------------------------------- */
 
@@ -304,16 +305,14 @@ static int find(struct catalog *c, const struct catalog_query *query,
 		struct dsv_err *err)
 {
 	struct search *f = calloc(1, sizeof(*f));
-	struct timespec now;
 	int ret;
 
 	if (!f)
 		return dsv_fail_nomem(err);
-	clock_gettime(CLOCK_REALTIME, &now);
 	f->x.c = c;
 	f->x.db = catalog_db(c);
 	f->x.set = &f->set;
-	f->x.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	f->x.now_ns = now_ns();
 	f->query = query;
 	f->counting = counting;
 	f->err = err;

@@ -7,8 +7,6 @@
 
 #include "../base/value.h"
 
-#define NS_PER_S INT64_C(1000000000)
-
 static const char sql_key[] = "SELECT id FROM key WHERE name = :name";
 static const char sql_attr_has[] =
 	"SELECT 1 WHERE EXISTS (SELECT 1 FROM attr WHERE key = :key"

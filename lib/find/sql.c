@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S INT64_C(1000000000)
+#include "../base/clock.h"
 
 void find_sql_release(struct find_sql *sql)
 {

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "../base/list.h"
-#include "../catalog/internal.h"
-#include "../catalog/totals.h"
 #include "check.h"
 
 #include <errno.h>
@@ -11,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
+#include "../base/list.h"
+#include "../catalog/internal.h"
+#include "../catalog/totals.h"
 #include "../os/fs.h"
 #include "../space/space.h"
 

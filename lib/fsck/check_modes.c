@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "../catalog/internal.h"
 #include "../os/fs.h"
@@ -38,10 +39,9 @@ void check_dir_mode(struct check *k)
 /* Somebody may be making it just now: mkdir, then chmod. */
 static bool has_all(const char *path, struct stat *st, mode_t needed)
 {
-	int64_t age_ns = now_ns() - (st->st_ctim.tv_sec * INT64_C(1000000000) +
-				     st->st_ctim.tv_nsec);
+	int64_t age_ns = now_ns() - timespec_ns(&st->st_ctim);
 
-	if ((st->st_mode & needed) != needed && age_ns < 1000000000) {
+	if ((st->st_mode & needed) != needed && age_ns < NS_PER_S) {
 		usleep(20000);
 		if (lstat(path, st) < 0)
 			return true;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/clock.h"
 #include "../base/list.h"
 #include "../catalog/internal.h"
 #include "../os/fs.h"

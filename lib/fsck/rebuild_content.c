@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/list.h"
 #include "../catalog/uses.h"
 #include "../os/fs.h"

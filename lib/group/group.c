@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/hash.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
@@ -234,7 +235,7 @@ static int64_t newest_ns(const char *path)
 		    fstatat(dirfd(dir), e->d_name, &st,
 			    AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		at = (int64_t)st.st_mtim.tv_sec * 1000000000;
+		at = stat_mtime_ns(&st);
 		newest = at > newest ? at : newest;
 	}
 	closedir(dir);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/utf8.h"
 #include "../os/fs.h"
 #include "../os/lock.h"
@@ -26,14 +27,6 @@ enum {
 	LOCKLESS_RANK_MS = 10000,
 	RANKS_NAMED = 8
 };
-
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static json_t *clean_json(const char *text)
 {
@@ -149,7 +142,7 @@ static void unlock(struct group *g)
 /* 1: we are to commit. */
 static int take_over(struct group *g)
 {
-	int64_t waited_ms = clock_ms() - g->decided_ms;
+	int64_t waited_ms = monotonic_ms() - g->decided_ms;
 	int locked;
 
 	if (!g->ours && waited_ms < PATIENCE_MS)
@@ -193,7 +186,7 @@ static int look_decided(struct group *g, char id[DSV_ID_SIZE],
 		return GROUP_DONE;
 	if (ret == 2)
 		return GROUP_AGAIN;
-	if (ret == 0 && clock_ms() - g->decided_ms > limit_ms)
+	if (ret == 0 && monotonic_ms() - g->decided_ms > limit_ms)
 		ret = dsv_fail(err, DSV_EPARTIAL, "all ranks came, but who"
 			       " commits the state has not ended after %lld s;"
 			       " it may still appear",
@@ -214,7 +207,7 @@ static int look(struct group *g, int64_t start_ms, char id[DSV_ID_SIZE],
 		return ret;
 	}
 	if (ret > 0) {
-		g->decided_ms = clock_ms();
+		g->decided_ms = monotonic_ms();
 		g->staged = true;
 		return look_decided(g, id, err);
 	}
@@ -222,7 +215,7 @@ static int look(struct group *g, int64_t start_ms, char id[DSV_ID_SIZE],
 		g->seen++;
 	if (g->seen == g->ranks)
 		ret = put_commit(g, err);
-	else if (clock_ms() - start_ms >= g->timeout_ms)
+	else if (monotonic_ms() - start_ms >= g->timeout_ms)
 		ret = put_timeout(g, err);
 	else
 		return NOT_YET;
@@ -234,7 +227,7 @@ int group_wait(struct group *g, char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	const volatile int *interrupted = g->d->options.interrupted;
 	bool network = fs_is_network(g->dir);
-	int64_t start_ms = clock_ms();
+	int64_t start_ms = monotonic_ms();
 	int pause_ms = POLL_MIN_MS;
 	int ret;
 

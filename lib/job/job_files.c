@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/clock.h"
 #include "../os/paths.h"
 #include "job.h"
 
@@ -91,7 +92,7 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 
 	if (!fs_is_dir(dir) || lstat(dir, &st) < 0)
 		return;
-	mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000;
+	mtime_ns = stat_mtime_ns(&st);
 	ret = catalog_find_id(d->catalog, name, &seq, NULL);
 	if (ret == DSV_ENOTFOUND) {
 		/* Forgotten; or its fork is about to be committed. */

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "../base/clock.h"
 #include "../base/value.h"
 #include "../os/proc.h"
 #include "../pending/queue.h"
 #include "../slurm/slurm.h"
 #include "job.h"
-
-#define NS_PER_S INT64_C(1000000000)
 
 enum {
 	SUBMIT_SLACK_S = 5,	/* between our clock and the controller's */

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/options.h"
 #include "../base/str.h"
 #include "rev.h"
-
-#define NS_PER_S INT64_C(1000000000)
 
 enum {
 	LIST_BATCH = 64,

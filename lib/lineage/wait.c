@@ -8,9 +8,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../repo/repo.h"
 
 enum {
@@ -20,14 +20,6 @@ enum {
 	WATCHED_MS = 30000,	/* look again even if nothing was heard */
 };
 
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Until something may have been committed, or until end_ms. */
 static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 		       struct dsv_err *err)
@@ -36,7 +28,7 @@ static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int64_t left;
 
-	while ((left = end_ms - clock_ms()) > 0) {
+	while ((left = end_ms - monotonic_ms()) > 0) {
 		if (interrupted && *interrupted)
 			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
 		if (poll(&p, fd >= 0, left < SLICE_MS ? (int)left :
@@ -70,15 +62,15 @@ int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
 		 char id[DSV_ID_SIZE], struct dsv_err *err)
 {
 	const struct catalog_query query = { .expr = expr, .limit = 1 };
-	int64_t start = clock_ms();
+	int64_t start = monotonic_ms();
 	int64_t pause = POLL_FIRST_MS, end;
 	/* Before the first look: nothing is missed. */
 	int fd = catalog_watch(d->catalog);
 	int ret;
 
 	while ((ret = look(d, &query, id, err)) == 0) {
-		end = clock_ms() + (fd >= 0 ? (int64_t)WATCHED_MS : pause);
-		if (timeout_ms >= 0 && clock_ms() >= start + timeout_ms) {
+		end = monotonic_ms() + (fd >= 0 ? (int64_t)WATCHED_MS : pause);
+		if (timeout_ms >= 0 && monotonic_ms() >= start + timeout_ms) {
 			ret = dsv_fail(err, DSV_NO, "no state satisfies the"
 				       " expression yet");
 			break;

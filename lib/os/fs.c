@@ -12,9 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/hash.h"
 
 enum { HIDDEN_TRIES = 50, HIDDEN_PAUSE_US = 20000 };
@@ -478,12 +478,4 @@ int fs_link_once(const char *from, const char *to)
 		return 1;
 	errno = error;
 	return error == EEXIST ? 0 : -1;
-}
-
-int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }

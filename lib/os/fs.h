@@ -105,6 +105,4 @@ bool fs_is_network(const char *path);
  */
 int64_t fs_links(const char *path);
 
-int64_t now_ns(void);
-
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../os/fs.h"
 #include "../os/lease.h"
 
@@ -71,8 +72,7 @@ static int compare_again(int from, int to, const struct tree_file *file,
 static bool has_changed(const struct stat *a, const struct stat *b)
 {
 	return a->st_size != b->st_size ||
-	       a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
-	       a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+	       stat_mtime_ns(a) != stat_mtime_ns(b);
 }
 
 /* Clone or copy it, and see that what we have is one version of it. */

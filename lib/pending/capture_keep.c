@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
@@ -76,7 +77,7 @@ static bool is_old(int dirfd, const char *name, int64_t before_ns)
 	struct stat st;
 
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (int64_t)st.st_mtim.tv_sec * 1000000000 < before_ns;
+	       stat_mtime_ns(&st) < before_ns;
 }
 
 /* The capture of an entry that is old and that no state waits for. */

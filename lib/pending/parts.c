@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "../group/group_file.h"
 #include "../os/fs.h"
@@ -342,8 +343,7 @@ static bool is_older(const char *path, int64_t before_ns)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 &&
-	       (int64_t)st.st_mtim.tv_sec * 1000000000 < before_ns;
+	return stat(path, &st) == 0 && stat_mtime_ns(&st) < before_ns;
 }
 
 /* The last host to come removes the group. */

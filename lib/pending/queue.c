@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/list.h"
 #include "../base/str.h"
 #include "../lineage/rev.h"
@@ -351,14 +352,6 @@ static int targets(struct dsv *d, const struct dsv_strings *revs,
 	else
 		*out = seqs;
 	return ret;
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 int dsv_wait(struct dsv *d, const struct dsv_strings *revs,

@@ -14,8 +14,6 @@
 #include "../store/store.h"
 #include "config.h"
 
-#define DAY_NS (INT64_C(24) * 3600 * 1000000000)
-
 /* Where this process runs: what it was told by its environment. */
 struct process {
 	char *author;		/* user name */

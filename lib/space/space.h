@@ -12,6 +12,7 @@
 #ifndef DSV_SPACE_SPACE_H
 #define DSV_SPACE_SPACE_H
 
+#include "../base/clock.h"
 #include "../catalog/catalog.h"
 
 struct catalog_prune {
@@ -106,7 +107,7 @@ struct catalog_swept {
 };
 
 /* What no live writer's can be: leftovers are told and swept at that age. */
-#define LEFTOVER_AGE_NS (INT64_C(86400) * 1000000000)
+#define LEFTOVER_AGE_NS DAY_NS
 
 /*
  * Remove what crashed commands left: segments that the catalog does not know,

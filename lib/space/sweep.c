@@ -12,13 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/list.h"
 #include "../catalog/internal.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 #include "space.h"
 
-#define CACHE_AGE_NS (INT64_C(30) * 24 * 3600 * 1000000000)
+#define CACHE_AGE_NS (30 * DAY_NS)
 
 static int next_staged(struct catalog *c, int64_t before_ns, int64_t after,
 		       int64_t *id, struct dsv_err *err)
@@ -161,7 +162,7 @@ static bool is_old(const char *name, const struct stat *st, int64_t before_ns)
 {
 	if (!strncmp(name, "statcache-", 10))
 		before_ns -= CACHE_AGE_NS;
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 < before_ns;
+	return stat_mtime_ns(st) < before_ns;
 }
 
 /* Files of a directory of ours whose names say that they are temporary. */

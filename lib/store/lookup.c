@@ -9,10 +9,11 @@
 
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../os/fs.h"
 
 /* What was read ahead is a hint; it is not to be an old one. */
-#define FRESH_NS ((int64_t)1000000000)
+#define FRESH_NS NS_PER_S
 #define AHEAD_AT_LEAST 4
 
 static const struct chunk *find_ahead(struct rows_ahead *a,

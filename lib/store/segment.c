@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 
@@ -388,7 +389,6 @@ int segment_stat(struct store *s, const char *name, int64_t *allocated_bytes,
 	if (ret < 0)
 		return ret;
 	*allocated_bytes = (int64_t)st.st_blocks * 512;
-	*mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
-		    st.st_mtim.tv_nsec;
+	*mtime_ns = stat_mtime_ns(&st);
 	return 0;
 }

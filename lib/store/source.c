@@ -7,12 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../os/fs.h"
 
 /* The kernel's clock for files goes by ticks of up to 10 ms. */
 #define TICK_NS ((int64_t)20 * 1000000)
 /* Clocks of a cluster agree to better than this. */
-#define SERVER_NS ((int64_t)60 * 1000000000)
+#define SERVER_NS (60 * NS_PER_S)
 /* To read this takes longer than to wait for the tick. */
 #define WORTH_WAITING_BYTES (64 << 20)
 
@@ -114,11 +115,6 @@ void source_yield(struct source *src)
 	lease_drop(src->fd);
 }
 
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 int source_look(struct source *src, struct dsv_err *err)
 {
 	struct stat now;
@@ -131,8 +127,8 @@ int source_look(struct source *src, struct dsv_err *err)
 	if (src->lease == LEASE_HELD && !src->broken)
 		return SOURCE_QUIET;
 	if (src->lease == LEASE_UNKNOWN && src->st.st_size == now.st_size &&
-	    is_same_time(&src->st.st_mtim, &now.st_mtim) &&
-	    is_same_time(&src->st.st_ctim, &now.st_ctim))
+	    stat_mtime_ns(&src->st) == stat_mtime_ns(&now) &&
+	    timespec_ns(&src->st.st_ctim) == timespec_ns(&now.st_ctim))
 		return SOURCE_QUIET;
 	src->slack_ns = -1;
 	return SOURCE_DOUBTFUL;

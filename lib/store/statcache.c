@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 
@@ -19,7 +20,7 @@ static const char magic[4] = { 'D', 'S', 'V', 'C' };
 #define LIMIT_BYTES (ENTRIES_AT_MOST * ENTRY_BYTES + HEADER_BYTES + HASH_BYTES)
 
 /* Times without a fraction: a file system that counts seconds, or two. */
-#define COARSE_NS ((int64_t)3 * 1000000000)
+#define COARSE_NS (3 * NS_PER_S)
 
 struct entry {
 	uint64_t dev;
@@ -40,19 +41,14 @@ struct statcache {
 	bool changed;
 };
 
-static int64_t to_ns(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 static void fill(struct entry *e, const struct stat *st)
 {
 	memset(e, 0, sizeof(*e));
 	e->dev = (uint64_t)st->st_dev;
 	e->ino = (uint64_t)st->st_ino;
 	e->size_bytes = st->st_size;
-	e->mtime_ns = to_ns(&st->st_mtim);
-	e->ctime_ns = to_ns(&st->st_ctim);
+	e->mtime_ns = stat_mtime_ns(st);
+	e->ctime_ns = timespec_ns(&st->st_ctim);
 }
 
 static int by_file(const void *a, const void *b)
@@ -277,7 +273,7 @@ int64_t statcache_too_young_ns(const struct stat *st, int64_t seen_ns,
 
 	if (coarse && slack_ns < COARSE_NS)
 		slack_ns = COARSE_NS;
-	return to_ns(&st->st_ctim) + slack_ns - seen_ns;
+	return timespec_ns(&st->st_ctim) + slack_ns - seen_ns;
 }
 
 int statcache_put(struct statcache *c, const struct stat *st, int64_t seen_ns,

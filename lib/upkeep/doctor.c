@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/lock.h"
@@ -22,7 +23,6 @@
 #include "../pending/capture.h"
 #include "../repo/repo.h"
 
-#define NS_PER_S INT64_C(1000000000)
 #define FUSE_MAGIC 0x65735546
 
 enum {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/list.h"
 #include "../base/options.h"
 #include "../group/group.h"

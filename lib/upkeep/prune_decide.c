@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../os/fs.h"
 #include "pruning.h"
-
 
 /* What the rules look at. */
 struct inputs {

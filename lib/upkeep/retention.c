@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/value.h"
-
-static const int64_t hour_ns = INT64_C(3600) * 1000000000;
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -29,7 +28,7 @@ static int64_t month_of(int64_t day)
 
 int64_t retention_period(enum retention_kind kind, int64_t time_ns)
 {
-	int64_t hour = floor_div(time_ns, hour_ns);
+	int64_t hour = floor_div(time_ns, HOUR_NS);
 	int64_t day = floor_div(hour, 24);
 
 	switch (kind) {

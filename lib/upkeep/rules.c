@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 
 static const struct {
 	const char *name;
@@ -93,7 +94,7 @@ static int add_within(struct rules *rules, int64_t within_ns,
 		return dsv_fail(err, DSV_EUSAGE,
 				"keep-within: must be longer than 0s");
 	snprintf(seconds, sizeof(seconds), "%" PRId64 "s",
-		 within_ns / 1000000000);
+		 within_ns / NS_PER_S);
 	return add_rule(rules, &rule, text ? text : seconds, err);
 }
 
