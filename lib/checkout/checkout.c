@@ -83,17 +83,14 @@ static int write_all_entries(const struct target *t, const struct manifest *m,
 			     const bool *todo, struct dsv_checkout_result *out,
 			     struct dsv_err *err)
 {
-	const volatile int *interrupted = t->d->options.interrupted;
 	size_t i;
 
 	for (i = 0; i < m->count; i++) {
 		bool reflinked = false;
-		int ret;
+		int ret = repo_poll(t->d, err);
 
-		if (interrupted && *interrupted)
-			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
-		ret = todo[i] ? target_write(t, &m->entries[i], &reflinked,
-					     err) : 0;
+		if (ret == 0 && todo[i])
+			ret = target_write(t, &m->entries[i], &reflinked, err);
 		if (ret < 0)
 			return ret;
 		if (m->entries[i].type != DSV_FILE)

@@ -172,15 +172,6 @@ int64_t side_run(const struct side_file *a, int64_t offset_a,
 	return len > y.length ? y.length : len;
 }
 
-int side_poll(const struct side *s, struct dsv_err *err)
-{
-	const volatile int *interrupted = s->d->options.interrupted;
-
-	if (interrupted && *interrupted)
-		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
-	return 0;
-}
-
 int side_same_bytes(struct side_file *a, struct side_file *b, bool *same,
 		    struct dsv_err *err)
 {
@@ -198,7 +189,7 @@ int side_same_bytes(struct side_file *a, struct side_file *b, bool *same,
 			continue;
 		if (n > BLOCK_BYTES)
 			n = BLOCK_BYTES;
-		ret = side_poll(a->side, err);
+		ret = repo_poll(a->side->d, err);
 		if (ret == 0)
 			ret = side_read(a, x, (size_t)n, offset, err);
 		if (ret == 0)

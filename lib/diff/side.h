@@ -54,7 +54,4 @@ int64_t side_run(const struct side_file *a, int64_t offset_a,
 int side_same_bytes(struct side_file *a, struct side_file *b, bool *same,
 		    struct dsv_err *err);
 
-/* DSV_EINTERRUPTED when the caller's handle was told so. */
-int side_poll(const struct side *s, struct dsv_err *err);
-
 #endif

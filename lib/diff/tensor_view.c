@@ -307,7 +307,7 @@ static int compare_row(struct walk *w, int64_t at_a, int64_t at_b,
 			if (ret == 0)
 				compare_block(w, n);
 			if (ret == 0)
-				ret = side_poll(a->file->side, err);
+				ret = repo_poll(a->file->side->d, err);
 		}
 		at_a += n * stride_a;
 		at_b += n * stride_b;

@@ -181,13 +181,6 @@ static void undo(struct check *k, size_t problems)
 	}
 }
 
-int check_interrupted(struct check *k, struct dsv_err *err)
-{
-	if (k->interrupted && *k->interrupted)
-		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
-	return 0;
-}
-
 int check_quarantine(struct check *k, const char *path, struct dsv_err *err)
 {
 	char *dir = str_format("%s/quarantine", k->c->dir);
@@ -383,7 +376,7 @@ static int check_rows(struct check *k, struct dsv_err *err)
 		    row_checks[i].repair)
 			ret = repair_one(k, &row_checks[i], first, err);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 	}
 	return ret;
 }

@@ -38,7 +38,6 @@ struct check {
 	bool shared;
 	mode_t dir_mode;	/* of the catalog's directory */
 	double data_percent;
-	const volatile int *interrupted;
 	void (*progress)(void *arg, int64_t done_bytes, int64_t total_bytes);
 	void *progress_arg;
 
@@ -82,7 +81,6 @@ void check_sort_bad(struct check *k);
 /* NULL: it can be read, as far as is known. */
 const struct check_bad *check_find_bad(const struct check *k,
 				       const unsigned char hash[HASH_BYTES]);
-int check_interrupted(struct check *k, struct dsv_err *err);
 
 int check_schema(struct check *k, struct dsv_err *err);
 int check_segments(struct check *k, struct dsv_err *err);

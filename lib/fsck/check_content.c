@@ -420,7 +420,7 @@ int check_content(struct check *k, struct dsv_err *err)
 	while ((ret = next_manifest(&p, err)) > 0) {
 		ret = check_manifest(&p, err);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 		if (ret < 0)
 			break;
 	}

@@ -270,7 +270,7 @@ static int check_all(struct check *k, struct dsv_err *err)
 			k->doubts[k->doubt_count++] = s.seq;
 		problems = k->count;
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -295,7 +295,7 @@ static int check_doubts(struct check *k, struct dsv_err *err)
 		if (ret > 0 && s.seq == k->doubts[i])
 			ret = check_record(k, &s, err);
 		if (ret >= 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 	}
 	for (i = 0; ret >= 0 && i < 256; i++)
 		if (k->doubted_dirs[i])

@@ -162,7 +162,7 @@ int check_segments(struct check *k, struct dsv_err *err)
 	while ((ret = next_segment(k, g.id, &g, err)) > 0) {
 		ret = check_segment(k, &g, err);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 		if (ret < 0)
 			break;
 	}
@@ -297,7 +297,7 @@ static int check_segment_data(struct check *k, struct check_segment *g,
 			ret = verify_batch(k, list, n, err);
 			n = 0;
 			if (ret == 0)
-				ret = check_interrupted(k, err);
+				ret = store_poll(k->s, err);
 		}
 		if (ret < 0 || i == g->count || !is_sampled(k))
 			continue;

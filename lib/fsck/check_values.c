@@ -108,7 +108,7 @@ int check_params(struct check *k, struct dsv_err *err)
 			ret = note_params(k, id, should, err);
 		dsv_kvs_free(&params);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 		if (ret < 0)
 			break;
 	}

@@ -25,7 +25,7 @@ static int fill(struct check *k, struct catalog *old, struct dsv_err *err)
 	for (i = 0; ret == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
 		ret = parts[i](k, err);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 	}
 	if (ret == 0)
 		ret = rebuild_doubtful(k, old, err);

@@ -229,7 +229,7 @@ int rebuild_content(struct check *k, struct dsv_err *err)
 		query_end(&q);
 		ret = use_manifest(k, id, hash, refs, err);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -275,7 +275,7 @@ static int for_wrong(struct check *k, struct catalog *from, const char *list,
 			ret = query_run(&q, err);
 		}
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 		if (ret < 0)
 			return ret;
 	}

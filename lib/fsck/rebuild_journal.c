@@ -98,7 +98,7 @@ static int read_lines(struct check *k, struct journal *j, struct dsv_err *err)
 		}
 		offset += len;
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 	}
 	free(line);
 	if (ret == 0 && j->count > 0)
@@ -468,7 +468,7 @@ static int do_lines(struct check *k, struct journal *j, struct dsv_err *err)
 			continue;
 		ret = do_line(k, j, json, err);
 		if (ret == 0)
-			ret = check_interrupted(k, err);
+			ret = store_poll(k->s, err);
 	}
 	free(line);
 	return ret;

@@ -225,7 +225,6 @@ static int look(struct group *g, int64_t start_ms, char id[DSV_ID_SIZE],
 
 int group_wait(struct group *g, char id[DSV_ID_SIZE], struct dsv_err *err)
 {
-	const volatile int *interrupted = g->d->options.interrupted;
 	bool network = fs_is_network(g->dir);
 	int64_t start_ms = monotonic_ms();
 	int pause_ms = POLL_MIN_MS;
@@ -237,10 +236,9 @@ int group_wait(struct group *g, char id[DSV_ID_SIZE], struct dsv_err *err)
 		ret = look(g, start_ms, id, err);
 		if (ret != NOT_YET)
 			break;
-		if (interrupted && *interrupted) {
-			ret = dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+		ret = repo_poll(g->d, err);
+		if (ret < 0)
 			break;
-		}
 		nanosleep(&ts, NULL);
 		pause_ms = pause_ms * 3 / 2;
 		if (pause_ms > POLL_MAX_MS)

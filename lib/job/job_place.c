@@ -38,7 +38,7 @@ static void note_close(struct note *n)
 static int note_lock(struct dsv *d, int fd, struct dsv_err *err)
 {
 	if (file_lock(fd, true, d->options.interrupted) < 0 && errno == EINTR)
-		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+		return repo_poll(d, err);
 	return 0;
 }
 

@@ -95,15 +95,14 @@ static int step_back(struct dsv *d, const struct search *s, int64_t *seq,
 
 static int make_line(struct dsv *d, struct search *s, struct dsv_err *err)
 {
-	const volatile int *interrupted = d->options.interrupted;
 	int64_t seq = s->bad;
 	int ret = 0;
 
 	/* A parent is older: beyond good nothing is to be found. */
 	while (ret == 0 && seq > s->good) {
-		if (interrupted && *interrupted)
-			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
-		ret = append(s, seq, err);
+		ret = repo_poll(d, err);
+		if (ret == 0)
+			ret = append(s, seq, err);
 		if (ret == 0)
 			ret = step_back(d, s, &seq, err);
 	}

@@ -24,13 +24,14 @@ enum {
 static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 		       struct dsv_err *err)
 {
-	const volatile int *interrupted = d->options.interrupted;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int64_t left;
 
 	while ((left = end_ms - monotonic_ms()) > 0) {
-		if (interrupted && *interrupted)
-			return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+		int ret = repo_poll(d, err);
+
+		if (ret < 0)
+			return ret;
 		if (poll(&p, fd >= 0, left < SLICE_MS ? (int)left :
 			 SLICE_MS) > 0 && catalog_watch_heard(fd))
 			return 0;

@@ -149,7 +149,7 @@ static int lock_queue(struct dsv *d, bool wait, int *fd, struct dsv_err *err)
 		/* Without locks two may run: slower, not wrong. */
 		locked = file_lock(*fd, wait, d->options.interrupted);
 		if (locked < 0 && errno == EINTR)
-			ret = dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+			ret = repo_poll(d, err);
 		if (locked == 0) {
 			close(*fd);
 			*fd = -1;
@@ -388,10 +388,9 @@ int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 			ret = dsv_fail(err, DSV_NO, "not durable in time");
 			break;
 		}
-		if (d->options.interrupted && *d->options.interrupted) {
-			ret = dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
+		ret = repo_poll(d, err);
+		if (ret < 0)
 			break;
-		}
 		nanosleep(&pause, NULL);
 	}
 	free(seqs);

@@ -214,6 +214,11 @@ void repo_begin(struct dsv *d, int64_t total_bytes)
 	store_begin(d->store);
 }
 
+int repo_poll(const struct dsv *d, struct dsv_err *err)
+{
+	return store_poll(d->store, err);
+}
+
 void repo_part_options(struct dsv *d, struct catalog_options *catalog,
 			 struct store_options *store)
 {

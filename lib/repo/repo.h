@@ -79,6 +79,9 @@ int repo_branch(struct dsv *d, char **out, struct dsv_err *err);
 /* Progress is of so many bytes from now on; 0: not known. */
 void repo_begin(struct dsv *d, int64_t total_bytes);
 
+/* DSV_EINTERRUPTED when the user wants to stop; from any thread. */
+int repo_poll(const struct dsv *d, struct dsv_err *err);
+
 /* May this process write here at all?  DSV_ESYS, says why not. */
 int repo_writable(struct dsv *d, struct dsv_err *err);
 

@@ -67,8 +67,6 @@ struct store {
 
 /* ---- store.c ----------------------------------------------------------- */
 
-/* DSV_EINTERRUPTED when the user wants to stop. */
-int store_poll(const struct store *s, struct dsv_err *err);
 /* From any thread. */
 void store_count(struct store *s, int64_t bytes);
 /* From the thread that has the store. */

@@ -76,6 +76,8 @@ int store_open(const struct store_options *options, struct store **out,
 void store_close(struct store *s);
 /* Nobody reads: what comes next sees rows and files as they are now. */
 void store_forget(struct store *s);
+/* DSV_EINTERRUPTED when the user wants to stop; from any thread. */
+int store_poll(const struct store *s, struct dsv_err *err);
 /* What progress tells of is counted from 0 again. */
 void store_begin(struct store *s);
 

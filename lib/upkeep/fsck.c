@@ -127,7 +127,6 @@ static int fsck(struct dsv *d, const struct dsv_fsck_options *options,
 		.repair = options->repair,
 		.shared = d->file_mode == 0660,
 		.data_percent = options->data_percent,
-		.interrupted = d->options.interrupted,
 	};
 	int ret = 0;
 
@@ -173,7 +172,6 @@ int dsv_rebuild(const struct dsv_options *options,
 	store.lookup = lookup_rebuilt;
 	store.lookup_arg = &k;
 	store.remember = false;
-	k.interrupted = d->options.interrupted;
 	ret = config_bool(&d->config, "core.guardlock", false, &catalog.guard,
 			  err);
 	if (ret == 0)
