@@ -5,11 +5,10 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../dsv.h"
+#include "json_text.h"
 #include "str.h"
-#include "utf8.h"
 #include "value.h"
 
 enum { MAX_DEPTH = 64 };
@@ -52,21 +51,15 @@ void dsv_json_free(struct dsv_json *j)
 
 static void put_string(struct dsv_json *j, const char *text)
 {
-	struct str clean = STR_INIT;
-	json_t *string;
-	char *quoted = NULL;
+	json_t *string = text_to_json(text);
+	char *quoted = json_dumps(string, JSON_ENCODE_ANY);
 
-	utf8_clean(&clean, text, strlen(text));
-	string = json_stringn(str_text(&clean), clean.len);
-	if (string)
-		quoted = json_dumps(string, JSON_ENCODE_ANY);
 	if (quoted)
 		str_puts(&j->out, quoted);
 	else
 		j->out.failed = true;
 	free(quoted);
 	json_decref(string);
-	str_release(&clean);
 }
 
 /* The comma and the key that go before a value. */

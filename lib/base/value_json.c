@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
+
 #define MARK '\001'	/* a string that starts with it gets one more */
 
 /* The end of the token at p that starts like a number or a bare word. */
@@ -355,13 +357,13 @@ int value_from_json(const json_t *json, struct dsv_value *out,
 					   json_string_value(json) };
 		return 0;
 	}
-	text = json_string_value(json_object_get(json, "number"));
+	text = json_text(json, "number");
 	if (text && number_parse(text, &out->number)) {
 		out->type = DSV_NUMBER;
 		out->text = text;
 		return 0;
 	}
-	text = json_string_value(json_object_get(json, "json"));
+	text = json_text(json, "json");
 	if (!text)
 		return dsv_fail(err, DSV_ECORRUPT, "malformed value");
 	*out = (struct dsv_value){ DSV_JSON, 0, text };

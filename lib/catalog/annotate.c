@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "../base/list.h"
 #include "../base/value.h"
 
@@ -128,20 +129,15 @@ static int attr_op(struct catalog *c, int64_t seq, const struct dsv_kvs *set,
 		   struct dsv_err *err)
 {
 	char hex[HASH_HEX_SIZE];
-	json_t *keys = json_array();
-	size_t i;
 	int ret;
 
 	ret = catalog_state_hex(c, seq, hex, err);
-	if (ret < 0) {
-		json_decref(keys);
+	if (ret < 0)
 		return ret;
-	}
-	for (i = 0; i < unset->count; i++)
-		json_array_append_new(keys, json_string(unset->items[i]));
 	return journal_op(c, json_pack("{s:s, s:s, s:o, s:o, s:s}", "op",
 				       "attr", "state", hex, "set",
-				       kvs_to_json(set), "unset", keys,
+				       kvs_to_json(set), "unset",
+				       strings_to_json(unset),
 				       "author", author), err);
 }
 

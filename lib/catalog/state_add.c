@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "../base/value.h"
 #include "chunk.h"
 #include "uses.h"
@@ -335,19 +336,16 @@ static int add_journal(struct catalog *c, struct addition *a,
 {
 	const struct catalog_state *s = a->s;
 	char hex[HASH_HEX_SIZE];
-	json_t *scopes = json_array();
 	json_t *op;
-	size_t i;
 
-	for (i = 0; i < s->scopes.count; i++)
-		json_array_append_new(scopes, json_string(s->scopes.items[i]));
 	hash_to_hex(s->id, hex);
 	op = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s*, s:o, s:b}",
 		       "op", "state", "id", hex, "branch", s->branch,
 		       "files", (json_int_t)s->files,
 		       "size", (json_int_t)s->size_bytes,
 		       "stored", (json_int_t)s->stored_bytes,
-		       "name", s->name, "scopes", scopes, "pin", s->pin);
+		       "name", s->name, "scopes",
+		       strings_to_json(&s->scopes), "pin", s->pin);
 	return journal_op(c, op, err);
 }
 

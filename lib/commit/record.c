@@ -5,33 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/utf8.h"
+#include "../base/json_text.h"
 #include "../base/value.h"
-
-/* Text of the user's as a JSON string; bytes that are not UTF-8 as \xNN. */
-static json_t *text_json(const char *text)
-{
-	struct str clean = STR_INIT;
-	json_t *json = NULL;
-
-	if (!text)
-		return json_null();
-	utf8_clean(&clean, text, strlen(text));
-	if (!str_failed(&clean))
-		json = json_stringn(str_text(&clean), clean.len);
-	str_release(&clean);
-	return json;
-}
-
-static json_t *strings_json(const struct dsv_strings *strings)
-{
-	json_t *array = json_array();
-	size_t i;
-
-	for (i = 0; i < strings->count; i++)
-		json_array_append_new(array, json_string(strings->items[i]));
-	return array;
-}
 
 static json_t *parents_json(const struct record *r)
 {
@@ -50,8 +25,8 @@ static json_t *job_json(const struct record *r)
 {
 	if (!r->job_id)
 		return json_null();
-	return json_pack("{s:o, s:o}", "id", text_json(r->job_id), "cluster",
-			 text_json(r->cluster));
+	return json_pack("{s:o, s:o}", "id", text_to_json(r->job_id), "cluster",
+			 text_to_json(r->cluster));
 }
 
 int record_encode(const struct record *r, struct str *out,
@@ -70,11 +45,11 @@ int record_encode(const struct record *r, struct str *out,
 			 "parents", parents_json(r),
 			 "params", kvs_to_json(&r->params),
 			 "set", kvs_to_json(&r->set),
-			 "unset", strings_json(&r->unset),
+			 "unset", strings_to_json(&r->unset),
 			 "attrs", kvs_to_json(&r->attrs),
-			 "message", text_json(r->message),
-			 "author", text_json(r->author),
-			 "host", text_json(r->host),
+			 "message", text_to_json(r->message),
+			 "author", text_to_json(r->author),
+			 "host", text_to_json(r->host),
 			 "job", job_json(r),
 			 "time", (json_int_t)r->created_ns, "nonce", nonce);
 	if (json)
@@ -97,7 +72,7 @@ int record_changes(const struct record *r, char **out, struct dsv_err *err)
 	if (r->set.count == 0 && r->unset.count == 0)
 		return 0;
 	json = json_pack("{s:o, s:o}", "set", kvs_to_json(&r->set), "unset",
-			 strings_json(&r->unset));
+			 strings_to_json(&r->unset));
 	if (json)
 		*out = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(json);

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "../base/json_text.h"
 #include "../base/str.h"
 
 static const struct {
@@ -114,7 +115,7 @@ static int add_entry(struct layout *l, const char *name, const json_t *info,
 {
 	int64_t shape[FORMAT_RANK_MAX], range[2], elements, bits;
 	size_t rank, n;
-	const char *dtype = json_string_value(json_object_get(info, "dtype"));
+	const char *dtype = json_text(info, "dtype");
 	int width = dtype_bits(dtype);
 
 	if (!width || !json_is_object(info) ||

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/json_text.h"
 #include "../base/list.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
@@ -89,11 +90,6 @@ static int check_parents(struct check *k, const struct state *s,
 	return ret;
 }
 
-static const char *text_of(const json_t *record, const char *key)
-{
-	return json_string_value(json_object_get(record, key));
-}
-
 static int hash_params(const json_t *record, unsigned char hash[HASH_BYTES],
 		       struct dsv_err *err)
 {
@@ -113,7 +109,7 @@ static int agrees(struct check *k, const struct state *s,
 {
 	json_t *record = json_loadb(text->data, text->len,
 				    JSON_REJECT_DUPLICATES, NULL);
-	const char *content = text_of(record, "content");
+	const char *content = json_text(record, "content");
 	char hex[HASH_HEX_SIZE];
 	struct query q = db_query(catalog_db(k->c),
 		"SELECT 1 FROM state WHERE seq = :seq AND kind IS :kind"
@@ -129,10 +125,10 @@ static int agrees(struct check *k, const struct state *s,
 		memset(params, 0, sizeof(params));
 
 	query_int(&q, ":seq", s->seq);
-	query_text(&q, ":kind", text_of(record, "kind"));
-	query_text(&q, ":message", text_of(record, "message"));
-	query_text(&q, ":author", text_of(record, "author"));
-	query_text(&q, ":host", text_of(record, "host"));
+	query_text(&q, ":kind", json_text(record, "kind"));
+	query_text(&q, ":message", json_text(record, "message"));
+	query_text(&q, ":author", json_text(record, "author"));
+	query_text(&q, ":host", json_text(record, "host"));
 	query_hash(&q, ":params", params);
 	query_int(&q, ":time",
 		  json_integer_value(json_object_get(record, "time")));

@@ -30,6 +30,8 @@ int rebuild_content(struct check *k, struct dsv_err *err);
 /* What is wrong is not relied on; old: the catalog before, or NULL. */
 int rebuild_doubtful(struct check *k, struct catalog *old,
 		     struct dsv_err *err);
+/* What an operation says under key, borrowed; "": nothing. */
+const char *op_text(const json_t *op, const char *key);
 int rebuild_job(struct check *k, const json_t *op, struct dsv_err *err);
 /*
  * DSV_ECORRUPT: a name that the operation would make cannot be one.  What it

@@ -2,6 +2,7 @@
 /* Doing again what the journal says of jobs. */
 #include <stdlib.h>
 
+#include "../base/json_text.h"
 #include "../catalog/internal.h"
 #include "rebuild.h"
 
@@ -9,7 +10,7 @@
 static int named_state(struct check *k, const json_t *op, const char *key,
 		       int64_t *seq, struct dsv_err *err)
 {
-	const char *hex = json_string_value(json_object_get(op, key));
+	const char *hex = json_text(op, key);
 	unsigned char id[HASH_BYTES];
 
 	*seq = -1;

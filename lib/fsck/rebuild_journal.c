@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "../base/list.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
@@ -34,13 +35,6 @@ struct journal {
 	json_t *forgotten;	/* id to what a prune says of it */
 };
 
-static const char *text_of(const json_t *op, const char *key)
-{
-	const char *text = json_string_value(json_object_get(op, key));
-
-	return text ? text : "";
-}
-
 static int64_t int_of(const json_t *op, const char *key)
 {
 	return json_integer_value(json_object_get(op, key));
@@ -57,9 +51,9 @@ static void note_forgotten(struct journal *j, const char *json)
 	entry = json_loads(json, 0, NULL);
 	json_array_foreach(json_object_get(entry, "ops"), i, op) {
 		json_array_foreach(json_object_get(op, "states"), k, state)
-			if (*text_of(state, "id"))
+			if (*op_text(state, "id"))
 				json_object_set(j->forgotten,
-						text_of(state, "id"), state);
+						op_text(state, "id"), state);
 	}
 	json_decref(entry);
 }
@@ -132,30 +126,22 @@ static int do_state(struct check *k, struct journal *j, const json_t *op,
 		    struct dsv_err *err)
 {
 	struct rebuild_state s = {
-		.branch = text_of(op, "branch"),
-		.name = json_string_value(json_object_get(op, "name")),
+		.branch = op_text(op, "branch"),
+		.name = json_text(op, "name"),
 		.files = int_of(op, "files"), .size_bytes = int_of(op, "size"),
 		.stored_bytes = int_of(op, "stored"),
 		.pin = json_is_true(json_object_get(op, "pin")),
 	};
-	json_t *scopes = json_object_get(op, "scopes"), *item;
-	const char **names = calloc(json_array_size(scopes) + 1,
-				    sizeof(*names));
-	size_t i;
 	int ret;
 
-	if (!names)
-		return dsv_fail_nomem(err);
-	json_array_foreach(scopes, i, item)
-		if (json_is_string(item))
-			names[s.scopes.count++] = json_string_value(item);
-	s.scopes.items = names;
-	ret = rebuild_add(k, text_of(op, "id"), &s, err);
+	ret = strings_from_json(op, "scopes", &s.scopes, err);
+	if (ret == 0)
+		ret = rebuild_add(k, op_text(op, "id"), &s, err);
 	if (ret == 0)
 		ret = rebuild_stub(k, op, json_object_get(j->forgotten,
-							  text_of(op, "id")),
+							  op_text(op, "id")),
 				   err);
-	free(names);
+	free((void *)s.scopes.items);
 	return ret < 0 ? ret : 0;
 }
 
@@ -166,8 +152,8 @@ static int do_bind(struct check *k, const json_t *op, struct dsv_err *err)
 	struct query q;
 	int ret;
 
-	ret = seq_of(k, text_of(op, "state"), &seq, err);
-	if (ret < 0 || seq < 0 || !hash_from_hex(text_of(op, "content"), hash))
+	ret = seq_of(k, op_text(op, "state"), &seq, err);
+	if (ret < 0 || seq < 0 || !hash_from_hex(op_text(op, "content"), hash))
 		return ret;
 	ret = rebuild_manifest_row(k->c, hash, &manifest, err);
 	if (ret < 0)
@@ -198,12 +184,12 @@ static int do_attr(struct check *k, int64_t seq, const json_t *op,
 	for (i = 0; ret == 0 && i < set.count; i++)
 		ret = catalog_attr_put(k->c, seq, set.items[i].key,
 				       &set.items[i].value,
-				       text_of(op, "author"), err);
+				       op_text(op, "author"), err);
 	json_array_foreach(json_object_get(op, "unset"), i, item)
 		if (ret == 0 && json_is_string(item))
 			ret = catalog_attr_remove(k->c, seq,
 						  json_string_value(item),
-						  text_of(op, "author"), err);
+						  op_text(op, "author"), err);
 	dsv_kvs_free(&set);
 	return ret;
 }
@@ -220,11 +206,11 @@ static int do_prune(struct check *k, const json_t *op, struct dsv_err *err)
 		int64_t seq = -1;
 
 		if (ret == 0)
-			ret = seq_of(k, hex ? hex : text_of(item, "id"), &seq,
+			ret = seq_of(k, hex ? hex : op_text(item, "id"), &seq,
 				     err);
 		if (ret < 0 || seq < 0)
 			continue;
-		ret = prune_mark(k->c, seq, text_of(op, "rule"), err);
+		ret = prune_mark(k->c, seq, op_text(op, "rule"), err);
 		if (ret == 0)
 			ret = prune_move_heads(k->c, heads, seq, err);
 		if (ret == 0 && forget)
@@ -279,19 +265,19 @@ static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 	int64_t head, id;
 	int ret;
 
-	ret = seq_of(k, text_of(op, "head"), &head, err);
-	if (ret == 0 && head < 0 && *text_of(op, "head"))
+	ret = seq_of(k, op_text(op, "head"), &head, err);
+	if (ret == 0 && head < 0 && *op_text(op, "head"))
 		ret = dsv_fail(err, DSV_ECORRUPT, "branch '%s' is moved to what"
-			       " is no state", text_of(op, "name"));
+			       " is no state", op_text(op, "name"));
 	if (ret == 0)
-		ret = catalog_branch_id(k->c, text_of(op, "name"), true, &id,
+		ret = catalog_branch_id(k->c, op_text(op, "name"), true, &id,
 					err);
 	if (ret < 0)
 		return ret;
 	ret = run_sql(k, head < 0 ? "UPDATE branch SET head = NULL WHERE name"
 		      " = :name AND NOT deleted" : "UPDATE branch SET head ="
 		      " :seq WHERE name = :name AND NOT deleted", head,
-		      text_of(op, "name"), err);
+		      op_text(op, "name"), err);
 	return ret < 0 || head < 0 ? ret : leave_pruned(k, head, err);
 }
 
@@ -301,8 +287,8 @@ static int do_rename(struct check *k, const json_t *op, struct dsv_err *err)
 		"UPDATE branch SET name = :to"
 		" WHERE name = :from AND NOT deleted");
 
-	query_text(&q, ":to", text_of(op, "to"));
-	query_text(&q, ":from", text_of(op, "from"));
+	query_text(&q, ":to", op_text(op, "to"));
+	query_text(&q, ":from", op_text(op, "from"));
 	return query_run(&q, err);
 }
 
@@ -325,7 +311,7 @@ static int do_states(struct check *k, const char *what, const json_t *op,
 		ret = strstr(what, "pin") ?
 			catalog_pin_rows(k->c, &seq, 1, !strcmp(what, "pin"),
 					 err) :
-			catalog_scope_rows(k->c, text_of(op, "name"), &seq, 1,
+			catalog_scope_rows(k->c, op_text(op, "name"), &seq, 1,
 					   !strcmp(what, "scope-add"), err);
 	}
 	return ret;
@@ -334,7 +320,7 @@ static int do_states(struct check *k, const char *what, const json_t *op,
 static int do_one_state(struct check *k, const char *what, const json_t *op,
 			struct dsv_err *err)
 {
-	const char *hex = text_of(op, !strcmp(what, "restore") ? "id" :
+	const char *hex = op_text(op, !strcmp(what, "restore") ? "id" :
 				  "state");
 	int64_t seq;
 	int ret = seq_of(k, hex, &seq, err);
@@ -351,14 +337,14 @@ static int do_one_state(struct check *k, const char *what, const json_t *op,
 			       " AND status = " SQL_STATE_PENDING, seq, NULL,
 			       err);
 	return run_sql(k, "INSERT OR REPLACE INTO name (name, state)"
-		       " VALUES (:name, :seq)", seq, text_of(op, "name"), err);
+		       " VALUES (:name, :seq)", seq, op_text(op, "name"), err);
 }
 
 static int do_op(struct check *k, struct journal *j, const json_t *op,
 		 struct dsv_err *err)
 {
-	const char *what = text_of(op, "op");
-	const char *name = text_of(op, "name");
+	const char *what = op_text(op, "op");
+	const char *name = op_text(op, "name");
 	int ret = rebuild_check_names(op, err);
 
 	if (ret < 0)

@@ -5,13 +5,14 @@
  */
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "../base/name.h"
 #include "../catalog/internal.h"
 #include "rebuild.h"
 
-static const char *text_of(const json_t *op, const char *key)
+const char *op_text(const json_t *op, const char *key)
 {
-	const char *text = json_string_value(json_object_get(op, key));
+	const char *text = json_text(op, key);
 
 	return text ? text : "";
 }
@@ -30,7 +31,7 @@ static int check_name(const json_t *value, const char *what,
 
 int rebuild_check_names(const json_t *op, struct dsv_err *err)
 {
-	const char *what = text_of(op, "op");
+	const char *what = op_text(op, "op");
 	const json_t *scopes = json_object_get(op, "scopes");
 	size_t i;
 	int ret = 0;
@@ -99,7 +100,7 @@ static int stub_row(struct check *k, const json_t *op, const json_t *forgotten,
 
 	query_int(&q, ":seq", k->c->seq);
 	query_hash(&q, ":id", id);
-	query_text(&q, ":kind", forgotten ? text_of(forgotten, "kind") : "tag");
+	query_text(&q, ":kind", forgotten ? op_text(forgotten, "kind") : "tag");
 	query_int(&q, ":branch", branch);
 	query_int(&q, ":time", forgotten ? json_integer_value(time) :
 		  k->c->time_ns);
@@ -119,9 +120,9 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 	struct query q;
 	int ret;
 
-	if (!hash_from_hex(text_of(op, "id"), id))
+	if (!hash_from_hex(op_text(op, "id"), id))
 		return 0;
-	ret = catalog_branch_id(k->c, text_of(op, "branch"), true, &branch,
+	ret = catalog_branch_id(k->c, op_text(op, "branch"), true, &branch,
 				err);
 	if (ret == 0)
 		ret = stub_parents(k, json_object_get(forgotten, "parents"),
@@ -132,7 +133,7 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 		return ret;
 	/* The branch stays where there is a state. */
 	if (!forgotten)
-		return check_problem(k, "record", text_of(op, "id"), false,
+		return check_problem(k, "record", op_text(op, "id"), false,
 				     err, "the state's record is missing or"
 				     " changed");
 	q = db_query(catalog_db(k->c), "UPDATE branch SET head = :seq"

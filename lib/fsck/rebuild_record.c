@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "../base/list.h"
 #include "../base/value.h"
 #include "../catalog/internal.h"
@@ -42,11 +43,6 @@ static int read_record(struct check *k, const char *hex, json_t **out,
 	str_release(&text);
 	free(path);
 	return ret == DSV_ENOTFOUND || ret == DSV_ECORRUPT ? 0 : ret;
-}
-
-static const char *text_of(const json_t *record, const char *key)
-{
-	return json_string_value(json_object_get(record, key));
 }
 
 int rebuild_manifest_row(struct catalog *c,
@@ -119,8 +115,8 @@ static int parents_of(struct check *k, const json_t *record,
 static int add_rows(struct check *k, const json_t *record,
 		    struct catalog_state *s, struct dsv_err *err)
 {
-	const char *content = text_of(record, "content");
-	const char *capture = text_of(record, "capture");
+	const char *content = json_text(record, "content");
+	const char *capture = json_text(record, "capture");
 	json_t *parents = json_object_get(record, "parents");
 	struct dsv_kvs params = KVS_INIT, attrs = KVS_INIT;
 	unsigned char hash[HASH_BYTES];
@@ -175,14 +171,14 @@ int rebuild_add(struct check *k, const char *hex,
 	ret = read_record(k, hex, &record, err);
 	if (ret < 0 || !record)
 		return ret;
-	s.kind = text_of(record, "kind");
-	s.message = text_of(record, "message");
-	s.author = text_of(record, "author");
-	s.host = text_of(record, "host");
+	s.kind = json_text(record, "kind");
+	s.message = json_text(record, "message");
+	s.author = json_text(record, "author");
+	s.host = json_text(record, "host");
 	s.created_ns = json_integer_value(json_object_get(record, "time"));
 	job = json_object_get(record, "job");
-	s.job_id = text_of(job, "id");
-	s.cluster = text_of(job, "cluster");
+	s.job_id = json_text(job, "id");
+	s.cluster = json_text(job, "cluster");
 	if (is_kind(s.kind) && s.author && s.host)
 		ret = add_rows(k, record, &s, err);
 	else

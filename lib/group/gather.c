@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "replica.h"
 
 void gathering_release(struct gathering *x)
@@ -271,8 +272,7 @@ static int list_parts(struct gathering *x, const struct manifest *own,
 	if (x->replicated)
 		ret = put_replica(x, own, hash, err);
 	for (rank = 0; ret == 0 && rank < x->g->ranks; rank++) {
-		const char *hex = json_string_value(json_object_get(
-			x->parts[rank], "manifest"));
+		const char *hex = json_text(x->parts[rank], "manifest");
 
 		if (!x->replicated && (!hex || !hash_from_hex(hex, hash)))
 			ret = damaged(rank, err);

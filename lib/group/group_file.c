@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/hash.h"
+#include "../base/json_text.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 
@@ -125,9 +126,8 @@ bool group_file_has_part(struct group *g, int64_t rank)
 /* What a file says of a failure; 0: it tells of none. */
 static int told_failure(const json_t *json, struct dsv_err *err)
 {
-	const char *why = json_string_value(json_object_get(json, "message"));
-	const char *subject =
-		json_string_value(json_object_get(json, "subject"));
+	const char *why = json_text(json, "message");
+	const char *subject = json_text(json, "subject");
 	json_int_t code = json_integer_value(json_object_get(json, "code"));
 	json_int_t hint = json_integer_value(json_object_get(json, "hint"));
 
@@ -162,7 +162,7 @@ int group_file_result(struct group *g, char id[DSV_ID_SIZE],
 
 	if (ret <= 0)
 		return ret;
-	text = json_string_value(json_object_get(json, "id"));
+	text = json_text(json, "id");
 	if (text && hash_from_hex(text, hash)) {
 		memcpy(id, text, DSV_ID_SIZE);
 	} else if (json_is_true(json_object_get(json, "again"))) {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
-#include "../base/utf8.h"
+#include "../base/json_text.h"
 #include "../os/fs.h"
 #include "../os/lock.h"
 #include "group_file.h"
@@ -28,28 +28,17 @@ enum {
 	RANKS_NAMED = 8
 };
 
-static json_t *clean_json(const char *text)
-{
-	struct str clean = STR_INIT;
-	json_t *json;
-
-	utf8_clean(&clean, text, strlen(text));
-	json = json_string(str_text(&clean));
-	str_release(&clean);
-	return json;
-}
-
 /* why: whose hint is told too, or NULL. */
 static json_t *failure_json(int code, const char *message,
 			    const struct dsv_err *why)
 {
 	if (!why || why->hint == DSV_HINT_NONE)
 		return json_pack("{s:i, s:o}", "code", code,
-				 "message", clean_json(message));
+				 "message", text_to_json(message));
 	return json_pack("{s:i, s:o, s:i, s:o}", "code", code,
-			 "message", clean_json(message),
+			 "message", text_to_json(message),
 			 "hint", (int)why->hint,
-			 "subject", clean_json(why->subject));
+			 "subject", text_to_json(why->subject));
 }
 
 int group_join(struct group *g, const json_t *part, struct dsv_err *err)

@@ -13,18 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/utf8.h"
-
-static json_t *clean_json(const char *text)
-{
-	struct str clean = STR_INIT;
-	json_t *json;
-
-	utf8_clean(&clean, text, strlen(text));
-	json = json_string(str_text(&clean));
-	str_release(&clean);
-	return json;
-}
+#include "../base/json_text.h"
 
 static json_t *pieces_json(const struct ingest_share *share)
 {
@@ -75,10 +64,10 @@ static int add_file(struct group *g, const struct tree_file *file,
 	if (ret < 0)
 		return ret;
 	*size_bytes = share.size_bytes;
-	json = json_pack("[o, s, I, o, o]", clean_json(file->path),
+	json = json_pack("[o, s, I, o, o]", text_to_json(file->path),
 			 file->executable ? "executable" : kinds[file->type],
 			 (json_int_t)share.size_bytes,
-			 clean_json(file->target ? file->target : digest),
+			 text_to_json(file->target ? file->target : digest),
 			 pieces_json(&share));
 	free(share.pieces);
 	return json_array_append_new(list, json) < 0 ? dsv_fail_nomem(err) : 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/hash.h"
+#include "../base/json_text.h"
 #include "../base/options.h"
 #include "../base/value.h"
 #include "../checkout/checkout.h"
@@ -19,24 +20,14 @@
 #include "../os/proc.h"
 #include "fork.h"
 
-static json_t *strings_json(const struct dsv_strings *strings)
-{
-	json_t *array = json_array();
-	size_t i;
-
-	for (i = 0; i < strings->count; i++)
-		json_array_append_new(array, json_string(strings->items[i]));
-	return array;
-}
-
 static char *request_text(const struct dsv_job_request *r, const char *from)
 {
 	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s*, s:s*,"
 				 " s:s*, s:s}",
-				 "set", strings_json(&r->set),
-				 "sweep", strings_json(&r->sweep),
-				 "unset", strings_json(&r->unset),
-				 "scopes", strings_json(&r->scopes),
+				 "set", strings_to_json(&r->set),
+				 "sweep", strings_to_json(&r->sweep),
+				 "unset", strings_to_json(&r->unset),
+				 "scopes", strings_to_json(&r->scopes),
 				 "branch", r->branch, "to", r->to,
 				 "parts", r->parts,
 				 "message", r->message,
@@ -52,7 +43,7 @@ char *job_clusters(const struct catalog_job *job)
 	json_t *request = json_loads(job->request ? job->request : "{}", 0,
 				     NULL);
 	const char *clusters = job->cluster ? job->cluster :
-		json_string_value(json_object_get(request, "clusters"));
+			       json_text(request, "clusters");
 	char *text = clusters ? strdup(clusters) : NULL;
 
 	json_decref(request);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "../base/str.h"
 #include "../checkout/checkout.h"
 #include "../files/files.h"
@@ -15,31 +16,13 @@
 #include "fork.h"
 #include "job.h"
 
-/* The strings of a JSON array, borrowed; the caller frees items. */
-static int json_strings(const json_t *array, struct dsv_strings *out,
-			struct dsv_err *err)
-{
-	const char **items = calloc(json_array_size(array) + 1,
-				    sizeof(*items));
-	json_t *item;
-	size_t i;
-
-	if (!items)
-		return dsv_fail_nomem(err);
-	json_array_foreach(array, i, item)
-		items[i] = json_string_value(item);
-	out->items = items;
-	out->count = json_array_size(array);
-	return 0;
-}
-
 /*
  * "<REV's branch>-<job id>[.<task>]"; "dsv fork" counts from 1, too, and so
  * may have taken that: then "-1", "-2", ... after it.
  */
 static char *default_branch(struct dsv *d, const json_t *request)
 {
-	const char *from = json_string_value(json_object_get(request, "from"));
+	const char *from = json_text(request, "from");
 	const struct process *p = &d->process;
 	bool array = p->array_job;
 	char *name;
@@ -78,7 +61,7 @@ static int task_grid(struct dsv *d, const json_t *request, struct grid *grid,
 	const char *text = d->process.array_task;
 	int ret;
 
-	ret = json_strings(json_object_get(request, "sweep"), &sweeps, err);
+	ret = strings_from_json(request, "sweep", &sweeps, err);
 	if (ret == 0)
 		ret = grid_parse(&sweeps, grid, err);
 	free((void *)sweeps.items);
@@ -99,7 +82,7 @@ static int task_set(const json_t *request, const struct grid *grid,
 	struct dsv_strings set;
 	int ret;
 
-	ret = json_strings(json_object_get(request, "set"), &set, err);
+	ret = strings_from_json(request, "set", &set, err);
 	if (ret < 0)
 		return ret;
 	ret = grid_row(grid, task, &set, out, err);
@@ -110,11 +93,9 @@ static int task_set(const json_t *request, const struct grid *grid,
 static int make_fork(struct dsv *d, const struct catalog_job *job,
 		     const json_t *request, struct dsv_err *err)
 {
-	const char *name = json_string_value(json_object_get(request,
-							     "branch"));
+	const char *name = json_text(request, "branch");
 	struct fork_request f = {
-		.message = json_string_value(json_object_get(request,
-							     "message")),
+		.message = json_text(request, "message"),
 		.row = job->row,
 	};
 	struct grid grid = GRID_INIT;
@@ -131,11 +112,9 @@ static int make_fork(struct dsv *d, const struct catalog_job *job,
 	ret = branch ? task_set(request, &grid, task, &f.set, err) :
 		dsv_fail_nomem(err);
 	if (ret == 0)
-		ret = json_strings(json_object_get(request, "unset"),
-				   &f.unset, err);
+		ret = strings_from_json(request, "unset", &f.unset, err);
 	if (ret == 0)
-		ret = json_strings(json_object_get(request, "scopes"),
-				   &f.scopes, err);
+		ret = strings_from_json(request, "scopes", &f.scopes, err);
 	if (ret == 0)
 		ret = fork_seq(d, job->fork, &f, &fork, err);
 	free((void *)f.set.items);
@@ -211,7 +190,7 @@ static char *placement_dir(struct dsv *d, const json_t *request,
 			   const struct dsv_state *fork, const char *id,
 			   bool mine)
 {
-	const char *to = json_string_value(json_object_get(request, "to"));
+	const char *to = json_text(request, "to");
 
 	if (to)
 		return expand(d, to, fork->branch);
@@ -223,8 +202,7 @@ static char *placement_dir(struct dsv *d, const json_t *request,
 
 static bool wants_mine(const json_t *request)
 {
-	const char *parts = json_string_value(json_object_get(request,
-							      "parts"));
+	const char *parts = json_text(request, "parts");
 
 	return parts && !strcmp(parts, "mine");
 }

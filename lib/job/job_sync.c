@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "../base/clock.h"
+#include "../base/json_text.h"
 #include "../base/value.h"
 #include "../os/proc.h"
 #include "../pending/queue.h"
@@ -88,8 +89,8 @@ static bool submitter_lives(struct dsv *d, const struct catalog_job *job)
 {
 	json_t *json = json_loads(job->submitter ? job->submitter : "{}", 0,
 				  NULL);
-	const char *host = json_string_value(json_object_get(json, "host"));
-	const char *boot = json_string_value(json_object_get(json, "boot"));
+	const char *host = json_text(json, "host");
+	const char *boot = json_text(json, "boot");
 	pid_t pid = (pid_t)json_integer_value(json_object_get(json, "pid"));
 	int64_t start = json_integer_value(json_object_get(json, "start"));
 	char our_boot[PROC_BOOT_ID_SIZE];

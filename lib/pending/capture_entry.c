@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/json_text.h"
+#include "../os/proc.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
-#include "../os/proc.h"
 #include "capture.h"
 
 enum { ENTRY_LIMIT_BYTES = 1 << 16 };
@@ -91,13 +92,13 @@ static int fill_capture(struct dsv *d, const json_t *json, const char *host,
 			const unsigned char id[HASH_BYTES],
 			struct capture *out, struct dsv_err *err)
 {
-	const char *dir = json_string_value(json_object_get(json, "dir"));
+	const char *dir = json_text(json, "dir");
 
 	memcpy(out->id, id, HASH_BYTES);
 	out->shared = json_is_true(json_object_get(json, "shared"));
 	out->moved = json_is_true(json_object_get(json, "move"));
 	out->stale = !out->shared && !strcmp(host, d->process.host) &&
-		was_booted(json_string_value(json_object_get(json, "boot")));
+		was_booted(json_text(json, "boot"));
 	/* The repository may have been moved since. */
 	out->dir = out->shared ? capture_shared_dir(d, host, id) :
 		strdup(dir);
@@ -120,7 +121,7 @@ int capture_read(struct dsv *d, const char *host,
 		dsv_fail_nomem(err);
 	if (ret == 0) {
 		json = json_loads(str_text(&text), 0, NULL);
-		dir = json_string_value(json_object_get(json, "dir"));
+		dir = json_text(json, "dir");
 		if (dir && dir[0] == '/' && is_named(dir, id)) {
 			ret = fill_capture(d, json, host, id, out, err);
 		} else {

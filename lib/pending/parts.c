@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../base/clock.h"
+#include "../base/json_text.h"
 #include "../base/str.h"
 #include "../group/group_file.h"
 #include "../os/fs.h"
@@ -270,7 +271,7 @@ int parts_failed(struct dsv *d, const struct parts *p, char **why,
 	int ret = p->dir ? group_file_read(&g, "failed", &json, err) : 0;
 
 	if (ret > 0) {
-		text = json_string_value(json_object_get(json, "message"));
+		text = json_text(json, "message");
 		*why = strdup(text ? text : "unknown");
 		if (!*why)
 			ret = dsv_fail_nomem(err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/json_text.h"
 #include "../commit/contents.h"
 #include "../group/gather.h"
 #include "../group/group_file.h"
@@ -168,7 +169,7 @@ static int store_part(struct dsv *d, struct parts *p, size_t rank,
 
 int part_list(const json_t *part, struct manifest *out, struct dsv_err *err)
 {
-	const char *hex = json_string_value(json_object_get(part, "list"));
+	const char *hex = json_text(part, "list");
 	size_t len = hex ? strlen(hex) / 2 : 0;
 	char *text = malloc(len + 1);
 	int ret;
@@ -364,7 +365,7 @@ static int read_stored(struct dsv *d, const struct parts *p, int64_t rank,
 
 	if (ret < 0)
 		return ret;
-	hex = json_string_value(json_object_get(json, "manifest"));
+	hex = json_text(json, "manifest");
 	ret = hex && hash_from_hex(hex, hash) ?
 		store_read_manifest(d->store, hash, out, err) :
 		dsv_fail(err, DSV_ECORRUPT, "the part of rank %lld is damaged",

@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A rank's side of a collective tag. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "../base/utf8.h"
+#include "../base/json_text.h"
 #include "../group/group_file.h"
 #include "../group/replica.h"
 #include "../pending/parts.h"
 #include "tagging.h"
 
 enum { MAX_ROUNDS = 10 };
-
-static json_t *clean_json(const char *text)
-{
-	struct str clean = STR_INIT;
-	json_t *json;
-
-	if (!text)
-		return json_null();
-	utf8_clean(&clean, text, strlen(text));
-	json = json_string(str_text(&clean));
-	str_release(&clean);
-	return json;
-}
-
-static json_t *strings_json(const struct dsv_strings *strings)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; i < strings->count; i++)
-		json_array_append_new(list, clean_json(strings->items[i]));
-	return list;
-}
 
 /* What all ranks must say alike. */
 static int says_json(struct group *g, const struct dsv_tag_options *o,
@@ -45,8 +21,8 @@ static int says_json(struct group *g, const struct dsv_tag_options *o,
 	if (ret < 0)
 		return ret;
 	*out = json_pack("{s:I, s:o, s:o, s:b, s:b}", "ranks",
-			 (json_int_t)g->ranks, "branch", clean_json(branch),
-			 "parents", strings_json(&o->parents),
+			 (json_int_t)g->ranks, "branch", text_to_json(branch),
+			 "parents", strings_to_json(&o->parents),
 			 "replicated", o->replicated, "async", o->async);
 	free(branch);
 	return *out ? 0 : dsv_fail_nomem(err);
@@ -59,20 +35,20 @@ static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
 			 " s:o, s:o, s:o, s:o}",
-			 "message", clean_json(o->message),
-			 "name", clean_json(o->name),
-			 "params", strings_json(&o->params),
-			 "attrs", strings_json(&o->attrs),
-			 "unset", strings_json(&o->unset_params),
-			 "params_from", clean_json(o->params_from),
-			 "attrs_from", clean_json(o->attrs_from),
-			 "scopes", strings_json(&o->scopes),
+			 "message", text_to_json(o->message),
+			 "name", text_to_json(o->name),
+			 "params", strings_to_json(&o->params),
+			 "attrs", strings_to_json(&o->attrs),
+			 "unset", strings_to_json(&o->unset_params),
+			 "params_from", text_to_json(o->params_from),
+			 "attrs_from", text_to_json(o->attrs_from),
+			 "scopes", strings_to_json(&o->scopes),
 			 "pin", o->pin,
-			 "author", clean_json(p->author),
-			 "host", clean_json(p->host),
-			 "job", clean_json(p->job_id),
-			 "cluster", clean_json(p->cluster),
-			 "nodes", clean_json(p->nodes));
+			 "author", text_to_json(p->author),
+			 "host", text_to_json(p->host),
+			 "job", text_to_json(p->job_id),
+			 "cluster", text_to_json(p->cluster),
+			 "nodes", text_to_json(p->nodes));
 }
 
 /* What every part says; the caller's. */

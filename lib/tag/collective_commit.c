@@ -3,30 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/json_text.h"
 #include "tagging.h"
-
-static const char *text_of(const json_t *lead, const char *key)
-{
-	return json_string_value(json_object_get(lead, key));
-}
-
-static int list_of(const json_t *list, struct dsv_strings *out,
-		   struct dsv_err *err)
-{
-	size_t n = json_array_size(list), i;
-	const char **items = calloc(n + 1, sizeof(*items));
-
-	if (!items)
-		return dsv_fail_nomem(err);
-	for (i = 0; i < n; i++) {
-		const char *text = json_string_value(json_array_get(list, i));
-
-		items[i] = text ? text : "";
-	}
-	out->items = items;
-	out->count = n;
-	return 0;
-}
 
 static void options_release(struct dsv_tag_options *o)
 {
@@ -45,23 +23,20 @@ static int lead_options(const json_t *part, struct dsv_tag_options *o,
 	const json_t *says = json_object_get(part, "says");
 	int ret;
 
-	o->message = text_of(lead, "message");
-	o->name = text_of(lead, "name");
-	o->params_from = text_of(lead, "params_from");
-	o->attrs_from = text_of(lead, "attrs_from");
+	o->message = json_text(lead, "message");
+	o->name = json_text(lead, "name");
+	o->params_from = json_text(lead, "params_from");
+	o->attrs_from = json_text(lead, "attrs_from");
 	o->pin = json_is_true(json_object_get(lead, "pin"));
-	ret = list_of(json_object_get(lead, "params"), &o->params, err);
+	ret = strings_from_json(lead, "params", &o->params, err);
 	if (ret == 0)
-		ret = list_of(json_object_get(lead, "attrs"), &o->attrs, err);
+		ret = strings_from_json(lead, "attrs", &o->attrs, err);
 	if (ret == 0)
-		ret = list_of(json_object_get(lead, "unset"),
-			      &o->unset_params, err);
+		ret = strings_from_json(lead, "unset", &o->unset_params, err);
 	if (ret == 0)
-		ret = list_of(json_object_get(lead, "scopes"), &o->scopes,
-			      err);
+		ret = strings_from_json(lead, "scopes", &o->scopes, err);
 	if (ret == 0)
-		ret = list_of(json_object_get(says, "parents"), &o->parents,
-			      err);
+		ret = strings_from_json(says, "parents", &o->parents, err);
 	return ret;
 }
 
@@ -110,11 +85,11 @@ static int try_commit(struct gathering *x, const struct dsv_tag_options *o,
 	ret = tag_describe(x->g->d, o, &draft, err);
 	if (ret < 0)
 		return ret;
-	draft.record.author = text_of(lead, "author");
-	draft.record.host = text_of(lead, "host");
-	draft.record.job_id = text_of(lead, "job");
-	draft.record.cluster = text_of(lead, "cluster");
-	draft.nodes = text_of(lead, "nodes");
+	draft.record.author = json_text(lead, "author");
+	draft.record.host = json_text(lead, "host");
+	draft.record.job_id = json_text(lead, "job");
+	draft.record.cluster = json_text(lead, "cluster");
+	draft.nodes = json_text(lead, "nodes");
 	/* Only now, with the branch's head known: see group.h. */
 	ret = group_tried(x->g, id, err);
 	if (ret == 0)
