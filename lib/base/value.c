@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "list.h"
 #include "utf8.h"
 
 enum { MAX_KEY = 128 };
@@ -178,10 +179,9 @@ int kvs_set(struct dsv_kvs *kvs, const char *key,
 		kvs->items[i] = kv;
 		return 0;
 	}
-	items = realloc(kvs->items, (kvs->count + 1) * sizeof(*items));
-	if (!items)
+	if (list_grow((void **)&kvs->items, kvs->count, sizeof(kv), NULL) < 0)
 		goto fail;
-	kvs->items = items;
+	items = kvs->items;
 	memmove(items + i + 1, items + i, (kvs->count - i) * sizeof(*items));
 	items[i] = kv;
 	kvs->count++;

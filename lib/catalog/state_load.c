@@ -177,21 +177,19 @@ static int add_parent(struct dsv_state *s, struct query *q,
 {
 	unsigned char id[HASH_BYTES];
 	char hex[DSV_ID_SIZE];
-	char (*parents)[DSV_ID_SIZE];
 	size_t i;
+	int ret;
 
 	query_get_hash(q, 0, id);
 	hash_to_hex(id, hex);
 	for (i = 0; i < s->parent_count; i++)
 		if (!strcmp(s->parents[i], hex))
 			return 0;
-	parents = realloc(s->parents, (s->parent_count + 1) *
-			  sizeof(*parents));
-	if (!parents)
-		return dsv_fail_nomem(err);
-	s->parents = parents;
-	memcpy(parents[s->parent_count++], hex, DSV_ID_SIZE);
-	return 0;
+	ret = list_grow((void **)&s->parents, s->parent_count, sizeof(hex),
+			err);
+	if (ret == 0)
+		memcpy(s->parents[s->parent_count++], hex, sizeof(hex));
+	return ret;
 }
 
 /* *forgotten: whether one of them was. */

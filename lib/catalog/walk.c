@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "../base/list.h"
+
 static const char sql_parents[] =
 	"SELECT parent FROM edge WHERE child = :seq ORDER BY ordinal";
 static const char sql_first_parent[] =
@@ -30,24 +32,21 @@ struct waiting {
 /* A heap, the largest seq on top. */
 struct heap {
 	struct waiting *items;
-	size_t count, capacity;
+	size_t count;
 	size_t visible;		/* without HIDDEN */
 };
 
 static int heap_push(struct heap *h, int64_t seq, int flags,
 		     struct dsv_err *err)
 {
-	struct waiting *items = h->items;
-	size_t capacity = h->capacity ? 2 * h->capacity : 64;
+	struct waiting *items;
 	size_t i;
+	int ret;
 
-	if (h->count == h->capacity) {
-		items = realloc(items, capacity * sizeof(*items));
-		if (!items)
-			return dsv_fail_nomem(err);
-		h->items = items;
-		h->capacity = capacity;
-	}
+	ret = list_grow((void **)&h->items, h->count, sizeof(*items), err);
+	if (ret < 0)
+		return ret;
+	items = h->items;
 	for (i = h->count++; i > 0 && items[(i - 1) / 2].seq < seq;
 	     i = (i - 1) / 2)
 		items[i] = items[(i - 1) / 2];
@@ -116,18 +115,12 @@ struct seqs {
 
 static int seqs_add(struct seqs *s, int64_t seq, struct dsv_err *err)
 {
-	size_t n = s->count;
-	int64_t *items;
+	int ret;
 
-	/* The room doubles at each power of two. */
-	if ((n & (n - 1)) == 0) {
-		items = realloc(s->items, (n ? 2 * n : 1) * sizeof(*items));
-		if (!items)
-			return dsv_fail_nomem(err);
-		s->items = items;
-	}
-	s->items[s->count++] = seq;
-	return 0;
+	ret = list_grow((void **)&s->items, s->count, sizeof(*s->items), err);
+	if (ret == 0)
+		s->items[s->count++] = seq;
+	return ret;
 }
 
 /* 1: it is below, and was made in the time asked for. */
@@ -225,7 +218,7 @@ static int log_walk(struct catalog *c, const struct catalog_log_query *query,
 int catalog_log(struct catalog *c, const struct catalog_log_query *query,
 		int64_t **out, size_t *count, struct dsv_err *err)
 {
-	struct heap heap = { NULL, 0, 0, 0 };
+	struct heap heap = { NULL, 0, 0 };
 	struct seqs seqs = { NULL, 0 };
 	size_t i;
 	int ret = 0;
@@ -257,7 +250,7 @@ int catalog_log(struct catalog *c, const struct catalog_log_query *query,
 int catalog_merge_base(struct catalog *c, int64_t a, int64_t b, int64_t *out,
 		       struct dsv_err *err)
 {
-	struct heap heap = { NULL, 0, 0, 0 };
+	struct heap heap = { NULL, 0, 0 };
 	struct waiting w = { -1, 0 };
 	int ret;
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 void manifest_entry_release(struct manifest_entry *e)
 {
 	free(e->path);
@@ -21,21 +23,6 @@ void manifest_release(struct manifest *m)
 	*m = (struct manifest)MANIFEST_INIT;
 }
 
-static int reserve(struct manifest *m, struct dsv_err *err)
-{
-	size_t capacity = m->capacity ? 2 * m->capacity : 16;
-	struct manifest_entry *entries;
-
-	if (m->count < m->capacity)
-		return 0;
-	entries = realloc(m->entries, capacity * sizeof(*entries));
-	if (!entries)
-		return dsv_fail_nomem(err);
-	m->entries = entries;
-	m->capacity = capacity;
-	return 0;
-}
-
 int manifest_add(struct manifest *m, const struct manifest_entry *entry,
 		 struct dsv_err *err)
 {
@@ -45,7 +32,8 @@ int manifest_add(struct manifest *m, const struct manifest_entry *entry,
 	if (!copy.path || (copy.type == DSV_LINK && !copy.target))
 		ret = dsv_fail_nomem(err);
 	else
-		ret = reserve(m, err);
+		ret = list_grow((void **)&m->entries, m->count, sizeof(copy),
+				err);
 	if (ret < 0) {
 		manifest_entry_release(&copy);
 		return ret;
@@ -58,19 +46,15 @@ int manifest_add_part(struct manifest *m, int64_t rank,
 		      const unsigned char manifest[HASH_BYTES],
 		      struct dsv_err *err)
 {
-	struct manifest_part *parts;
-	size_t n = m->part_count;
+	struct manifest_part *part;
+	int ret;
 
-	/* Grows by doubling: a power of two is a full array. */
-	if ((n & (n - 1)) == 0) {
-		parts = realloc(m->parts, (n ? 2 * n : 1) * sizeof(*parts));
-		if (!parts)
-			return dsv_fail_nomem(err);
-		m->parts = parts;
-	}
-	m->parts[n].rank = rank;
-	memcpy(m->parts[n].manifest, manifest, HASH_BYTES);
-	m->part_count++;
+	ret = list_grow((void **)&m->parts, m->part_count, sizeof(*part), err);
+	if (ret < 0)
+		return ret;
+	part = &m->parts[m->part_count++];
+	part->rank = rank;
+	memcpy(part->manifest, manifest, HASH_BYTES);
 	return 0;
 }
 
@@ -237,7 +221,8 @@ int manifest_merge(struct manifest *m, struct manifest *part, int64_t rank,
 	int ret;
 
 	while (part->count > 0) {
-		ret = reserve(m, err);
+		ret = list_grow((void **)&m->entries, m->count,
+				sizeof(*m->entries), err);
 		if (ret < 0)
 			return ret;
 		m->entries[m->count] = part->entries[--part->count];

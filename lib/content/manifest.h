@@ -45,13 +45,12 @@ struct manifest_part {
 
 struct manifest {
 	size_t count;
-	size_t capacity;
 	struct manifest_entry *entries;
 	size_t part_count;
 	struct manifest_part *parts;
 };
 
-#define MANIFEST_INIT { 0, 0, NULL, 0, NULL }
+#define MANIFEST_INIT { 0, NULL, 0, NULL }
 
 void manifest_release(struct manifest *m);
 /* Regular files, and the bytes of them all; those of an enemy may overflow. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 static const char magic[4] = { 'd', 's', 'v', 'r' };
 
 #define VERSION 1
@@ -44,19 +46,9 @@ static bool joins(const struct recipe_item *a, const struct recipe_item *b)
 
 static int grow(struct recipe *r, struct dsv_err *err)
 {
-	size_t capacity = r->capacity ? 2 * r->capacity : 8;
-	struct recipe_item *items;
-
 	if (r->count >= UINT32_MAX)
 		return dsv_fail(err, DSV_ESYS, "recipe of too many parts");
-	if (r->count < r->capacity)
-		return 0;
-	items = realloc(r->items, capacity * sizeof(*items));
-	if (!items)
-		return dsv_fail_nomem(err);
-	r->items = items;
-	r->capacity = capacity;
-	return 0;
+	return list_grow((void **)&r->items, r->count, sizeof(*r->items), err);
 }
 
 /* ---- Making ------------------------------------------------------------ */

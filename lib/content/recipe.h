@@ -16,11 +16,10 @@
 struct recipe {
 	int64_t size_bytes;	/* of the file */
 	size_t count;
-	size_t capacity;
 	struct recipe_item *items;	/* operations; recipe.c knows which */
 };
 
-#define RECIPE_INIT { 0, 0, 0, NULL }
+#define RECIPE_INIT { 0, 0, NULL }
 
 void recipe_release(struct recipe *r);
 

@@ -11,17 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/list.h"
 #include "../base/value.h"
 #include "../lineage/rev.h"
-
-/* The array with room for one more; NULL: out of memory. */
-static void *grow(void *items, size_t count, size_t size)
-{
-	/* Grows by doubling: a power of two is a full array. */
-	if (count & (count - 1))
-		return items;
-	return realloc(items, (count ? 2 * count : 1) * size);
-}
 
 /* ---- Parameters and attributes ---- */
 
@@ -30,13 +22,13 @@ static int add_value(const char *key, const struct dsv_value *before,
 		     struct dsv_diff_value **items, size_t *count,
 		     struct dsv_err *err)
 {
-	struct dsv_diff_value *more = grow(*items, *count, sizeof(*more));
+	int ret;
 
-	if (!more)
-		return dsv_fail_nomem(err);
-	*items = more;
-	more[(*count)++] = (struct dsv_diff_value){ key, before, after };
-	return 0;
+	ret = list_grow((void **)items, *count, sizeof(**items), err);
+	if (ret == 0)
+		(*items)[(*count)++] =
+			(struct dsv_diff_value){ key, before, after };
+	return ret;
 }
 
 static int diff_values(const struct dsv_kvs *a, const struct dsv_kvs *b,
@@ -73,13 +65,13 @@ static int add_entry(struct dsv_diff *diff, const struct manifest_entry *x,
 		     const struct manifest_entry *y, const char *what,
 		     struct dsv_err *err)
 {
-	struct dsv_diff_entry *items = grow(diff->entries, diff->entry_count,
-					    sizeof(*items));
+	int ret;
 
-	if (!items)
-		return dsv_fail_nomem(err);
-	diff->entries = items;
-	items[diff->entry_count++] = (struct dsv_diff_entry){
+	ret = list_grow((void **)&diff->entries, diff->entry_count,
+			sizeof(*diff->entries), err);
+	if (ret < 0)
+		return ret;
+	diff->entries[diff->entry_count++] = (struct dsv_diff_entry){
 		.path = x ? x->path : y->path,
 		.change = !x ? DSV_ADDED : !y ? DSV_REMOVED : DSV_CHANGED,
 		.what = what,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "../format/format.h"
 #include "tensor_view.h"
 
@@ -45,16 +46,14 @@ static int report(struct dsv_diff *diff, const char *path,
 		  const char *not_compared, const struct numeric_diff *numbers,
 		  struct dsv_err *err)
 {
-	struct dsv_diff_tensor *items = diff->tensors, *t;
-	size_t n = diff->tensor_count;
+	struct dsv_diff_tensor *t;
+	int ret;
 
-	if ((n & (n - 1)) == 0) {
-		items = realloc(items, (n ? 2 * n : 1) * sizeof(*items));
-		if (!items)
-			return dsv_fail_nomem(err);
-		diff->tensors = items;
-	}
-	t = &items[diff->tensor_count++];
+	ret = list_grow((void **)&diff->tensors, diff->tensor_count,
+			sizeof(*t), err);
+	if (ret < 0)
+		return ret;
+	t = &diff->tensors[diff->tensor_count++];
 	*t = (struct dsv_diff_tensor){
 		.path = path,
 		.name = strdup(x ? x->name : y->name),

@@ -12,6 +12,7 @@
 
 #include "../base/clock.h"
 #include "../base/glob.h"
+#include "../base/list.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 
@@ -53,18 +54,12 @@ static int add_file(struct tree *t, const char *source, const char *path,
 		    char *target, struct dsv_err *err)
 {
 	struct tree_file *file;
+	int ret;
 
-	if (t->count == t->capacity) {
-		size_t capacity = t->capacity ? 2 * t->capacity : 64;
-		struct tree_file *files = realloc(t->files,
-						  capacity * sizeof(*files));
-
-		if (!files) {
-			free(target);
-			return dsv_fail_nomem(err);
-		}
-		t->files = files;
-		t->capacity = capacity;
+	ret = list_grow((void **)&t->files, t->count, sizeof(*file), err);
+	if (ret < 0) {
+		free(target);
+		return ret;
 	}
 	file = &t->files[t->count++];
 	memset(file, 0, sizeof(*file));

@@ -22,12 +22,11 @@ struct tree_file {
 
 struct tree {
 	size_t count;
-	size_t capacity;
 	struct tree_file *files;	/* in the order of the walk */
 	int64_t size_bytes;
 };
 
-#define TREE_INIT { 0, 0, NULL, 0 }
+#define TREE_INIT { 0, NULL, 0 }
 
 /*
  * Walk paths (files and directories) by the rules of dsv-tag(1).

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/list.h"
+
 struct parser {
 	struct find_lexer lexer;
 	int depth;
@@ -50,14 +52,10 @@ static struct find_node *node_new(enum find_kind kind, size_t column)
 
 static bool node_add(struct find_node *node, struct find_node *child)
 {
-	struct find_node **children;
-
-	children = realloc(node->children,
-			   (node->child_count + 1) * sizeof(*children));
-	if (!children)
+	if (list_grow((void **)&node->children, node->child_count,
+		      sizeof(child), NULL) < 0)
 		return false;
-	node->children = children;
-	children[node->child_count++] = child;
+	node->children[node->child_count++] = child;
 	return true;
 }
 
@@ -167,19 +165,16 @@ static void sort_children(struct find_node *node)
 static bool value_add(struct find_node *node, const char *text, bool quoted,
 		      size_t column)
 {
-	struct find_value *values;
 	struct find_value value = { .column = column, .quoted = quoted,
 				    .regex = -1 };
 
-	values = realloc(node->values,
-			 (node->value_count + 1) * sizeof(*values));
-	if (!values)
+	if (list_grow((void **)&node->values, node->value_count,
+		      sizeof(value), NULL) < 0)
 		return false;
-	node->values = values;
 	value.text = strdup(text);
 	if (!value.text)
 		return false;
-	values[node->value_count++] = value;
+	node->values[node->value_count++] = value;
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/list.h"
 #include "../base/value.h"
 
 static const char sql_key[] = "SELECT id FROM key WHERE name = :name";
@@ -89,7 +90,6 @@ int find_resolve_key(struct find_context *x, const char *text,
 static int add_regex(struct find_context *x, struct find_value *value,
 		     struct dsv_err *err)
 {
-	regex_t *regexes;
 	char reason[128];
 	int rc;
 
@@ -98,12 +98,11 @@ static int add_regex(struct find_context *x, struct find_value *value,
 				 " large a regular expression, with its"
 				 " repetitions written out (at most %d parts)",
 				 value->text, FIND_REGEX_PARTS);
-	regexes = realloc(x->regexes,
-			  (x->regex_count + 1) * sizeof(*regexes));
-	if (!regexes)
-		return dsv_fail_nomem(err);
-	x->regexes = regexes;
-	rc = regcomp(&regexes[x->regex_count], value->text,
+	rc = list_grow((void **)&x->regexes, x->regex_count,
+		       sizeof(*x->regexes), err);
+	if (rc < 0)
+		return rc;
+	rc = regcomp(&x->regexes[x->regex_count], value->text,
 		     REG_EXTENDED | REG_NOSUB);
 	if (rc == REG_ESPACE)
 		return dsv_fail_nomem(err);

@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "../base/list.h"
 
 /* What every answer satisfies.  seq is a column, the first to be had. */
 static void where(struct search *f, struct find_sql *sql, const char *seq)
@@ -42,17 +43,15 @@ static void limit(struct search *f, struct find_sql *sql)
 
 static int add_seq(struct search *f, int64_t seq)
 {
-	int64_t *seqs;
-	size_t n = (size_t)f->count;
+	int ret = 0;
 
-	if (!f->counting && (n & (n - 1)) == 0) {
-		seqs = realloc(f->seqs, (n ? 2 * n : 1) * sizeof(*seqs));
-		if (!seqs)
-			return dsv_fail_nomem(f->err);
-		f->seqs = seqs;
-	}
 	if (!f->counting)
-		f->seqs[n] = seq;
+		ret = list_grow((void **)&f->seqs, (size_t)f->count,
+				sizeof(seq), f->err);
+	if (ret < 0)
+		return ret;
+	if (!f->counting)
+		f->seqs[f->count] = seq;
 	f->count++;
 	return 0;
 }

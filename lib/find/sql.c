@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/list.h"
 
 void find_sql_release(struct find_sql *sql)
 {
@@ -21,17 +22,10 @@ void find_sql_puts(struct find_sql *sql, const char *text)
 /* Writes the place of a value, keeps the value for later. */
 static void bind(struct find_sql *sql, const struct find_bind *value)
 {
-	struct find_bind *binds;
-	size_t n = sql->bind_count;
-
-	/* The room doubles at each power of two. */
-	if ((n & (n - 1)) == 0) {
-		binds = realloc(sql->binds, (n ? 2 * n : 1) * sizeof(*binds));
-		if (!binds) {
-			sql->failed = true;
-			return;
-		}
-		sql->binds = binds;
+	if (list_grow((void **)&sql->binds, sql->bind_count, sizeof(*value),
+		      NULL) < 0) {
+		sql->failed = true;
+		return;
 	}
 	sql->binds[sql->bind_count++] = *value;
 	str_printf(&sql->text, "?%zu", sql->bind_count);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "parse.h"
 
-#include <stdlib.h>
-
+#include "../base/list.h"
 #include "cdc.h"
 
 /* The open range ends at pos; what its last neighbour was. */
@@ -10,40 +9,26 @@ enum last { LAST_NOTHING, LAST_GAP, LAST_TINY, LAST_SMALL };
 
 struct cutter {
 	struct format_cuts *cuts;
-	size_t capacity;
 	int64_t pos;
 	enum last last;
 	int64_t group_bytes;	/* of the extents in the open range */
 	int group_count;
 };
 
-static int grow(struct cutter *c, struct dsv_err *err)
-{
-	size_t capacity = c->capacity ? 2 * c->capacity : 16;
-	int64_t *end;
-	bool *content_defined;
-
-	end = realloc(c->cuts->end, capacity * sizeof(*end));
-	if (!end)
-		return dsv_fail_nomem(err);
-	c->cuts->end = end;
-	content_defined = realloc(c->cuts->content_defined,
-				  capacity * sizeof(*content_defined));
-	if (!content_defined)
-		return dsv_fail_nomem(err);
-	c->cuts->content_defined = content_defined;
-	c->capacity = capacity;
-	return 0;
-}
-
 static int cut_at(struct cutter *c, int64_t end, bool content_defined,
 		  struct dsv_err *err)
 {
-	if (c->cuts->count == c->capacity && grow(c, err) < 0)
-		return dsv_fail_nomem(err);
-	c->cuts->end[c->cuts->count] = end;
-	c->cuts->content_defined[c->cuts->count] = content_defined;
-	c->cuts->count++;
+	struct format_cuts *cuts = c->cuts;
+	int ret;
+
+	ret = list_grow((void **)&cuts->end, cuts->count, sizeof(end), err);
+	if (ret == 0)
+		ret = list_grow((void **)&cuts->content_defined, cuts->count,
+				sizeof(content_defined), err);
+	if (ret < 0)
+		return ret;
+	cuts->end[cuts->count] = end;
+	cuts->content_defined[cuts->count++] = content_defined;
 	c->pos = end;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "../base/str.h"
 
 typedef int parser(const struct format_source *src, struct layout *l,
@@ -63,21 +64,15 @@ int source_load(const struct format_source *src, int64_t offset, size_t len,
 int layout_extent(struct layout *l, int64_t start, int64_t end,
 		  struct dsv_err *err)
 {
-	struct extent *grown;
-	size_t capacity;
+	int ret;
 
 	if (start == end)
 		return 0;
-	if (l->count == l->capacity) {
-		capacity = l->capacity ? 2 * l->capacity : 64;
-		grown = realloc(l->extents, capacity * sizeof(*grown));
-		if (!grown)
-			return dsv_fail_nomem(err);
-		l->extents = grown;
-		l->capacity = capacity;
-	}
-	l->extents[l->count++] = (struct extent){ start, end };
-	return 0;
+	ret = list_grow((void **)&l->extents, l->count, sizeof(*l->extents),
+			err);
+	if (ret == 0)
+		l->extents[l->count++] = (struct extent){ start, end };
+	return ret;
 }
 
 static void truncate_items(struct format_tensors *tensors, size_t count)
@@ -114,10 +109,9 @@ void layout_clear(struct layout *l)
 {
 	free(l->extents);
 	l->extents = NULL;
-	l->count = l->capacity = 0;
+	l->count = 0;
 	if (l->tensors)
 		release_items(l->tensors);
-	l->tensors_capacity = 0;
 }
 
 bool shape_elements(size_t rank, const int64_t *shape, int64_t *out)
@@ -158,22 +152,6 @@ static int64_t *copy_sizes(const int64_t *sizes, size_t count)
 	return copy;
 }
 
-static int grow_items(struct layout *l, struct dsv_err *err)
-{
-	struct format_tensor *grown;
-	size_t capacity;
-
-	if (l->tensors->count < l->tensors_capacity)
-		return 0;
-	capacity = l->tensors_capacity ? 2 * l->tensors_capacity : 64;
-	grown = realloc(l->tensors->items, capacity * sizeof(*grown));
-	if (!grown)
-		return dsv_fail_nomem(err);
-	l->tensors->items = grown;
-	l->tensors_capacity = capacity;
-	return 0;
-}
-
 int layout_tensor(struct layout *l, const struct tensor_view *view,
 		  struct dsv_err *err)
 {
@@ -181,7 +159,8 @@ int layout_tensor(struct layout *l, const struct tensor_view *view,
 
 	if (!l->tensors)
 		return 0;
-	if (grow_items(l, err) < 0)
+	if (list_grow((void **)&l->tensors->items, l->tensors->count,
+		      sizeof(*t), err) < 0)
 		return dsv_fail_nomem(err);
 	t = &l->tensors->items[l->tensors->count];
 	memset(t, 0, sizeof(*t));

@@ -28,9 +28,8 @@ struct extent {
 
 struct layout {
 	struct extent *extents;		/* not empty, ascending, disjoint */
-	size_t count, capacity;
+	size_t count;
 	struct format_tensors *tensors;	/* NULL: not wanted */
-	size_t tensors_capacity;
 };
 
 int safetensors_parse(const struct format_source *src, struct layout *l,

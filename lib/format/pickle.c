@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 /*
  * Operations return whether to go on; no_memory says whether the lack of
  * memory or the pickle is why not.  arg is from the table below.
@@ -136,19 +138,12 @@ static bool op_bytes(struct pickle *p, int width)
 
 static bool op_mark(struct pickle *p, int arg)
 {
-	size_t capacity = p->marks_capacity ? 2 * p->marks_capacity : 64;
-	size_t *grown;
-
 	(void)arg;
 	if (p->marks_count == PICKLE_MARKS_MAX)
 		return false;
-	if (p->marks_count == p->marks_capacity) {
-		grown = realloc(p->marks, capacity * sizeof(*grown));
-		if (!grown)
-			return pickle_no_memory(p);
-		p->marks = grown;
-		p->marks_capacity = capacity;
-	}
+	if (list_grow((void **)&p->marks, p->marks_count, sizeof(*p->marks),
+		      NULL) < 0)
+		return pickle_no_memory(p);
 	p->marks[p->marks_count++] = p->stack.count;
 	return true;
 }

@@ -24,7 +24,7 @@ struct pickle {
 	size_t items_count;	/* places allocated to values */
 	struct pickle_vector stack, memo;
 	size_t *marks;		/* heights of the stack */
-	size_t marks_count, marks_capacity;
+	size_t marks_count;
 	bool no_memory;
 };
 

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 struct archives {
 	struct torch_archive *items;	/* the last of the file first */
-	size_t count, capacity;
+	size_t count;
 	size_t members;
 	size_t directory_bytes;		/* all are kept until the end */
 };
@@ -63,21 +65,6 @@ static int add_extents(struct layout *l, const struct torch_archive *a,
 	return FORMAT_YES;
 }
 
-static int grow(struct archives *as, struct dsv_err *err)
-{
-	size_t capacity = as->capacity ? 2 * as->capacity : 1;
-	struct torch_archive *grown;
-
-	if (as->count < as->capacity)
-		return 0;
-	grown = realloc(as->items, capacity * sizeof(*grown));
-	if (!grown)
-		return dsv_fail_nomem(err);
-	as->items = grown;
-	as->capacity = capacity;
-	return 0;
-}
-
 /*
  * The archive at the end of a file says where it starts; before that is
  * nothing, or the end of another one (.distcp: one for each tensor).
@@ -90,8 +77,10 @@ static int read_archives(const struct format_source *src, struct archives *as,
 	int ret;
 
 	while (end > 0) {
-		if (grow(as, err) < 0)
-			return dsv_fail_nomem(err);
+		ret = list_grow((void **)&as->items, as->count, sizeof(*a),
+				err);
+		if (ret < 0)
+			return ret;
 		a = &as->items[as->count];
 		ret = zip_read(src, end, &a->zip, err);
 		if (ret != FORMAT_YES)

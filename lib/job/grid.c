@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "../base/str.h"
 #include "../base/value.h"
 
@@ -25,18 +26,17 @@ void grid_release(struct grid *g)
 static int add_value(struct grid_axis *axis, const char *key, size_t key_len,
 		     const char *value, size_t len, struct dsv_err *err)
 {
-	char **items = realloc(axis->assignments,
-			       (axis->count + 1) * sizeof(*items));
+	char *text = str_format("%.*s=%.*s", (int)key_len, key, (int)len,
+				value);
+	int ret;
 
-	if (!items)
-		return dsv_fail_nomem(err);
-	axis->assignments = items;
-	items[axis->count] = str_format("%.*s=%.*s", (int)key_len, key,
-					(int)len, value);
-	if (!items[axis->count])
-		return dsv_fail_nomem(err);
-	axis->count++;
-	return 0;
+	ret = text ? list_grow((void **)&axis->assignments, axis->count,
+			       sizeof(text), err) : dsv_fail_nomem(err);
+	if (ret < 0)
+		free(text);
+	else
+		axis->assignments[axis->count++] = text;
+	return ret;
 }
 
 static int split_json(struct grid_axis *axis, const char *sweep,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/list.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
@@ -52,18 +53,12 @@ static char *bisect_path(struct dsv *d)
 
 static int append(struct search *s, int64_t seq, struct dsv_err *err)
 {
-	int64_t *line = s->line;
+	int ret;
 
-	/* Grows by doubling: a power of two is a full array. */
-	if ((s->count & (s->count - 1)) == 0) {
-		line = realloc(line, (s->count ? 2 * s->count : 1) *
-			       sizeof(*line));
-		if (!line)
-			return dsv_fail_nomem(err);
-		s->line = line;
-	}
-	line[s->count++] = seq;
-	return 0;
+	ret = list_grow((void **)&s->line, s->count, sizeof(seq), err);
+	if (ret == 0)
+		s->line[s->count++] = seq;
+	return ret;
 }
 
 /* Of several parents the one made on s->along, else the first; 0: none. */

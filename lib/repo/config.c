@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/list.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 
@@ -50,14 +51,12 @@ static int add_entry(struct config *config, enum dsv_config_level level,
 		     const char *section, const char *name, const char *value,
 		     const char *origin)
 {
-	struct config_entry *items;
 	struct config_entry *entry;
 
-	items = realloc(config->items, (config->count + 1) * sizeof(*items));
-	if (!items)
+	if (list_grow((void **)&config->items, config->count, sizeof(*entry),
+		      NULL) < 0)
 		return -1;
-	config->items = items;
-	entry = &items[config->count];
+	entry = &config->items[config->count];
 	entry->level = level;
 	entry->key = str_format("%s.%s", section, name);
 	entry->value = strdup(value);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 enum { COUNT_MAX = 1 << 24 };	/* tasks; more is no layout */
 
 void ranks_release(struct ranks *r)
@@ -25,16 +27,14 @@ bool ranks_has(const struct ranks *r, int64_t rank)
 
 int ranks_add(struct ranks *r, int64_t rank, struct dsv_err *err)
 {
-	int64_t *items;
+	int ret;
 
 	if (ranks_has(r, rank))
 		return 0;
-	items = realloc(r->items, (r->count + 1) * sizeof(*items));
-	if (!items)
-		return dsv_fail_nomem(err);
-	r->items = items;
-	items[r->count++] = rank;
-	return 0;
+	ret = list_grow((void **)&r->items, r->count, sizeof(*r->items), err);
+	if (ret == 0)
+		r->items[r->count++] = rank;
+	return ret;
 }
 
 /* A number that *p begins with, which is moved on; -1: none. */

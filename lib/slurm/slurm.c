@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "../base/value.h"
 #include "../os/proc.h"
 
@@ -69,16 +70,15 @@ static int add_line(struct slurm_jobs *jobs, char *line, struct dsv_err *err)
 	char *id = strtok_r(line, "|", &save);
 	char *state = strtok_r(NULL, "|", &save);
 	char *submitted = strtok_r(NULL, "|", &save);
-	struct slurm_job *items;
 	struct slurm_job *job;
+	int ret;
 
 	if (!id || !state)
 		return 0;
-	items = realloc(jobs->items, (jobs->count + 1) * sizeof(*items));
-	if (!items)
-		return dsv_fail_nomem(err);
-	jobs->items = items;
-	job = &items[jobs->count++];
+	ret = list_grow((void **)&jobs->items, jobs->count, sizeof(*job), err);
+	if (ret < 0)
+		return ret;
+	job = &jobs->items[jobs->count++];
 	job->id = strdup(id);
 	job->state = strdup(state);
 	job->submitted_ns = 0;

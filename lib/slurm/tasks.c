@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
+
 void tasks_release(struct tasks *t)
 {
 	free(t->ids);
@@ -19,17 +21,15 @@ static int malformed(const char *spec, struct dsv_err *err)
 
 static int add(struct tasks *t, int64_t id, struct dsv_err *err)
 {
-	int64_t *ids;
+	int ret;
 
 	if (t->count == TASKS_MAX)
 		return dsv_fail(err, DSV_EUSAGE, "the array has more than %d"
 				" tasks", TASKS_MAX);
-	ids = realloc(t->ids, (t->count + 1) * sizeof(*ids));
-	if (!ids)
-		return dsv_fail_nomem(err);
-	ids[t->count++] = id;
-	t->ids = ids;
-	return 0;
+	ret = list_grow((void **)&t->ids, t->count, sizeof(*t->ids), err);
+	if (ret == 0)
+		t->ids[t->count++] = id;
+	return ret;
 }
 
 /* false: there is no number at *p. */

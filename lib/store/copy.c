@@ -17,18 +17,12 @@
 int copying_add_span(struct copying *c, const struct span *span,
 		     struct dsv_err *err)
 {
-	size_t capacity = c->span_capacity ? 2 * c->span_capacity : 16;
-	struct span *spans;
+	int ret;
 
-	if (c->span_count == c->span_capacity) {
-		spans = realloc(c->spans, capacity * sizeof(*spans));
-		if (!spans)
-			return dsv_fail_nomem(err);
-		c->spans = spans;
-		c->span_capacity = capacity;
-	}
-	c->spans[c->span_count++] = *span;
-	return 0;
+	ret = list_grow((void **)&c->spans, c->span_count, sizeof(*span), err);
+	if (ret == 0)
+		c->spans[c->span_count++] = *span;
+	return ret;
 }
 
 static int find_chunk(struct copying *c, struct stretch *stretch,

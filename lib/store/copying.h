@@ -30,7 +30,6 @@ struct copying {
 	size_t count;
 	struct span *spans;
 	size_t span_count;
-	size_t span_capacity;
 };
 
 int copying_add_span(struct copying *c, const struct span *span,

@@ -9,26 +9,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/list.h"
 #include "../os/paths.h"
 
 struct names {
 	char (*items)[SEGMENT_NAME_SIZE];
 	size_t count;
-	size_t capacity;
 };
 
 static int add(struct names *names, const char *name, struct dsv_err *err)
 {
-	if (names->count == names->capacity) {
-		size_t capacity = names->capacity ? 2 * names->capacity : 64;
-		void *items = realloc(names->items,
-				      capacity * sizeof(*names->items));
+	int ret;
 
-		if (!items)
-			return dsv_fail_nomem(err);
-		names->items = items;
-		names->capacity = capacity;
-	}
+	ret = list_grow((void **)&names->items, names->count,
+			sizeof(*names->items), err);
+	if (ret < 0)
+		return ret;
 	memcpy(names->items[names->count], name, SEGMENT_NAME_SIZE - 1);
 	names->items[names->count++][SEGMENT_NAME_SIZE - 1] = '\0';
 	return 0;

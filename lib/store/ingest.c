@@ -176,17 +176,10 @@ int ingest_note_recipe(struct ingest *in, const struct recipe *r,
 
 	if (hash_set_has(&in->met, hash))
 		return 0;
-	if (result->recipe_count == in->recipe_capacity) {
-		size_t capacity = in->recipe_capacity ?
-				  2 * in->recipe_capacity : 16;
-		void *items = realloc(result->recipes,
-				      capacity * sizeof(item));
-
-		if (!items)
-			return dsv_fail_nomem(err);
-		result->recipes = items;
-		in->recipe_capacity = capacity;
-	}
+	ret = list_grow((void **)&result->recipes, result->recipe_count,
+			sizeof(item), err);
+	if (ret < 0)
+		return ret;
 	memcpy(item.hash, hash, HASH_BYTES);
 	ret = list_chunks(r, &item, err);
 	if (ret < 0)

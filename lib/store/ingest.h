@@ -17,7 +17,6 @@ struct writer {
 	struct str buffer;	/* packed: not written yet */
 	struct chunk *chunks;
 	size_t count;
-	size_t capacity;
 	char *index_path;	/* temporary, or final once renamed */
 	int index_fd;
 	bool indexed;		/* the .idx bears its name */
@@ -36,9 +35,7 @@ struct ingest {
 	struct writer *packed;
 	struct writer **writers;
 	size_t writer_count;
-	size_t writer_capacity;
 	size_t open_count;	/* writers whose fd is open */
-	size_t recipe_capacity;
 	bool cannot_clone;	/* it was tried */
 	bool broken;		/* a claimed chunk may not be written */
 	bool finished;
@@ -99,7 +96,6 @@ struct taking {
 	struct writer *mirror;	/* NULL until something is new */
 	struct piece *pieces;	/* in->lock */
 	size_t count;
-	size_t capacity;
 	struct sharing *sharing;	/* NULL: all pieces are ours */
 	bool sparse;		/* it may have holes */
 	int64_t known_from, known_to;	/* a stretch of it ... */

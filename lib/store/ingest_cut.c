@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/list.h"
 #include "../format/cdc.h"
 #include "../format/format.h"
 #include "../os/fs.h"
@@ -148,20 +149,10 @@ static int run_job(void *arg, bool cancelled, struct dsv_err *err)
 
 static int new_piece(struct taking *t, size_t *number, struct dsv_err *err)
 {
-	size_t capacity = t->capacity ? 2 * t->capacity : 16;
-	struct piece *pieces;
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&t->in->lock);
-	if (t->count == t->capacity) {
-		pieces = realloc(t->pieces, capacity * sizeof(*pieces));
-		if (pieces) {
-			t->pieces = pieces;
-			t->capacity = capacity;
-		} else {
-			ret = dsv_fail_nomem(err);
-		}
-	}
+	ret = list_grow((void **)&t->pieces, t->count, sizeof(*t->pieces), err);
 	if (ret == 0)
 		*number = t->count++;
 	pthread_mutex_unlock(&t->in->lock);

@@ -62,7 +62,6 @@ struct store {
 	int64_t done_bytes;
 	void **buffers;			/* each of CHUNK_LIMIT_BYTES */
 	size_t buffer_count;
-	size_t buffer_capacity;
 };
 
 /* ---- store.c ----------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/list.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 
@@ -37,7 +38,6 @@ struct statcache {
 	struct entry *entries;
 	size_t sorted;		/* as loaded, by device and inode */
 	size_t count;
-	size_t capacity;
 	bool changed;
 };
 
@@ -88,14 +88,13 @@ static int decode(struct statcache *c, const struct str *s)
 	    !hash_bytes(p, s->len - HASH_BYTES, hash) ||
 	    memcmp(hash, p + s->len - HASH_BYTES, HASH_BYTES))
 		return 0;
-	c->entries = calloc(count + 1, sizeof(*c->entries));
-	if (!c->entries)
-		return -1;
-	c->capacity = count + 1;
 	for (i = 0; i < count; i++) {
 		const unsigned char *q = p + HEADER_BYTES + i * ENTRY_BYTES;
-		struct entry *e = &c->entries[i];
+		struct entry *e;
 
+		if (list_grow((void **)&c->entries, i, sizeof(*e), NULL) < 0)
+			return -1;
+		e = &c->entries[i];
 		e->dev = get_u64(q);
 		e->ino = get_u64(q + 8);
 		e->size_bytes = (int64_t)get_u64(q + 16);
@@ -104,7 +103,8 @@ static int decode(struct statcache *c, const struct str *s)
 		e->used_ns = (int64_t)get_u64(q + 40);
 		memcpy(e->recipe, q + 48, HASH_BYTES);
 	}
-	qsort(c->entries, count, sizeof(*c->entries), by_file);
+	if (count)
+		qsort(c->entries, count, sizeof(*c->entries), by_file);
 	c->sorted = c->count = count;
 	return 0;
 }
@@ -281,21 +281,16 @@ int statcache_put(struct statcache *c, const struct stat *st, int64_t seen_ns,
 		  struct dsv_err *err)
 {
 	struct entry e;
-	size_t capacity = c->capacity ? 2 * c->capacity : 64;
-	struct entry *entries;
+	int ret;
 
 	if (statcache_too_young_ns(st, seen_ns, slack_ns) >= 0)
 		return 0;
 	fill(&e, st);
 	e.used_ns = now_ns();
 	memcpy(e.recipe, recipe, HASH_BYTES);
-	if (c->count == c->capacity) {
-		entries = realloc(c->entries, capacity * sizeof(*entries));
-		if (!entries)
-			return dsv_fail_nomem(err);
-		c->entries = entries;
-		c->capacity = capacity;
-	}
+	ret = list_grow((void **)&c->entries, c->count, sizeof(e), err);
+	if (ret < 0)
+		return ret;
 	c->entries[c->count++] = e;
 	c->changed = true;
 	return 0;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "../base/list.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 
@@ -138,21 +139,11 @@ void *store_buffer_get(struct store *s)
 
 void store_buffer_put(struct store *s, void *buffer)
 {
-	void **buffers;
-	size_t capacity;
-
 	if (!buffer)
 		return;
 	pthread_mutex_lock(&s->lock);
-	if (s->buffer_count == s->buffer_capacity) {
-		capacity = s->buffer_capacity ? 2 * s->buffer_capacity : 8;
-		buffers = realloc(s->buffers, capacity * sizeof(*buffers));
-		if (buffers) {
-			s->buffers = buffers;
-			s->buffer_capacity = capacity;
-		}
-	}
-	if (s->buffer_count < s->buffer_capacity) {
+	if (list_grow((void **)&s->buffers, s->buffer_count, sizeof(buffer),
+		      NULL) == 0) {
 		s->buffers[s->buffer_count++] = buffer;
 		buffer = NULL;
 	}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/list.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
 
@@ -77,17 +78,8 @@ static int open_new(struct ingest *in, struct writer *w, struct dsv_err *err)
 /* Room in the list first: what is on disk must be known to ingest_close(). */
 static int grow_list(struct ingest *in, struct dsv_err *err)
 {
-	size_t capacity = in->writer_capacity ? 2 * in->writer_capacity : 8;
-	struct writer **writers;
-
-	if (in->writer_count < in->writer_capacity)
-		return 0;
-	writers = realloc(in->writers, capacity * sizeof(*writers));
-	if (!writers)
-		return dsv_fail_nomem(err);
-	in->writers = writers;
-	in->writer_capacity = capacity;
-	return 0;
+	return list_grow((void **)&in->writers, in->writer_count,
+			 sizeof(*in->writers), err);
 }
 
 static int close_oldest(struct ingest *in, struct dsv_err *err)
@@ -217,18 +209,12 @@ int writer_punch(struct writer *w, int64_t size_bytes, struct dsv_err *err)
 static int note_chunk(struct writer *w, const struct chunk *c,
 		      struct dsv_err *err)
 {
-	size_t capacity = w->capacity ? 2 * w->capacity : 16;
-	struct chunk *chunks;
+	int ret;
 
-	if (w->count == w->capacity) {
-		chunks = realloc(w->chunks, capacity * sizeof(*chunks));
-		if (!chunks)
-			return dsv_fail_nomem(err);
-		w->chunks = chunks;
-		w->capacity = capacity;
-	}
-	w->chunks[w->count++] = *c;
-	return 0;
+	ret = list_grow((void **)&w->chunks, w->count, sizeof(*c), err);
+	if (ret == 0)
+		w->chunks[w->count++] = *c;
+	return ret;
 }
 
 /* All but how its bytes are stored. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/list.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/lock.h"
@@ -96,22 +97,21 @@ static void say(struct dsv_findings *list, const char *name,
 static void say(struct dsv_findings *list, const char *name,
 		const char *advice, const char *fmt, ...)
 {
-	struct dsv_finding *items = realloc(list->items, (list->count + 1) *
-					    sizeof(*items));
+	struct dsv_finding *finding;
 	char *value;
 	va_list ap;
 	int len;
 
-	if (!items)
+	if (list_grow((void **)&list->items, list->count, sizeof(*finding),
+		      NULL) < 0)
 		return;
-	list->items = items;
+	finding = &list->items[list->count++];
 	va_start(ap, fmt);
 	len = vasprintf(&value, fmt, ap);
 	va_end(ap);
-	items[list->count].name = strdup(name);
-	items[list->count].value = len < 0 ? NULL : value;
-	items[list->count].advice = advice;
-	list->count++;
+	finding->name = strdup(name);
+	finding->value = len < 0 ? NULL : value;
+	finding->advice = advice;
 }
 
 /* The daemon's name, too: fuse.sshfs.  proc(5), mountinfo. */

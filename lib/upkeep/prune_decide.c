@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/list.h"
 #include "../os/fs.h"
 #include "pruning.h"
 
@@ -291,17 +292,16 @@ static char *group_name(struct pruning *p, const struct member *m)
 static int add_alone(struct pruning *p, const struct member *m,
 		     struct dsv_err *err)
 {
-	char **more = realloc(p->alone, (p->alone_count + 1) * sizeof(*more));
 	char *name = group_name(p, m);
+	int ret;
 
-	if (more)
-		p->alone = more;
-	if (!more || !name) {
+	ret = name ? list_grow((void **)&p->alone, p->alone_count,
+			       sizeof(name), err) : dsv_fail_nomem(err);
+	if (ret < 0)
 		free(name);
-		return dsv_fail_nomem(err);
-	}
-	p->alone[p->alone_count++] = name;
-	return 0;
+	else
+		p->alone[p->alone_count++] = name;
+	return ret;
 }
 
 static bool same_group(const struct member *a, const struct member *b)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/list.h"
 #include "pruning.h"
 
 /* What a report's strings are part of. */
@@ -71,7 +72,6 @@ static int branch_of(struct pruning *p, struct memory *m, int64_t id,
 {
 	size_t at = branch_place(m, id);
 	char *name;
-	void *more;
 	int ret;
 
 	if (at < m->branch_count && m->branches[at].id == id) {
@@ -81,13 +81,12 @@ static int branch_of(struct pruning *p, struct memory *m, int64_t id,
 	ret = catalog_branch_name(p->d->catalog, id, &name, err);
 	if (ret < 0)
 		return ret;
-	more = realloc(m->branches, (m->branch_count + 1) *
-		       sizeof(*m->branches));
-	if (!more) {
+	ret = list_grow((void **)&m->branches, m->branch_count,
+			sizeof(*m->branches), err);
+	if (ret < 0) {
 		free(name);
-		return dsv_fail_nomem(err);
+		return ret;
 	}
-	m->branches = more;
 	memmove(&m->branches[at + 1], &m->branches[at],
 		(m->branch_count++ - at) * sizeof(*m->branches));
 	m->branches[at].id = id;
@@ -163,14 +162,14 @@ static int reasons_of(struct pruning *p, struct memory *m, uint64_t bits,
 		struct dsv_strings list = { 0, NULL };
 
 		ret = make_reasons(p, bits, &list, err);
-		more = realloc(m->reasons, (m->reason_count + 1) *
-			       sizeof(*more));
-		if (more)
-			m->reasons = more;
-		if (ret < 0 || !more) {
+		if (ret == 0)
+			ret = list_grow((void **)&m->reasons, m->reason_count,
+					sizeof(*more), err);
+		if (ret < 0) {
 			free_strings(&list);
-			return ret < 0 ? ret : dsv_fail_nomem(err);
+			return ret;
 		}
+		more = m->reasons;
 		memmove(&more[low + 1], &more[low],
 			(m->reason_count++ - low) * sizeof(*more));
 		more[low].bits = bits;
