@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "list.h"
+#include "texts.h"
 #include "utf8.h"
 
 enum { MAX_KEY = 128 };
@@ -148,8 +149,8 @@ const struct dsv_value *dsv_kvs_get(const struct dsv_kvs *kvs, const char *key)
 
 static void kv_release(struct dsv_kv *kv)
 {
-	free((char *)kv->key);
-	free((char *)kv->value.text);
+	text_free(kv->key);
+	text_free(kv->value.text);
 }
 
 void dsv_kvs_free(struct dsv_kvs *kvs)

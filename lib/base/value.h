@@ -11,6 +11,7 @@
 
 #include "../dsv.h"
 #include "str.h"
+#include "texts.h"
 
 #define KVS_INIT { 0, NULL }
 #define NUMBER_TEXT_SIZE 32
@@ -60,11 +61,10 @@ int kvs_assignment_key(const char *assignment, char **out,
 int kvs_load(struct dsv_kvs *kvs, const char *json, struct dsv_err *err);
 
 /*
- * The elements of a JSON list, each as its text; the caller's, as is each.
+ * The elements of a JSON list, each as its text, which *out then owns.
  * DSV_EUSAGE: no list.
  */
-int json_list_texts(const char *json, char ***out, size_t *count,
-		    struct dsv_err *err);
+int json_list_texts(const char *json, struct texts *out, struct dsv_err *err);
 
 /*
  * As records and journal have them: an object in which a number is

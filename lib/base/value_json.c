@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "json_text.h"
+#include "texts.h"
 
 #define MARK '\001'	/* a string that starts with it gets one more */
 
@@ -261,31 +262,29 @@ int kvs_load_value(struct dsv_kvs *kvs, const char *key, const char *json,
 	return ret;
 }
 
-static int list_texts(const json_t *list, char **texts, size_t *count,
+static int list_texts(const json_t *list, struct texts *out,
 		      struct dsv_err *err)
 {
 	json_t *item;
 	size_t i;
+	int ret = 0;
 
 	json_array_foreach(list, i, item) {
 		struct str text = STR_INIT;
 
 		unmark(&text, item);
-		texts[i] = str_take(&text);
-		if (!texts[i])
-			return dsv_fail_nomem(err);
-		*count = i + 1;
+		ret = texts_take(out, str_take(&text), err);
+		if (ret < 0)
+			break;
 	}
-	return 0;
+	return ret;
 }
 
-int json_list_texts(const char *json, char ***out, size_t *count,
-		    struct dsv_err *err)
+int json_list_texts(const char *json, struct texts *out, struct dsv_err *err)
 {
 	char *wrapped = str_format("{\"\":%s}", json);
+	struct texts texts = TEXTS_INIT;
 	json_t *root = NULL, *list;
-	char **texts = NULL;
-	size_t n = 0;
 	int ret;
 
 	ret = wrapped ? parse_marked(wrapped, &root, err) :
@@ -296,20 +295,13 @@ int json_list_texts(const char *json, char ***out, size_t *count,
 	list = json_object_get(root, "");
 	if (!json_is_array(list) || json_object_size(root) != 1)
 		ret = dsv_fail(err, DSV_EUSAGE, "no JSON list");
-	if (ret == 0) {
-		texts = calloc(json_array_size(list) + 1, sizeof(*texts));
-		ret = texts ? list_texts(list, texts, &n, err) :
-			dsv_fail_nomem(err);
-	}
+	else
+		ret = list_texts(list, &texts, err);
 	json_decref(root);
-	if (ret == 0) {
+	if (ret < 0)
+		texts_release(&texts);
+	else
 		*out = texts;
-		*count = n;
-		return 0;
-	}
-	while (n > 0)
-		free(texts[--n]);
-	free(texts);
 	return ret;
 }
 

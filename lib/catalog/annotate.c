@@ -9,6 +9,7 @@
 
 #include "../base/json_text.h"
 #include "../base/list.h"
+#include "../base/texts.h"
 #include "../base/value.h"
 
 int catalog_key(struct catalog *c, const char *name, bool make, int64_t *id,
@@ -167,9 +168,9 @@ void dsv_attr_history_free(struct dsv_attr_history *history)
 	size_t i;
 
 	for (i = 0; i < history->count; i++) {
-		free((char *)history->items[i].author);
-		free((char *)history->items[i].key);
-		free((char *)history->items[i].value.text);
+		text_free(history->items[i].author);
+		text_free(history->items[i].key);
+		text_free(history->items[i].value.text);
 	}
 	free(history->items);
 	*history = (struct dsv_attr_history){ 0, NULL };

@@ -197,6 +197,8 @@ int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
  */
 int catalog_load(struct catalog *c, const int64_t *seqs, size_t count,
 		 struct dsv_state **out, struct dsv_err *err);
+/* Frees what is in *job, of a state or of a list. */
+void job_release(struct dsv_job *job);
 
 /* *seq is 0 when the branch has no state.  DSV_ENOTFOUND: no branch. */
 int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,

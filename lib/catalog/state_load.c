@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/list.h"
+#include "../base/texts.h"
 #include "../base/value.h"
 
 /* One read transaction has at most so many: it blocks commits. */
@@ -55,44 +56,24 @@ static const char sql_job[] =
 	" LEFT JOIN state AS f ON f.seq = j.fork"
 	" LEFT JOIN state AS m ON m.seq = j.fork_state WHERE j.id = :id";
 
-static void strings_free(struct dsv_strings *strings)
+void job_release(struct dsv_job *job)
 {
-	size_t i;
-
-	for (i = 0; i < strings->count; i++)
-		free((char *)strings->items[i]);
-	free((void *)strings->items);
-}
-
-static bool strings_add(struct dsv_strings *strings, const char *text)
-{
-	const char **items = realloc((void *)strings->items,
-				     (strings->count + 1) * sizeof(*items));
-
-	if (!items)
-		return false;
-	strings->items = items;
-	items[strings->count] = strdup(text);
-	if (!items[strings->count])
-		return false;
-	strings->count++;
-	return true;
+	text_free(job->id);
+	text_free(job->array_task);
+	text_free(job->cluster);
+	text_free(job->state);
+	text_free(job->branch);
+	text_free(job->fork);
+	text_free(job->fork_state);
+	text_free(job->nodes);
+	text_free(job->ticket);
+	dsv_kvs_free(&job->params);
 }
 
 static void job_free(struct dsv_job *job)
 {
-	if (!job)
-		return;
-	free((char *)job->id);
-	free((char *)job->array_task);
-	free((char *)job->cluster);
-	free((char *)job->state);
-	free((char *)job->branch);
-	free((char *)job->fork);
-	free((char *)job->fork_state);
-	free((char *)job->nodes);
-	free((char *)job->ticket);
-	dsv_kvs_free(&job->params);
+	if (job)
+		job_release(job);
 	free(job);
 }
 
@@ -100,19 +81,19 @@ void dsv_state_free(struct dsv_state *s)
 {
 	if (!s)
 		return;
-	free((char *)s->kind);
-	free((char *)s->branch);
-	free((char *)s->name);
-	free((char *)s->message);
-	free((char *)s->author);
-	free((char *)s->host);
+	text_free(s->kind);
+	text_free(s->branch);
+	text_free(s->name);
+	text_free(s->message);
+	text_free(s->author);
+	text_free(s->host);
 	free(s->parents);
 	dsv_kvs_free(&s->params);
 	dsv_kvs_free(&s->changed);
-	strings_free(&s->unset);
+	texts_free_view(&s->unset);
 	dsv_kvs_free(&s->attrs);
-	strings_free(&s->scopes);
-	free((char *)s->pruned_by);
+	texts_free_view(&s->scopes);
+	text_free(s->pruned_by);
 	job_free((struct dsv_job *)s->job);
 	free(s);
 }
@@ -232,15 +213,18 @@ static int load_scopes(struct db *db, int64_t seq, struct dsv_state *s,
 		       struct dsv_err *err)
 {
 	struct query q = db_query(db, sql_scopes);
+	struct texts scopes = TEXTS_INIT;
 	int ret;
 
 	query_int(&q, ":seq", seq);
 	while ((ret = query_step(&q, err)) > 0) {
-		if (!strings_add(&s->scopes, query_get_text(&q, 0))) {
+		ret = texts_add(&scopes, query_get_text(&q, 0), err);
+		if (ret < 0) {
 			query_end(&q);
-			return dsv_fail_nomem(err);
+			break;
 		}
 	}
+	s->scopes = texts_view(&scopes);
 	return ret;
 }
 
@@ -250,6 +234,7 @@ static int load_changes(const char *text, struct dsv_state *s,
 	json_t *json = json_loads(text, 0, NULL);
 	json_t *unset = json_object_get(json, "unset");
 	json_t *set = json_object_get(json, "set");
+	struct texts keys = TEXTS_INIT;
 	json_t *item;
 	size_t i;
 	int ret = 0;
@@ -260,10 +245,10 @@ static int load_changes(const char *text, struct dsv_state *s,
 	else if (set)
 		ret = kvs_from_json(set, &s->changed, err);
 	json_array_foreach(unset, i, item) {
-		if (ret == 0 && json_is_string(item) &&
-		    !strings_add(&s->unset, json_string_value(item)))
-			ret = dsv_fail_nomem(err);
+		if (ret == 0 && json_is_string(item))
+			ret = texts_add(&keys, json_string_value(item), err);
 	}
+	s->unset = texts_view(&keys);
 	json_decref(json);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/list.h"
+#include "../base/texts.h"
 #include "internal.h"
 #include "totals.h"
 
@@ -120,7 +121,7 @@ int catalog_usage(struct catalog *c, const char *by, struct dsv_usages *out,
 	}
 	if (ret < 0) {
 		while (list.count > 0)
-			free((char *)list.items[--list.count].key);
+			text_free(list.items[--list.count].key);
 		free(list.items);
 		return ret;
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/texts.h"
 #include "../base/utf8.h"
 #include "../base/value.h"
 #include "../lineage/rev.h"
@@ -12,16 +13,12 @@
 
 void draft_release(struct draft *draft)
 {
-	size_t i;
-
 	free(draft->branch);
 	free(draft->record.parents);
 	dsv_kvs_free(&draft->record.params);
 	dsv_kvs_free(&draft->record.set);
 	dsv_kvs_free(&draft->record.attrs);
-	for (i = 0; i < draft->record.unset.count; i++)
-		free((char *)draft->record.unset.items[i]);
-	free((void *)draft->record.unset.items);
+	texts_release(&draft->record.unset);
 	memset(draft, 0, sizeof(*draft));
 }
 
@@ -113,21 +110,6 @@ int draft_stamp(struct dsv *d, struct draft *draft, struct dsv_err *err)
 	return 0;
 }
 
-static int add_unset(struct record *r, const char *key, struct dsv_err *err)
-{
-	const char **items = realloc((void *)r->unset.items,
-				     (r->unset.count + 1) * sizeof(*items));
-
-	if (!items)
-		return dsv_fail_nomem(err);
-	r->unset.items = items;
-	items[r->unset.count] = strdup(key);
-	if (!items[r->unset.count])
-		return dsv_fail_nomem(err);
-	r->unset.count++;
-	return 0;
-}
-
 int draft_changes(struct draft *draft, const struct dsv_kvs *inherited,
 		  struct dsv_err *err)
 {
@@ -144,7 +126,8 @@ int draft_changes(struct draft *draft, const struct dsv_kvs *inherited,
 	}
 	for (i = 0; ret == 0 && i < inherited->count; i++) {
 		if (!dsv_kvs_get(&r->params, inherited->items[i].key))
-			ret = add_unset(r, inherited->items[i].key, err);
+			ret = texts_add(&r->unset, inherited->items[i].key,
+					err);
 	}
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/json_text.h"
+#include "../base/texts.h"
 #include "../base/value.h"
 
 static json_t *parents_json(const struct record *r)
@@ -32,6 +33,7 @@ static json_t *job_json(const struct record *r)
 int record_encode(const struct record *r, struct str *out,
 		  unsigned char id[HASH_BYTES], struct dsv_err *err)
 {
+	const struct dsv_strings unset = texts_view(&r->unset);
 	char content[HASH_HEX_SIZE], nonce[2 * sizeof(r->nonce) + 1];
 	char *text = NULL;
 	json_t *json;
@@ -45,7 +47,7 @@ int record_encode(const struct record *r, struct str *out,
 			 "parents", parents_json(r),
 			 "params", kvs_to_json(&r->params),
 			 "set", kvs_to_json(&r->set),
-			 "unset", strings_to_json(&r->unset),
+			 "unset", strings_to_json(&unset),
 			 "attrs", kvs_to_json(&r->attrs),
 			 "message", text_to_json(r->message),
 			 "author", text_to_json(r->author),
@@ -66,13 +68,14 @@ int record_encode(const struct record *r, struct str *out,
 
 int record_changes(const struct record *r, char **out, struct dsv_err *err)
 {
+	const struct dsv_strings unset = texts_view(&r->unset);
 	json_t *json;
 
 	*out = NULL;
 	if (r->set.count == 0 && r->unset.count == 0)
 		return 0;
 	json = json_pack("{s:o, s:o}", "set", kvs_to_json(&r->set), "unset",
-			 strings_to_json(&r->unset));
+			 strings_to_json(&unset));
 	if (json)
 		*out = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(json);

@@ -12,6 +12,7 @@
 
 #include "../base/hash.h"
 #include "../base/str.h"
+#include "../base/texts.h"
 #include "../dsv.h"
 
 struct record {
@@ -23,7 +24,7 @@ struct record {
 	unsigned char (*parents)[HASH_BYTES];
 	struct dsv_kvs params;		/* effective */
 	struct dsv_kvs set;		/* of them, set by this state */
-	struct dsv_strings unset;
+	struct texts unset;
 	struct dsv_kvs attrs;
 	const char *message, *author, *host;
 	const char *job_id, *cluster;	/* NULL: no job */

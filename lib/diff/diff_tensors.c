@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "../base/list.h"
+#include "../base/texts.h"
 #include "../format/format.h"
 #include "tensor_view.h"
 
 void diff_tensor_release(struct dsv_diff_tensor *t)
 {
-	free((char *)t->name);
-	free((char *)t->old_dtype);
-	free((char *)t->new_dtype);
+	text_free(t->name);
+	text_free(t->old_dtype);
+	text_free(t->new_dtype);
 	free((int64_t *)t->old_shape);
 	free((int64_t *)t->new_shape);
 }

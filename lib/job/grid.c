@@ -5,62 +5,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/list.h"
 #include "../base/str.h"
+#include "../base/texts.h"
 #include "../base/value.h"
 
 void grid_release(struct grid *g)
 {
-	size_t i, j;
+	size_t i;
 
-	for (i = 0; i < g->axis_count; i++) {
-		for (j = 0; j < g->axes[i].count; j++)
-			free(g->axes[i].assignments[j]);
-		free(g->axes[i].assignments);
-	}
+	for (i = 0; i < g->axis_count; i++)
+		texts_release(&g->axes[i]);
 	free(g->axes);
 	*g = (struct grid)GRID_INIT;
 }
 
 /* "<start>=<value>" of len bytes. */
-static int add_value(struct grid_axis *axis, const char *key, size_t key_len,
+static int add_value(struct texts *axis, const char *key, size_t key_len,
 		     const char *value, size_t len, struct dsv_err *err)
 {
-	char *text = str_format("%.*s=%.*s", (int)key_len, key, (int)len,
-				value);
-	int ret;
-
-	ret = text ? list_grow((void **)&axis->assignments, axis->count,
-			       sizeof(text), err) : dsv_fail_nomem(err);
-	if (ret < 0)
-		free(text);
-	else
-		axis->assignments[axis->count++] = text;
-	return ret;
+	return texts_take(axis, str_format("%.*s=%.*s", (int)key_len, key,
+					   (int)len, value), err);
 }
 
-static int split_json(struct grid_axis *axis, const char *sweep,
+static int split_json(struct texts *axis, const char *sweep,
 		      const char *equals, struct dsv_err *err)
 {
-	char **texts;
-	size_t count, i;
+	struct texts values;
+	size_t i;
 	int ret;
 
-	ret = json_list_texts(equals + 1, &texts, &count, err);
+	ret = json_list_texts(equals + 1, &values, err);
 	if (ret < 0)
 		return dsv_fail(err, DSV_EUSAGE, "'%s': what follows ':=' is no"
 				" JSON list", sweep);
-	for (i = 0; i < count; i++) {
-		if (ret == 0)
-			ret = add_value(axis, sweep, (size_t)(equals - sweep),
-					texts[i], strlen(texts[i]), err);
-		free(texts[i]);
-	}
-	free(texts);
+	for (i = 0; ret == 0 && i < values.count; i++)
+		ret = add_value(axis, sweep, (size_t)(equals - sweep),
+				values.items[i], strlen(values.items[i]), err);
+	texts_release(&values);
 	return ret;
 }
 
-static int split_commas(struct grid_axis *axis, const char *sweep,
+static int split_commas(struct texts *axis, const char *sweep,
 			const char *equals, struct dsv_err *err)
 {
 	const char *p = equals + 1;
@@ -77,7 +62,7 @@ static int split_commas(struct grid_axis *axis, const char *sweep,
 	}
 }
 
-static int parse_axis(const char *sweep, struct grid_axis *axis,
+static int parse_axis(const char *sweep, struct texts *axis,
 		      struct dsv_err *err)
 {
 	const char *equals = strchr(sweep, '=');
@@ -136,10 +121,9 @@ int grid_row(const struct grid *g, size_t row, const struct dsv_strings *set,
 	if (set->count > 0)
 		memcpy(items, set->items, set->count * sizeof(*items));
 	for (i = g->axis_count; i > 0; i--) {
-		const struct grid_axis *axis = &g->axes[i - 1];
+		const struct texts *axis = &g->axes[i - 1];
 
-		items[set->count + i - 1] =
-			axis->assignments[row % axis->count];
+		items[set->count + i - 1] = axis->items[row % axis->count];
 		row /= axis->count;
 	}
 	out->items = items;

@@ -6,17 +6,13 @@
 #ifndef DSV_JOB_GRID_H
 #define DSV_JOB_GRID_H
 
+#include "../base/texts.h"
 #include "../dsv.h"
 #include "../slurm/tasks.h"
 
-struct grid_axis {
-	size_t count;
-	char **assignments;	/* "K=V", "+K=V", "K:=JSON" */
-};
-
 struct grid {
 	size_t axis_count;
-	struct grid_axis *axes;
+	struct texts *axes;	/* each of "K=V", "+K=V", "K:=JSON" */
 	size_t rows;		/* 0: no sweep */
 };
 

@@ -2,29 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/texts.h"
 #include "../base/value.h"
 #include "job.h"
-
-static void job_free(struct dsv_job *job)
-{
-	free((char *)job->id);
-	free((char *)job->array_task);
-	free((char *)job->cluster);
-	free((char *)job->state);
-	free((char *)job->branch);
-	free((char *)job->fork);
-	free((char *)job->fork_state);
-	free((char *)job->nodes);
-	free((char *)job->ticket);
-	dsv_kvs_free(&job->params);
-}
 
 void dsv_jobs_free(struct dsv_jobs *jobs)
 {
 	size_t i;
 
 	for (i = 0; i < jobs->count; i++)
-		job_free(&jobs->items[i]);
+		job_release(&jobs->items[i]);
 	free(jobs->items);
 	*jobs = (struct dsv_jobs){ 0, NULL };
 }
@@ -63,7 +50,7 @@ static int convert(struct dsv *d, struct catalog_job *from,
 	to->cluster = job_clusters(from);
 	/* On which of several it will be is not known yet. */
 	if (to->cluster && strchr(to->cluster, ',')) {
-		free((char *)to->cluster);
+		text_free(to->cluster);
 		to->cluster = NULL;
 	}
 	to->state = from->state;

@@ -14,6 +14,7 @@
 #include "../base/clock.h"
 #include "../base/list.h"
 #include "../base/str.h"
+#include "../base/texts.h"
 #include "../lineage/rev.h"
 #include "../os/fs.h"
 #include "../os/lock.h"
@@ -28,8 +29,8 @@ void dsv_queue_free(struct dsv_queue *queue)
 	size_t i;
 
 	for (i = 0; i < queue->count; i++) {
-		free((char *)queue->items[i].host);
-		free((char *)queue->items[i].dir);
+		text_free(queue->items[i].host);
+		text_free(queue->items[i].dir);
 	}
 	free(queue->items);
 	*queue = (struct dsv_queue){ 0, NULL };

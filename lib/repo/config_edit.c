@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "../base/str.h"
+#include "../base/texts.h"
 #include "../os/fs.h"
 #include "repo.h"
 
@@ -82,9 +83,9 @@ void dsv_config_items_free(struct dsv_config_items *items)
 	size_t i;
 
 	for (i = 0; i < items->count; i++) {
-		free((char *)items->items[i].key);
-		free((char *)items->items[i].value);
-		free((char *)items->items[i].origin);
+		text_free(items->items[i].key);
+		text_free(items->items[i].value);
+		text_free(items->items[i].origin);
 	}
 	free(items->items);
 	*items = (struct dsv_config_items){ 0, NULL };

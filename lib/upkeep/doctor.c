@@ -18,6 +18,7 @@
 #include "../base/clock.h"
 #include "../base/list.h"
 #include "../base/str.h"
+#include "../base/texts.h"
 #include "../os/fs.h"
 #include "../os/lock.h"
 #include "../os/paths.h"
@@ -82,8 +83,8 @@ void dsv_findings_free(struct dsv_findings *findings)
 	size_t i;
 
 	for (i = 0; i < findings->count; i++) {
-		free((char *)findings->items[i].name);
-		free((char *)findings->items[i].value);
+		text_free(findings->items[i].name);
+		text_free(findings->items[i].value);
 	}
 	free(findings->items);
 	*findings = (struct dsv_findings){ 0, NULL };

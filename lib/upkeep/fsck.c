@@ -7,23 +7,22 @@
 
 #include "../base/list.h"
 #include "../base/options.h"
+#include "../base/texts.h"
 #include "../fsck/rebuild.h"
 #include "../os/fs.h"
 #include "../repo/repo.h"
 
 void dsv_fsck_report_free(struct dsv_fsck_report *report)
 {
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < report->count; i++) {
 		struct dsv_problem *p = &report->items[i];
 
-		for (k = 0; k < p->states.count; k++)
-			free((char *)p->states.items[k]);
-		free((void *)p->states.items);
-		free((char *)p->kind);
-		free((char *)p->object);
-		free((char *)p->message);
+		texts_free_view(&p->states);
+		text_free(p->kind);
+		text_free(p->object);
+		text_free(p->message);
 	}
 	free(report->items);
 	memset(report, 0, sizeof(*report));
@@ -33,32 +32,25 @@ static int fill_states(struct dsv *d, struct check_problem *from,
 		       struct dsv_problem *to, struct dsv_err *err)
 {
 	unsigned char id[HASH_BYTES];
-	const char **items;
+	char hex[HASH_HEX_SIZE];
+	struct texts ids = TEXTS_INIT;
 	size_t i;
-	int ret;
+	int ret = 0;
 
-	items = calloc(from->state_count + 1, sizeof(*items));
-	if (!items)
-		return dsv_fail_nomem(err);
-	to->states.items = items;
 	if (from->state_count > 0)
 		qsort(from->states, from->state_count, sizeof(*from->states),
 		      compare_int64);
-	for (i = 0; i < from->state_count; i++) {
-		char *hex;
-
+	for (i = 0; ret == 0 && i < from->state_count; i++) {
 		if (i > 0 && from->states[i - 1] == from->states[i])
 			continue;
 		ret = catalog_id(d->catalog, from->states[i], id, err);
 		if (ret < 0)
-			return ret;
-		hex = malloc(HASH_HEX_SIZE);
-		if (!hex)
-			return dsv_fail_nomem(err);
+			break;
 		hash_to_hex(id, hex);
-		items[to->states.count++] = hex;
+		ret = texts_add(&ids, hex, err);
 	}
-	return 0;
+	to->states = texts_view(&ids);
+	return ret;
 }
 
 static char *problem_text(const struct check_problem *p)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
-#include "../base/list.h"
+#include "../base/texts.h"
 #include "../os/fs.h"
 #include "pruning.h"
 
@@ -28,11 +28,7 @@ struct member {
 
 void pruning_release(struct pruning *p)
 {
-	size_t i;
-
-	for (i = 0; i < p->alone_count; i++)
-		free(p->alone[i]);
-	free(p->alone);
+	texts_release(&p->alone);
 	free(p->kept);
 	catalog_candidates_release(&p->list);
 	rules_release(&p->rules);
@@ -289,21 +285,6 @@ static char *group_name(struct pruning *p, const struct member *m)
 	return str_take(&text);
 }
 
-static int add_alone(struct pruning *p, const struct member *m,
-		     struct dsv_err *err)
-{
-	char *name = group_name(p, m);
-	int ret;
-
-	ret = name ? list_grow((void **)&p->alone, p->alone_count,
-			       sizeof(name), err) : dsv_fail_nomem(err);
-	if (ret < 0)
-		free(name);
-	else
-		p->alone[p->alone_count++] = name;
-	return ret;
-}
-
 static bool same_group(const struct member *a, const struct member *b)
 {
 	return a->branch == b->branch && a->scope == b->scope;
@@ -325,7 +306,7 @@ static int apply_group(struct pruning *p, const struct inputs *in,
 		return ret;
 	for (i = 0; i < count; i++)
 		p->kept[indexes[i]] |= UINT64_C(1) << KEPT_ALONE;
-	return add_alone(p, list, err);
+	return texts_take(&p->alone, group_name(p, list), err);
 }
 
 static int check_group(struct pruning *p, const struct member *list,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/list.h"
+#include "../base/texts.h"
 #include "pruning.h"
 
 /* What a report's strings are part of. */
@@ -19,18 +20,9 @@ struct memory {
 	size_t reason_count;
 	struct reasons {
 		uint64_t bits;
-		struct dsv_strings list;
+		struct texts list;
 	} *reasons;
 };
-
-static void free_strings(const struct dsv_strings *list)
-{
-	size_t i;
-
-	for (i = 0; i < list->count; i++)
-		free((char *)list->items[i]);
-	free((void *)list->items);
-}
 
 void dsv_prune_report_free(struct dsv_prune_report *report)
 {
@@ -40,13 +32,13 @@ void dsv_prune_report_free(struct dsv_prune_report *report)
 	for (i = 0; m && i < m->branch_count; i++)
 		free(m->branches[i].name);
 	for (i = 0; m && i < m->reason_count; i++)
-		free_strings(&m->reasons[i].list);
+		texts_release(&m->reasons[i].list);
 	if (m) {
 		free(m->branches);
 		free(m->reasons);
 	}
 	free(m);
-	free_strings(&report->left_alone);
+	texts_free_view(&report->left_alone);
 	free(report->items);
 	memset(report, 0, sizeof(*report));
 }
@@ -112,34 +104,17 @@ static const char *reason_text(const struct pruning *p, int bit)
 		p->rules.items[bit].text;
 }
 
-static int add_string(struct dsv_strings *list, const char *text,
-		      struct dsv_err *err)
-{
-	const char **items = realloc((void *)list->items,
-				     (list->count + 1) * sizeof(*items));
-	char *copy = strdup(text);
-
-	if (items)
-		list->items = items;
-	if (!items || !copy) {
-		free(copy);
-		return dsv_fail_nomem(err);
-	}
-	items[list->count++] = copy;
-	return 0;
-}
-
 static int make_reasons(struct pruning *p, uint64_t bits,
-			struct dsv_strings *out, struct dsv_err *err)
+			struct texts *out, struct dsv_err *err)
 {
 	int bit, ret = 0;
 
 	if (bits == 0)
-		return add_string(out, p->options->revs.count > 0 ?
+		return texts_add(out, p->options->revs.count > 0 ?
 				  "by hand" : "no rule keeps it", err);
 	for (bit = 0; ret == 0 && bit < 64; bit++)
 		if (bits >> bit & 1)
-			ret = add_string(out, reason_text(p, bit), err);
+			ret = texts_add(out, reason_text(p, bit), err);
 	return ret;
 }
 
@@ -159,14 +134,14 @@ static int reasons_of(struct pruning *p, struct memory *m, uint64_t bits,
 			high = mid;
 	}
 	if (low == m->reason_count || m->reasons[low].bits != bits) {
-		struct dsv_strings list = { 0, NULL };
+		struct texts list = TEXTS_INIT;
 
 		ret = make_reasons(p, bits, &list, err);
 		if (ret == 0)
 			ret = list_grow((void **)&m->reasons, m->reason_count,
 					sizeof(*more), err);
 		if (ret < 0) {
-			free_strings(&list);
+			texts_release(&list);
 			return ret;
 		}
 		more = m->reasons;
@@ -175,7 +150,7 @@ static int reasons_of(struct pruning *p, struct memory *m, uint64_t bits,
 		more[low].bits = bits;
 		more[low].list = list;
 	}
-	*out = m->reasons[low].list;
+	*out = texts_view(&m->reasons[low].list);
 	return 0;
 }
 
@@ -210,12 +185,12 @@ int pruning_report(struct pruning *p, struct dsv_prune_report *out,
 				err);
 		report.removed += report.items[i].remove;
 	}
-	for (i = 0; ret == 0 && i < p->alone_count; i++)
-		ret = add_string(&report.left_alone, p->alone[i], err);
 	if (ret < 0) {
 		dsv_prune_report_free(&report);
 		return ret;
 	}
+	report.left_alone = texts_view(&p->alone);
+	p->alone = (struct texts)TEXTS_INIT;
 	*out = report;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef DSV_UPKEEP_PRUNING_H
 #define DSV_UPKEEP_PRUNING_H
 
+#include "../base/texts.h"
 #include "../catalog/keep.h"
 #include "../repo/repo.h"
 #include "rules.h"
@@ -27,8 +28,7 @@ struct pruning {
 	struct rules rules;
 	struct catalog_candidates list;
 	uint64_t *kept;		/* by candidate; 0: is removed */
-	size_t alone_count;
-	char **alone;		/* groups that are left alone */
+	struct texts alone;	/* groups that are left alone */
 };
 
 /* For how long nothing removes the head of a branch: prune.headGrace. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/texts.h"
 #include "../catalog/totals.h"
 #include "../job/job.h"
 #include "../repo/repo.h"
@@ -72,7 +73,7 @@ void dsv_usages_free(struct dsv_usages *usages)
 	size_t i;
 
 	for (i = 0; i < usages->count; i++)
-		free((char *)usages->items[i].key);
+		text_free(usages->items[i].key);
 	free(usages->items);
 	memset(usages, 0, sizeof(*usages));
 }
