@@ -194,7 +194,7 @@ static int make_root(struct dsv *d, const struct capture *c,
 
 	m->dir_mode = 0700;
 	m->root = str_format("%s/files", c->dir);
-	if (c->shared && d->dir_mode) {
+	if (c->shared && d->shared) {
 		m->file_mode = d->file_mode;
 		m->dir_mode = d->dir_mode;
 	}

@@ -8,6 +8,7 @@
 #include "../base/hash.h"
 #include "../base/str.h"
 #include "../os/fs.h"
+#include "repo.h"
 
 enum { FORMAT_VERSION = 1, FORMAT_LIMIT_BYTES = 64 << 10 };
 
@@ -42,7 +43,8 @@ int format_file_write(const char *repo, bool shared, struct dsv_err *err)
 		   "read-compatible\nincompatible\nshared %s\n",
 		   FORMAT_VERSION, uuid, shared ? "group" : "no");
 	ret = path && !str_failed(&text) ?
-		fs_replace(path, text.data, text.len, shared ? 0660 : 0, err) :
+		fs_replace(path, text.data, text.len,
+			   shared ? SHARED_FILE_MODE : 0, err) :
 		dsv_fail_nomem(err);
 	str_release(&text);
 	free(path);

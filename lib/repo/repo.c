@@ -288,7 +288,6 @@ int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		  struct dsv_err *err)
 {
 	struct dsv *d = calloc(1, sizeof(*d));
-	bool shared = false;
 	int ret = 0;
 
 	if (!d)
@@ -311,16 +310,16 @@ int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 	if (ret == 0)
 		ret = check_owner(d, err);
 	if (ret == 0)
-		ret = format_file_read(d->path, d->uuid, &shared, err);
+		ret = format_file_read(d->path, d->uuid, &d->shared, err);
 	if (ret == 0)
 		ret = check_dirs(d, err);
 	if (ret == 0) {
 		config_release(&d->config);
 		ret = config_read(&d->config, d->path, err);
 	}
-	if (shared) {
-		d->file_mode = 0660;
-		d->dir_mode = 02770;
+	if (d->shared) {
+		d->file_mode = SHARED_FILE_MODE;
+		d->dir_mode = SHARED_DIR_MODE;
 	}
 	if (ret == 0)
 		ret = process_init(&d->process, d, err);
@@ -376,11 +375,11 @@ int repo_writable(struct dsv *d, struct dsv_err *err)
 /* The directories of a new repository, the format file and the catalog. */
 static int fill_repo(const char *path, bool shared, struct dsv_err *err)
 {
-	mode_t mode = shared ? 02770 : 0;
+	mode_t mode = shared ? SHARED_DIR_MODE : 0;
 	struct catalog_options catalog = {
 		.dir = path,
 		.lock_wait_ms = DEFAULT_LOCK_WAIT_MS,
-		.file_mode = shared ? 0660 : 0,
+		.file_mode = shared ? SHARED_FILE_MODE : 0,
 		.dir_mode = mode,
 	};
 	size_t i;

@@ -38,12 +38,16 @@ struct process {
 	bool many_nodes;
 };
 
+/* What all of a shared repository has. */
+enum { SHARED_FILE_MODE = 0660, SHARED_DIR_MODE = 02770 };
+
 struct dsv {
 	struct dsv_options options;
 	char *branch;		/* options.branch, copied */
 	char *path;		/* absolute, of .dsv */
 	char uuid[37];
-	mode_t file_mode, dir_mode;	/* 0: by the umask */
+	bool shared;		/* with a group */
+	mode_t file_mode, dir_mode;	/* SHARED_*; 0: by the umask */
 	struct config config;
 	bool queue_auto;
 	struct catalog *catalog;

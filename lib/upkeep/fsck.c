@@ -117,7 +117,7 @@ static int fsck(struct dsv *d, const struct dsv_fsck_options *options,
 		.c = d->catalog,
 		.s = d->store,
 		.repair = options->repair,
-		.shared = d->file_mode == 0660,
+		.shared = d->shared,
 		.data_percent = options->data_percent,
 	};
 	int ret = 0;

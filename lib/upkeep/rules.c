@@ -274,7 +274,7 @@ static int set_selection(struct dsv *d, const struct dsv_prune_options *options,
 	if (ret == 0)
 		ret = set_text(&rules->author, options->author, err);
 	/* In a shared repository one removes only one's own unless told. */
-	if (ret == 0 && !rules->author && d->file_mode == 0660)
+	if (ret == 0 && !rules->author && d->shared)
 		ret = set_text(&rules->author, d->process.author, err);
 	if (rules->author && !strcmp(rules->author, "*")) {
 		free(rules->author);
