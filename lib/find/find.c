@@ -121,13 +121,13 @@ static int estimate(struct search *f, const struct find_node *node,
 	struct query q;
 	int ret;
 
-	if (find_set_is_costly(node)) {
+	if (find_index_is_costly(node)) {
 		*out = FIND_FEW + 1;
 		return 0;
 	}
 	sql.rough = true;
 	find_sql_puts(&sql, "SELECT count(*) FROM (SELECT 1 FROM (");
-	find_sql_set(&sql, node);
+	find_sql_index(&sql, node);
 	find_sql_puts(&sql, ") LIMIT ");
 	find_sql_int(&sql, FIND_FEW + 1);
 	find_sql_puts(&sql, ")");
@@ -145,7 +145,7 @@ static int choose_driver(struct search *f)
 
 	f->estimate = INT64_MAX;
 	for (i = 0; i < f->conjunct_count; i++) {
-		if (!find_has_set(f->conjuncts[i]))
+		if (!find_is_indexed(f->conjuncts[i]))
 			continue;
 		ret = estimate(f, f->conjuncts[i], &count);
 		if (ret < 0)
@@ -179,7 +179,7 @@ static int drive_by_set(struct search *f)
 	if (ret < 0)
 		return ret;
 	sql.rough = true;
-	find_sql_set(&sql, f->driver);
+	find_sql_index(&sql, f->driver);
 	q = find_sql_query(&sql, f->x.db);
 	while ((ret = query_step(&q, f->err)) > 0)
 		find_set_add(&set, query_get_int(&q, 0));
@@ -189,7 +189,7 @@ static int drive_by_set(struct search *f)
 		return ret;
 	}
 	find_set_intersect(&f->set, &set);
-	if (find_set_is_exact(f->driver))
+	if (find_index_is_exact(f->driver))
 		f->given = f->driver;
 	f->driver = NULL;
 	return 0;

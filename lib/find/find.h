@@ -251,18 +251,18 @@ bool find_has_type(const struct find_node *node, enum dsv_type type);
 void find_sql_field_term(struct find_sql *sql, const struct find_node *node,
 			 size_t i);
 /* Is there an index that finds node's states? */
-bool find_has_set(const struct find_node *node);
+bool find_is_indexed(const struct find_node *node);
 /*
  * Must more rows be looked at than it has states?  (A regular expression goes
- * through all texts of the key.)  Only if find_has_set().
+ * through all texts of the key.)  Only if find_is_indexed().
  */
-bool find_set_is_costly(const struct find_node *node);
-/* Does find_sql_set() give exactly node's states? */
-bool find_set_is_exact(const struct find_node *node);
+bool find_index_is_costly(const struct find_node *node);
+/* Does find_sql_index() give exactly node's states? */
+bool find_index_is_exact(const struct find_node *node);
 /*
  * A SELECT of the seqs of at least those states that satisfy node, each
- * once.  Only if find_has_set().
+ * once.  Only if find_is_indexed().
  */
-void find_sql_set(struct find_sql *sql, const struct find_node *node);
+void find_sql_index(struct find_sql *sql, const struct find_node *node);
 
 #endif

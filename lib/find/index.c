@@ -9,7 +9,7 @@
 /* More would make a compound SELECT that SQLite refuses. */
 enum { MAX_SETS = 50 };
 
-static bool field_has_set(const struct find_node *node)
+static bool field_is_indexed(const struct find_node *node)
 {
 	bool one = node->op == FIND_EQ;
 	bool equal = one || node->op == FIND_IN;
@@ -33,10 +33,10 @@ static bool field_has_set(const struct find_node *node)
 	return false;
 }
 
-static bool compare_has_set(const struct find_node *node)
+static bool compare_is_indexed(const struct find_node *node)
 {
 	if (node->key.source == FIND_BUILTIN)
-		return field_has_set(node);
+		return field_is_indexed(node);
 	switch (node->op) {
 	case FIND_NE:
 	case FIND_NO_MATCH:
@@ -57,16 +57,16 @@ static const struct find_node *implied(const struct find_node *node)
 	size_t i;
 
 	if (node->kind == FIND_COMPARE)
-		return compare_has_set(node) ? node : NULL;
+		return compare_is_indexed(node) ? node : NULL;
 	for (i = 0; node->kind == FIND_AND && i < node->child_count; i++) {
 		if (node->children[i]->kind == FIND_COMPARE &&
-		    compare_has_set(node->children[i]))
+		    compare_is_indexed(node->children[i]))
 			return node->children[i];
 	}
 	return NULL;
 }
 
-bool find_has_set(const struct find_node *node)
+bool find_is_indexed(const struct find_node *node)
 {
 	size_t i;
 
@@ -79,7 +79,7 @@ bool find_has_set(const struct find_node *node)
 	return node->child_count <= MAX_SETS;
 }
 
-bool find_set_is_costly(const struct find_node *node)
+bool find_index_is_costly(const struct find_node *node)
 {
 	size_t i;
 
@@ -97,7 +97,7 @@ static bool compare_is_exact(const struct find_node *node)
 	return node->kind == FIND_COMPARE && node->key.source != FIND_EITHER;
 }
 
-bool find_set_is_exact(const struct find_node *node)
+bool find_index_is_exact(const struct find_node *node)
 {
 	size_t i;
 
@@ -224,7 +224,7 @@ static void compare_set(struct find_sql *sql, const struct find_node *node)
 	}
 }
 
-void find_sql_set(struct find_sql *sql, const struct find_node *node)
+void find_sql_index(struct find_sql *sql, const struct find_node *node)
 {
 	size_t i;
 

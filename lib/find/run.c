@@ -189,8 +189,8 @@ int search_run_driver(struct search *f)
 	if (f->set_drives) {
 		set_select(&f->set, &sql);
 	} else {
-		find_sql_set(&sql, f->driver);
-		if (find_set_is_exact(f->driver))
+		find_sql_index(&sql, f->driver);
+		if (find_index_is_exact(f->driver))
 			sql.given = f->driver;
 	}
 	find_sql_puts(&sql, ") SELECT s.seq FROM d CROSS JOIN state AS s"
