@@ -53,7 +53,6 @@ static int add_file(struct manifest *m, const struct tree_file *file,
 int side_load_dir(struct side *s, const char *dir, struct globs *globs,
 		  struct dsv_err *err)
 {
-	struct dsv quiet = *s->d;	/* links that lead outside: no matter */
 	char *contents = str_format("%s/.", dir);
 	const char *items[] = { contents };
 	const struct dsv_strings walked = { 1, items }, none = { 0, NULL };
@@ -63,10 +62,10 @@ int side_load_dir(struct side *s, const char *dir, struct globs *globs,
 
 	if (!contents)
 		return dsv_fail_nomem(err);
-	quiet.options.warn = NULL;
 	ret = repo_check_outside(s->d, dir, DSV_EUSAGE, err);
 	if (ret == 0)
-		ret = tree_walk(&quiet, &walked, &none, &tree, err);
+		ret = tree_walk(s->d, &walked, &none, TREE_QUIET, &tree,
+				err);
 	for (i = 0; ret == 0 && i < tree.count; i++)
 		ret = add_file(&s->files, &tree.files[i], err);
 	if (ret == 0)

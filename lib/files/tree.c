@@ -23,6 +23,7 @@ struct walk {
 	struct globs *excludes;	/* of paths in the state */
 	struct globs *absolute;	/* of paths on disk, without the first slash */
 	struct tree *tree;
+	int flags;
 	const char *root;	/* the PATH being walked, resolved */
 	const char *name;	/* that it is recorded under */
 	int depth;
@@ -136,8 +137,9 @@ static int add_link(struct walk *w, const char *source, const char *path,
 	}
 	target[len] = '\0';
 	real = realpath(source, NULL);
-	if (target[0] == '/' || (real ? !is_inside(real, w->root) :
-				 climbs_out(path, target)))
+	if (!(w->flags & TREE_QUIET) &&
+	    (target[0] == '/' || (real ? !is_inside(real, w->root) :
+				  climbs_out(path, target))))
 		repo_warn(w->d, "the link '%s' leads outside, to '%s': the"
 			  " link is recorded, not what it leads to", source,
 			  target);
@@ -367,14 +369,14 @@ static void tell_unused(const struct walk *w,
 }
 
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
-	      const struct dsv_strings *excludes, struct tree *out,
+	      const struct dsv_strings *excludes, int flags, struct tree *out,
 	      struct dsv_err *err)
 {
 	struct tree tree = TREE_INIT;
 	struct globs globs = GLOBS_INIT, absolute = GLOBS_INIT;
 	struct walk w = {
 		.d = d, .excludes = &globs, .absolute = &absolute,
-		.tree = &tree,
+		.tree = &tree, .flags = flags,
 	};
 	size_t i, j;
 	int ret = add_excludes(&w, excludes, err);

@@ -28,14 +28,17 @@ struct tree {
 
 #define TREE_INIT { 0, NULL, 0 }
 
+enum { TREE_QUIET = 1 };
+
 /*
- * Walk paths (files and directories) by the rules of dsv-tag(1).
+ * Walk paths (files and directories) by the rules of dsv-tag(1).  flags: 0, or
+ * TREE_QUIET, which warns of no link that leads outside.
  *
  * DSV_ENOTFOUND: a path is not there.  DSV_EUSAGE: two would be recorded
  * under one name, or one is a socket, fifo or device.
  */
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
-	      const struct dsv_strings *excludes, struct tree *out,
+	      const struct dsv_strings *excludes, int flags, struct tree *out,
 	      struct dsv_err *err);
 void tree_release(struct tree *t);
 

@@ -28,7 +28,7 @@ static int walk(struct dsv *d, const struct capture *c, struct tree *out,
 	char *root = str_format("%s/files/.", c->dir);
 	const char *const paths[] = { root };
 	const struct dsv_strings roots = { 1, paths }, none = { 0, NULL };
-	int ret = root ? tree_walk(d, &roots, &none, out, err) :
+	int ret = root ? tree_walk(d, &roots, &none, 0, out, err) :
 		dsv_fail_nomem(err);
 
 	free(root);

@@ -186,7 +186,8 @@ static int tag_files(struct dsv *d, const struct dsv_tag_options *o,
 	for (i = 0; ret == 0 && i < o->paths.count; i++)
 		ret = repo_check_outside(d, o->paths.items[i], DSV_EUSAGE, err);
 	if (ret == 0)
-		ret = tree_walk(d, &o->paths, &o->excludes, &tree, err);
+		ret = tree_walk(d, &o->paths, &o->excludes, 0, &tree,
+				err);
 	if (ret < 0)
 		goto out;
 	warn_empty(d, o, &tree);
