@@ -42,8 +42,6 @@ void check_release(struct check *k)
 	k->bad_count = k->suspect_count = k->doubt_count = 0;
 }
 
-enum { FILES_NAMED = 5 };
-
 int check_problem(struct check *k, const char *kind, const char *object,
 		  bool repaired, struct dsv_err *err, const char *fmt, ...)
 {
@@ -89,7 +87,7 @@ int check_concerns_manifest(struct check *k, size_t problem, int64_t manifest,
 	struct query q;
 	int ret = 0;
 
-	if (file && x->file_count++ < FILES_NAMED) {
+	if (file && x->file_count++ < CHECK_FILES_NAMED) {
 		char *more = str_format("%s%s%s", x->files ? x->files : "",
 					x->files ? ", " : "", file);
 

@@ -11,6 +11,8 @@
 
 #include "../catalog/catalog.h"
 
+enum { CHECK_FILES_NAMED = 5 };
+
 struct check_problem {
 	char *kind;
 	char *object;
@@ -21,7 +23,7 @@ struct check_problem {
 	int64_t *states;	/* seqs; may be there twice */
 	int64_t manifest;	/* whose states were noted last */
 	size_t file_count;
-	char *files;		/* the first of them, or NULL */
+	char *files;		/* the first CHECK_FILES_NAMED, or NULL */
 };
 
 /* A chunk that cannot be had, and the problem that says why. */

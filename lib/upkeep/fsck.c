@@ -58,7 +58,7 @@ static char *problem_text(const struct check_problem *p)
 	if (!p->files)
 		return strdup(p->message);
 	return str_format("%s; files: %s%s", p->message, p->files,
-			  p->file_count > 5 ? ", ..." : "");
+			  p->file_count > CHECK_FILES_NAMED ? ", ..." : "");
 }
 
 static int fill_report(struct dsv *d, struct check *k,
