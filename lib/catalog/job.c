@@ -151,6 +151,12 @@ static int find_row(struct catalog *c, const char *ticket, const char *job_id,
 	return ret < 0 ? ret : 1;
 }
 
+static int no_submission(const char *ticket, struct dsv_err *err)
+{
+	return dsv_fail(err, DSV_ENOTFOUND, "there is no submission '%s'",
+			ticket);
+}
+
 /* The submission: the first row of the ticket. */
 static int find_submission(struct catalog *c, const char *ticket,
 			   struct catalog_job *out, struct dsv_err *err)
@@ -163,8 +169,7 @@ static int find_submission(struct catalog *c, const char *ticket,
 	query_text(&q, ":ticket", ticket);
 	ret = query_step(&q, err);
 	if (ret == 0)
-		return dsv_fail(err, DSV_ENOTFOUND,
-				"there is no submission '%s'", ticket);
+		return no_submission(ticket, err);
 	if (ret < 0)
 		return ret;
 	ret = read_row(&q, out, err);
@@ -441,25 +446,22 @@ int catalog_job_finish(struct catalog *c, int64_t row, int exit_code,
 	return catalog_end(c, ret, err);
 }
 
-int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
-		 size_t *count, struct dsv_err *err)
+static int read_rows(struct query *q, struct catalog_job **out, size_t *count,
+		     struct dsv_err *err)
 {
 	struct catalog_job *list = NULL;
 	size_t n = 0;
-	struct query q = db_query(catalog_db(c), active ?
-		"SELECT " JOB_COLUMNS " FROM job WHERE active ORDER BY id DESC"
-		: "SELECT " JOB_COLUMNS " FROM job ORDER BY id DESC");
 	int ret;
 
-	while ((ret = query_step(&q, err)) > 0) {
+	while ((ret = query_step(q, err)) > 0) {
 		ret = list_grow((void **)&list, n, sizeof(*list), err);
 		if (ret == 0)
-			ret = read_row(&q, &list[n], err);
+			ret = read_row(q, &list[n], err);
 		if (ret < 0)
 			break;
 		n++;
 	}
-	query_end(&q);
+	query_end(q);
 	if (ret < 0) {
 		catalog_jobs_free(list, n);
 		return ret;
@@ -467,4 +469,28 @@ int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
 	*out = list;
 	*count = n;
 	return 0;
+}
+
+int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
+		 size_t *count, struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c), active ?
+		"SELECT " JOB_COLUMNS " FROM job WHERE active ORDER BY id DESC"
+		: "SELECT " JOB_COLUMNS " FROM job ORDER BY id DESC");
+
+	return read_rows(&q, out, count, err);
+}
+
+int catalog_jobs_of(struct catalog *c, const char *ticket,
+		    struct catalog_job **out, size_t *count,
+		    struct dsv_err *err)
+{
+	struct query q = db_query(catalog_db(c),
+		"SELECT " JOB_COLUMNS " FROM job WHERE ticket = :ticket"
+		" ORDER BY id DESC");
+	int ret;
+
+	query_text(&q, ":ticket", ticket);
+	ret = read_rows(&q, out, count, err);
+	return ret == 0 && *count == 0 ? no_submission(ticket, err) : ret;
 }

@@ -65,9 +65,13 @@ int catalog_job_update(struct catalog *c, int64_t row, const char *state,
 int catalog_job_finish(struct catalog *c, int64_t row, int exit_code,
 		       int signal, struct dsv_err *err);
 
-/* Newest first; active: only those.  The caller releases each and frees. */
+/* Newest first; active: only those.  catalog_jobs_free() them. */
 int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
 		 size_t *count, struct dsv_err *err);
+/* The rows of a submission, newest first.  DSV_ENOTFOUND: no such ticket. */
+int catalog_jobs_of(struct catalog *c, const char *ticket,
+		    struct catalog_job **out, size_t *count,
+		    struct dsv_err *err);
 void catalog_jobs_free(struct catalog_job *jobs, size_t count);
 
 #endif

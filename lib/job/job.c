@@ -341,23 +341,15 @@ int job_withdraw(struct dsv *d, const struct catalog_job *job,
 int dsv_job_cancel(struct dsv *d, const char *ticket, struct dsv_err *err)
 {
 	struct catalog_job *jobs;
-	bool found = false;
 	size_t count, i;
 	int ret;
 
-	ret = catalog_jobs(d->catalog, false, &jobs, &count, err);
+	ret = catalog_jobs_of(d->catalog, ticket, &jobs, &count, err);
 	if (ret < 0)
 		return ret;
-	for (i = 0; ret == 0 && i < count; i++) {
-		if (!jobs[i].ticket || strcmp(jobs[i].ticket, ticket) != 0)
-			continue;
-		found = true;
+	for (i = 0; ret == 0 && i < count; i++)
 		ret = job_withdraw(d, &jobs[i], "CANCELLED", err);
-	}
 	catalog_jobs_free(jobs, count);
-	if (ret == 0 && !found)
-		ret = dsv_fail(err, DSV_ENOTFOUND,
-			       "there is no submission '%s'", ticket);
 	return ret;
 }
 
