@@ -37,6 +37,18 @@ setup() {
 		"${sources[@]}"
 }
 
+@test "no line ends in a blank, no two empty lines follow each other" {
+	mapfile -t texts < <(find t share -name '*.bats' -o -name '*.bash' \
+		-o -name '*.sh' -o -name '*.py')
+	run ! grep -nE '[[:blank:]]$' "${sources[@]}" "${texts[@]}"
+	run ! awk 'FNR > 1 && /^$/ && last == "" {
+			print FILENAME ":" FNR
+			found = 1
+		}
+		{ last = $0 }
+		END { exit !found }' "${sources[@]}"
+}
+
 @test "every source states its licence" {
 	for file in "${sources[@]}" t/*.bats t/*.bash t/*.sh; do
 		head -n 4 "$file" | grep -q 'SPDX-License-Identifier: MIT' ||

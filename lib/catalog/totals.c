@@ -29,7 +29,7 @@ int catalog_totals(struct catalog *c, struct catalog_totals *out,
 		  " AND status = " SQL_STATE_PENDING, &t.pending },
 		{ "SELECT count(*) FROM state"
 		  " WHERE status <> " SQL_STATE_DURABLE
-		  " AND status = " SQL_STATE_LOST 
+		  " AND status = " SQL_STATE_LOST
 		  " AND pruned IS NULL", &t.lost },
 		{ "SELECT count(*) FROM scope WHERE closed IS NULL",
 		  &t.scopes_open },

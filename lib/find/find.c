@@ -241,7 +241,7 @@ static int run_sorted(struct search *f)
 
 static const char sql_count_all[] =
 	"SELECT (SELECT count(*) FROM state) - (SELECT count(*) FROM state"
-	" WHERE status <> " SQL_STATE_DURABLE 
+	" WHERE status <> " SQL_STATE_DURABLE
 	" AND status = " SQL_STATE_FORGOTTEN ")";
 static const char sql_count_live[] =
 	"SELECT (SELECT count(*) FROM state) -"

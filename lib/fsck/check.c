@@ -272,7 +272,7 @@ static const struct row_check row_checks[] = {
 	  " WHERE c.generation <= p.generation", NULL },
 	{ "state",
 	  "SELECT lower(hex(id)), seq, 'its parameters are missing' FROM state"
-	  " WHERE status <> " SQL_STATE_FORGOTTEN 
+	  " WHERE status <> " SQL_STATE_FORGOTTEN
 	  " AND params NOT IN (SELECT id FROM params)",
 	  NULL },
 	{ "state",

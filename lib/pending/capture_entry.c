@@ -11,10 +11,10 @@
 
 #include "../base/clock.h"
 #include "../base/json_text.h"
-#include "../os/proc.h"
 #include "../base/str.h"
 #include "../os/fs.h"
 #include "../os/paths.h"
+#include "../os/proc.h"
 #include "capture.h"
 
 enum { ENTRY_LIMIT_BYTES = 1 << 16 };

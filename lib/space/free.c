@@ -81,7 +81,7 @@ static int add_gaps(struct catalog *c, int64_t segment, const char *name,
 	struct gap gap = { 0, 0, false };
 	bool stays = false;
 	struct query q = db_query(catalog_db(c),
-		"SELECT offset, stored, status = " SQL_CHUNK_CONDEMNED 
+		"SELECT offset, stored, status = " SQL_CHUNK_CONDEMNED
 		" AND since <= :before"
 		" FROM chunk WHERE segment = :segment ORDER BY offset");
 	int ret;
@@ -133,7 +133,7 @@ static int drop_rows(struct catalog *c, int64_t segment, int64_t before_ns,
 		 "  AND c.since <= :before AND r.refs = 0)"),
 		("DELETE FROM recipe WHERE refs = 0 AND hash IN"
 		 " (SELECT hash FROM chunk WHERE segment = :segment"
-		 "  AND status = " SQL_CHUNK_CONDEMNED 
+		 "  AND status = " SQL_CHUNK_CONDEMNED
 		 " AND since <= :before)"),
 		("DELETE FROM manifest_segment WHERE manifest IN"
 		 " (SELECT m.id FROM chunk c JOIN manifest m ON m.hash = c.hash"

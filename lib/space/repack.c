@@ -57,7 +57,7 @@ static int load_settled(struct repacking *r, struct dsv_err *err)
 		" AND NOT EXISTS"
 		" (SELECT 1 FROM freeing f WHERE f.segment = s.name)"
 		" GROUP BY s.id"
-		" HAVING max(c.status) < " SQL_CHUNK_BAD 
+		" HAVING max(c.status) < " SQL_CHUNK_BAD
 		" AND max(c.encoding) = 0"
 		" ORDER BY s.id");
 	int ret;
