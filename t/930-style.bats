@@ -49,6 +49,10 @@ setup() {
 		END { exit !found }' "${sources[@]}"
 }
 
+@test "an int64_t is printed by PRId64, without a cast" {
+	run ! grep -nE '%[-+ 0-9.*]*ll[dux]' "${sources[@]}"
+}
+
 @test "every source states its licence" {
 	for file in "${sources[@]}" t/*.bats t/*.bash t/*.sh; do
 		head -n 4 "$file" | grep -q 'SPDX-License-Identifier: MIT' ||

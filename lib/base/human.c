@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,7 +178,7 @@ void dsv_format_time(int64_t time_ns, char out[DSV_TIME_SIZE])
 		seconds--;
 	if (!gmtime_r(&seconds, &tm) ||
 	    !strftime(out, DSV_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		snprintf(out, DSV_TIME_SIZE, "@%lld", (long long)seconds);
+		snprintf(out, DSV_TIME_SIZE, "@%" PRId64, (int64_t)seconds);
 }
 
 void dsv_format_age(int64_t time_ns, int64_t now, char out[DSV_TIME_SIZE])
@@ -201,7 +202,7 @@ void dsv_format_age(int64_t time_ns, int64_t now, char out[DSV_TIME_SIZE])
 	for (i = 0; steps[i].seconds > age_s; i++)
 		;
 	age_s /= steps[i].seconds;
-	snprintf(out, DSV_TIME_SIZE, "%lld %s%s ago", (long long)age_s,
+	snprintf(out, DSV_TIME_SIZE, "%" PRId64 " %s%s ago", age_s,
 		 steps[i].name, age_s == 1 ? "" : "s");
 }
 
@@ -216,7 +217,7 @@ void dsv_format_size(int64_t bytes, char out[DSV_TIME_SIZE])
 		i++;
 	}
 	if (i < 0)
-		snprintf(out, DSV_TIME_SIZE, "%lld B", (long long)bytes);
+		snprintf(out, DSV_TIME_SIZE, "%" PRId64 " B", bytes);
 	else
 		snprintf(out, DSV_TIME_SIZE, "%.1f %ciB", n, units[i]);
 }

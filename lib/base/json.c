@@ -2,6 +2,7 @@
 /*
  * The JSON writer of dsv.h.  Strings are escaped by Jansson.
  */
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -130,7 +131,7 @@ void dsv_json_string(struct dsv_json *j, const char *key, const char *text)
 void dsv_json_int(struct dsv_json *j, const char *key, int64_t n)
 {
 	begin(j, key);
-	str_printf(&j->out, "%lld", (long long)n);
+	str_printf(&j->out, "%" PRId64, n);
 }
 
 void dsv_json_real(struct dsv_json *j, const char *key, double n)

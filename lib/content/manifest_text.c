@@ -2,6 +2,7 @@
 /* The text of a manifest. */
 #include "manifest.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +45,8 @@ static void put_entry(struct str *out, const struct manifest_entry *e)
 		break;
 	case DSV_FILE:
 		hash_to_hex(e->recipe, hex);
-		str_printf(out, "%c\t%lld\t%s\t", e->executable ? 'x' : 'f',
-			   (long long)e->size_bytes, hex);
+		str_printf(out, "%c\t%" PRId64 "\t%s\t",
+			   e->executable ? 'x' : 'f', e->size_bytes, hex);
 		break;
 	}
 	put_escaped(out, e->path);
@@ -67,8 +68,7 @@ int manifest_encode(struct manifest *m, struct str *out, struct dsv_err *err)
 		put_entry(out, &m->entries[i]);
 	for (i = 0; i < m->part_count; i++) {
 		hash_to_hex(m->parts[i].manifest, hex);
-		str_printf(out, "p\t%lld\t%s\n", (long long)m->parts[i].rank,
-			   hex);
+		str_printf(out, "p\t%" PRId64 "\t%s\n", m->parts[i].rank, hex);
 	}
 	if (str_failed(out))
 		return dsv_fail_nomem(err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,8 +102,8 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return dsv_fail(err, DSV_ELOCKED, "'%s' is locked by another"
-				" command (waited %lld ms)", db->path,
-				(long long)db->wait_ms);
+				" command (waited %" PRId64 " ms)", db->path,
+				db->wait_ms);
 	case SQLITE_NOMEM:
 		return dsv_fail_nomem(err);
 	case SQLITE_FULL:

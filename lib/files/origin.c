@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "origin.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +50,7 @@ static char *note_path(struct dsv *d, const char *dir)
  * What tells a directory from another one that has its path later, or on
  * another node: inode numbers are used again at once, so its birth as well.
  */
-static bool dir_mark(const char *dir, unsigned long long *inode,
-		     long long *born_ns)
+static bool dir_mark(const char *dir, uint64_t *inode, int64_t *born_ns)
 {
 	struct statx st;
 
@@ -68,15 +68,15 @@ static void note(struct dsv *d, const char *dir, const char *filled_from,
 {
 	char *path = note_path(d, dir);
 	char *parent = notes_dir(d);
-	unsigned long long inode;
-	long long born_ns;
+	uint64_t inode;
+	int64_t born_ns;
 	char *text = NULL;
 
 	if (path && parent && dir_mark(dir, &inode, &born_ns) &&
 	    access(d->path, W_OK) == 0 &&
 	    fs_make_dirs(parent, d->dir_mode, NULL) == 0)
-		text = str_format("%s %s %llu %lld %s\n", id, filled_from,
-				  inode, born_ns, dir);
+		text = str_format("%s %s %" PRIu64 " %" PRId64 " %s\n", id,
+				  filled_from, inode, born_ns, dir);
 	if (text)
 		repo_replace(d, path, text, NULL);
 	free(text);
@@ -98,13 +98,14 @@ static bool read_note(struct dsv *d, const char *dir, struct origin *out)
 	char *path = note_path(d, dir);
 	struct str text = STR_INIT;
 	unsigned char hash[HASH_BYTES];
-	unsigned long long inode, inode_now;
-	long long born_ns, born_ns_now;
+	uint64_t inode, inode_now;
+	int64_t born_ns, born_ns_now;
 	bool ok;
 
 	ok = path && fs_read(path, 1 << 16, &text, NULL) == 0 &&
-	     sscanf(str_text(&text), "%64[0-9a-f] %64[0-9a-f] %llu %lld",
-		    out->id, out->filled_from, &inode, &born_ns) == 4 &&
+	     sscanf(str_text(&text), "%64[0-9a-f] %64[0-9a-f] %" SCNu64
+		    " %" SCNd64, out->id, out->filled_from, &inode,
+		    &born_ns) == 4 &&
 	     dir_mark(dir, &inode_now, &born_ns_now) && inode == inode_now &&
 	     born_ns == born_ns_now && hash_from_hex(out->id, hash) &&
 	     hash_from_hex(out->filled_from, hash);

@@ -3,6 +3,7 @@
  * From the states down: manifests, recipes, chunks; and up again: what each
  * of them counts, and which states and files a defect concerns.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,9 +132,8 @@ static int check_entry(struct pass *p, const struct manifest_entry *e,
 	if (ret >= 0 && r->size_bytes >= 0 && r->size_bytes != e->size_bytes) {
 		hash_to_hex(p->hash, hex);
 		ret = check_problem(p->k, "manifest", hex, false, err, "a"
-				    " recipe makes %lld bytes, not %lld",
-				    (long long)r->size_bytes,
-				    (long long)e->size_bytes);
+				    " recipe makes %" PRId64 " bytes, not"
+				    " %" PRId64, r->size_bytes, e->size_bytes);
 		if (ret == 0)
 			ret = pass_concerns(p, p->k->count - 1, e->path, err);
 	}
@@ -154,8 +154,8 @@ static int check_count(struct pass *p, const char *what, const char *sql,
 		return 0;
 	hash_to_hex(hash, hex);
 	ret = check_problem(p->k, "count", hex, p->k->repair, err, "the %s"
-			    " counts %lld uses and has %lld", what,
-			    (long long)is, (long long)should);
+			    " counts %" PRId64 " uses and has %" PRId64, what,
+			    is, should);
 	if (ret < 0 || !p->k->repair)
 		return ret;
 	q = db_query(catalog_db(p->k->c), sql);
@@ -223,9 +223,9 @@ static int check_totals(struct pass *p, const struct manifest *m,
 		query_get_hash(&q, 0, id);
 		hash_to_hex(id, hex);
 		ret = check_problem(p->k, "state", hex, p->k->repair, err,
-				    "%lld bytes in %lld files, which the"
-				    " catalog does not say", (long long)size,
-				    (long long)files);
+				    "%" PRId64 " bytes in %" PRId64 " files,"
+				    " which the catalog does not say", size,
+				    files);
 		if (ret == 0)
 			ret = check_concerns(p->k, p->k->count - 1,
 					     query_get_int(&q, 1), err);

@@ -2,6 +2,7 @@
 /*
  * The journal against the catalog.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +67,13 @@ static int note_gap(struct check *k, const struct seen *seen, int64_t first,
 	char object[64], torn[64] = "";
 
 	if (first == last)
-		snprintf(object, sizeof(object), "transaction %lld",
-			 (long long)first);
+		snprintf(object, sizeof(object), "transaction %" PRId64, first);
 	else
-		snprintf(object, sizeof(object), "transactions %lld to %lld",
-			 (long long)first, (long long)last);
+		snprintf(object, sizeof(object), "transactions %" PRId64 " to"
+			 " %" PRId64, first, last);
 	if (seen->torn)
-		snprintf(torn, sizeof(torn), "; line %lld is torn or changed",
-			 (long long)seen->torn);
+		snprintf(torn, sizeof(torn), "; line %" PRId64 " is torn or"
+			 " changed", seen->torn);
 	return check_problem(k, "journal", object, false, err,
 			     "%s missing in the journal%s", first == last ?
 			     "its line is" : "their lines are", torn);
@@ -107,7 +107,7 @@ static int note_line(struct check *k, int64_t seq, const char *what,
 {
 	char object[48];
 
-	snprintf(object, sizeof(object), "transaction %lld", (long long)seq);
+	snprintf(object, sizeof(object), "transaction %" PRId64, seq);
 	return check_problem(k, "journal", object, false, err, "%s", what);
 }
 

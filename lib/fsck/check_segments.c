@@ -3,6 +3,7 @@
  * Segments on disk against their rows.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +98,8 @@ static int check_file(struct check *k, struct check_segment *g,
 		int64_t size = S_ISREG(st.st_mode) ? st.st_size : 0;
 
 		ret = check_problem(k, "segment", g->name, false, err,
-				    "the segment has %lld bytes of %lld%s",
-				    (long long)size, (long long)end,
+				    "the segment has %" PRId64 " bytes of"
+				    " %" PRId64 "%s", size, end,
 				    k->repair ? HEAL : "");
 		return ret < 0 ? ret : add_bad_from(k, g, size, err);
 	}
@@ -147,8 +148,7 @@ static int check_orphan(void *arg, const char *name, struct dsv_err *err)
 	if (ret < 0 || mtime_ns > now_ns() - LEFTOVER_AGE_NS)
 		return 0;
 	ret = check_problem(k, "orphan", name, false, err, "a segment that"
-			    " the catalog does not know (%lld bytes)",
-			    (long long)bytes);
+			    " the catalog does not know (%" PRId64 " bytes)", bytes);
 	if (ret == 0)
 		check_hint(k, DSV_HINT_REMOVE_ORPHAN);
 	return ret;

@@ -3,6 +3,7 @@
  * Doing again what the journal says, in the order of its numbers.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -396,8 +397,8 @@ static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 		if (ret < 0 && ret != DSV_ENOTFOUND && ret != DSV_EREFUSED &&
 		    ret != DSV_ECORRUPT)
 			return dsv_fail_as(err, ret, &why);
-		snprintf(object, sizeof(object), "transaction %lld",
-			 (long long)k->c->seq);
+		snprintf(object, sizeof(object), "transaction %" PRId64,
+			 k->c->seq);
 		failed = ret < 0;
 		if (failed)
 			ret = db_exec(catalog_db(k->c), "ROLLBACK TO op", err);
@@ -419,8 +420,7 @@ static int do_line(struct check *k, struct journal *j, const char *json,
 	char object[48];
 	int ret;
 
-	snprintf(object, sizeof(object), "transaction %lld",
-		 (long long)k->c->seq);
+	snprintf(object, sizeof(object), "transaction %" PRId64, k->c->seq);
 	k->c->time_ns = int_of(entry, "time");
 	ret = entry ? do_ops(k, j, json_object_get(entry, "ops"), err) :
 		check_problem(k, "journal", object, false, err,

@@ -2,6 +2,7 @@
 /* One content of the parts of all ranks. */
 #include "gather.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,8 @@ void gathering_release(struct gathering *x)
 
 static int damaged(int64_t rank, struct dsv_err *err)
 {
-	return dsv_fail(err, DSV_ESYS, "the part of rank %lld is damaged",
-			(long long)rank);
+	return dsv_fail(err, DSV_ESYS, "the part of rank %" PRId64 " is"
+			" damaged", rank);
 }
 
 /* ---- What the ranks say ---------------------------------------------- */
@@ -42,8 +43,8 @@ static int contradict(const char *key, const json_t *first,
 	int ret;
 
 	ret = dsv_fail(err, DSV_EREFUSED, "the ranks contradict one another:"
-		       " '%s' is %s for rank 0 and %s for rank %lld", key,
-		       a ? a : "?", b ? b : "not set", (long long)rank);
+		       " '%s' is %s for rank 0 and %s for rank %" PRId64, key,
+		       a ? a : "?", b ? b : "not set", rank);
 	free(a);
 	free(b);
 	return ret;
@@ -58,8 +59,8 @@ static int check_says(const struct gathering *x, int64_t rank,
 	json_t *value;
 
 	if (json_integer_value(json_object_get(x->parts[rank], "format")) != 1)
-		return dsv_fail(err, DSV_EREFUSED, "rank %lld runs another"
-				" version of dsv", (long long)rank);
+		return dsv_fail(err, DSV_EREFUSED, "rank %" PRId64 " runs"
+				" another version of dsv", rank);
 	json_object_foreach(first, key, value) {
 		const json_t *other = json_object_get(says, key);
 
@@ -102,8 +103,7 @@ static int add_segment(struct gathering *x, const char *name, int64_t rank,
 		return damaged(rank, err);
 	ret = segment_index_read(x->g->d->store, name, index, err);
 	if (ret < 0)
-		return dsv_fail_in(err, ret, "part of rank %lld",
-				   (long long)rank);
+		return dsv_fail_in(err, ret, "part of rank %" PRId64, rank);
 	memcpy(segment->name, name, SEGMENT_NAME_SIZE);
 	segment->kind = index->kind;
 	segment->count = index->count;
@@ -214,11 +214,11 @@ int gathering_settle(struct gathering *x, struct dsv_err *err)
 
 		if (strcmp(a->path, b->path) != 0)
 			continue;
-		return dsv_fail(err, DSV_EREFUSED, "'%s' of rank %lld and '%s'"
-				" of rank %lld differ: files of several ranks"
-				" need paths of their own, or the same bytes",
-				a->path, (long long)a->part, b->path,
-				(long long)b->part);
+		return dsv_fail(err, DSV_EREFUSED, "'%s' of rank %" PRId64
+				" and '%s' of rank %" PRId64 " differ: files of"
+				" several ranks need paths of their own, or the"
+				" same bytes", a->path, a->part, b->path,
+				b->part);
 	}
 	return dsv_fail_as(err, ret == DSV_ECORRUPT ? DSV_EREFUSED : ret,
 			   &why);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +38,9 @@ static int find_rank(struct group *g, const struct dsv_tag_options *o,
 				     " processes this is");
 	if (g->ranks == 0 || g->ranks > MAX_RANKS || g->rank < 0 ||
 	    g->rank >= g->ranks)
-		return dsv_fail(err, DSV_EUSAGE, "rank %lld of %lld is"
-				" impossible (ranks are counted from 0)",
-				(long long)g->rank, (long long)g->ranks);
+		return dsv_fail(err, DSV_EUSAGE, "rank %" PRId64 " of %" PRId64
+				" is impossible (ranks are counted from 0)",
+				g->rank, g->ranks);
 	if (!o->group && !p->step)
 		return dsv_fail_hint(err, DSV_EUSAGE, DSV_HINT_GROUP, NULL,
 				     "outside of a Slurm job a group must say"
@@ -68,7 +69,7 @@ static int count_tags(struct group *g, const char *step, int64_t *count,
 		      struct dsv_err *err)
 {
 	char *dir = intake_dir(g->d, "step", step);
-	char *path = dir ? str_format("%s/%lld", dir, (long long)g->rank) :
+	char *path = dir ? str_format("%s/%" PRId64, dir, g->rank) :
 		NULL;
 	char text[24] = "";
 	int fd = -1;
@@ -84,8 +85,7 @@ static int count_tags(struct group *g, const char *step, int64_t *count,
 	}
 	if (ret == 0) {
 		*count = strtoll(text, NULL, 10);
-		snprintf(text, sizeof(text), "%-20lld\n",
-			 (long long)*count + 1);
+		snprintf(text, sizeof(text), "%-20" PRId64 "\n", *count + 1);
 		if (pwrite_all(fd, text, strlen(text), 0) < 0)
 			ret = dsv_fail_errno(err, "write '%s'", path);
 	}
@@ -110,13 +110,13 @@ static int find_name(struct group *g, const struct dsv_tag_options *o,
 		g->name = str_format("%s@%d", o->group, p->attempt);
 		return g->name ? 0 : dsv_fail_nomem(err);
 	}
-	step = str_format("%s*%lld", p->step, (long long)g->ranks);
+	step = str_format("%s*%" PRId64, p->step, g->ranks);
 	if (!step)
 		return dsv_fail_nomem(err);
 	ret = count_tags(g, step, &count, err);
 	if (ret == 0) {
-		g->name = str_format("%s#%lld", step, (long long)count);
-		before = str_format("%s#%lld", step, (long long)count - 1);
+		g->name = str_format("%s#%" PRId64, step, count);
+		before = str_format("%s#%" PRId64, step, count - 1);
 		if (count > 0 && before)
 			g->before = intake_dir(g->d, "tag", before);
 		if (!g->name || !before)
@@ -145,9 +145,9 @@ static int check_new(struct group *g, struct dsv_err *err)
 	ret = group_file_has_part(g, g->rank);
 	if (ret > 0)
 		return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_GROUP_OTHER,
-				     NULL, "rank %lld has been in group '%s'"
-				     " already: each tag is a group of its own",
-				     (long long)g->rank, title);
+				     NULL, "rank %" PRId64 " has been in group"
+				     " '%s' already: each tag is a group of its"
+				     " own", g->rank, title);
 	ret = group_file_verdict(g, err);
 	if (ret == 1)
 		ret = group_file_result(g, id, err);
@@ -208,7 +208,7 @@ void group_close(struct group *g)
 
 void group_tidy(struct group *g)
 {
-	char *path = str_format("%s/%lld", g->dir, (long long)g->rank);
+	char *path = str_format("%s/%" PRId64, g->dir, g->rank);
 
 	if (path && g->has_part)
 		unlink(path);

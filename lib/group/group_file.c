@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,7 @@ int group_file_read(struct group *g, const char *name, json_t **out,
 
 bool group_file_has_part(struct group *g, int64_t rank)
 {
-	char *path = str_format("%s/%lld", g->dir, (long long)rank);
+	char *path = str_format("%s/%" PRId64, g->dir, rank);
 	bool there = path && access(path, F_OK) == 0;
 
 	free(path);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ int group_join(struct group *g, const json_t *part, struct dsv_err *err)
 	char name[24];
 	int ret;
 
-	snprintf(name, sizeof(name), "%lld", (long long)g->rank);
+	snprintf(name, sizeof(name), "%" PRId64, g->rank);
 	ret = group_file_make(g, name, part, err);
 	if (ret == 0)
 		return dsv_fail(err, DSV_EREFUSED, "another process is rank"
@@ -58,8 +59,7 @@ int group_join(struct group *g, const json_t *part, struct dsv_err *err)
 void group_fail(struct group *g, const struct dsv_err *why)
 {
 	int code = why->code == DSV_EINTERRUPTED ? DSV_EPARTIAL : why->code;
-	char *message = str_format("rank %lld: %s", (long long)g->rank,
-				   why->msg);
+	char *message = str_format("rank %" PRId64 ": %s", g->rank, why->msg);
 	json_t *json = message ? failure_json(code, message, why) : NULL;
 
 	if (json && g->decided_ms == 0)
@@ -76,19 +76,19 @@ static int put_timeout(struct group *g, struct dsv_err *err)
 	json_t *json;
 	int ret;
 
-	str_printf(&text, "the group was not complete after %lld s: of %lld"
-		   " ranks there came not", (long long)g->timeout_ms / 1000,
-		   (long long)g->ranks);
+	str_printf(&text, "the group was not complete after %" PRId64 " s: of"
+		   " %" PRId64 " ranks there came not", g->timeout_ms / 1000,
+		   g->ranks);
 	for (rank = g->seen; rank < g->ranks; rank++) {
 		if (group_file_has_part(g, rank))
 			continue;
 		if (missing++ < RANKS_NAMED)
-			str_printf(&text, "%s %lld", missing > 1 ? "," : "",
-				   (long long)rank);
+			str_printf(&text, "%s %" PRId64, missing > 1 ? "," : "",
+				   rank);
 	}
 	if (missing > RANKS_NAMED)
-		str_printf(&text, " and %lld more",
-			   (long long)(missing - RANKS_NAMED));
+		str_printf(&text, " and %" PRId64 " more",
+			   missing - RANKS_NAMED);
 	json = failure_json(DSV_EPARTIAL, str_text(&text), NULL);
 	ret = group_file_make(g, "verdict", json, err);
 	json_decref(json);
@@ -177,9 +177,8 @@ static int look_decided(struct group *g, char id[DSV_ID_SIZE],
 		return GROUP_AGAIN;
 	if (ret == 0 && monotonic_ms() - g->decided_ms > limit_ms)
 		ret = dsv_fail(err, DSV_EPARTIAL, "all ranks came, but who"
-			       " commits the state has not ended after %lld s;"
-			       " it may still appear",
-			       (long long)limit_ms / 1000);
+			       " commits the state has not ended after %" PRId64
+			       " s; it may still appear", limit_ms / 1000);
 	return ret < 0 ? ret : (int)NOT_YET;
 }
 
@@ -248,7 +247,7 @@ int group_part(struct group *g, int64_t rank, json_t **out,
 	char name[24];
 	int ret;
 
-	snprintf(name, sizeof(name), "%lld", (long long)rank);
+	snprintf(name, sizeof(name), "%" PRId64, rank);
 	ret = group_file_read(g, name, out, err);
 	if (ret == 0)
 		ret = dsv_fail(err, DSV_ESYS, "the part of rank %s has gone",
@@ -258,7 +257,7 @@ int group_part(struct group *g, int64_t rank, json_t **out,
 
 int group_trying(struct group *g, const char *id, struct dsv_err *err)
 {
-	char *path = str_format("%s/trying.%lld", g->dir, (long long)g->rank);
+	char *path = str_format("%s/trying.%" PRId64, g->dir, g->rank);
 	char line[DSV_ID_SIZE + 1];
 	int fd = -1;
 	int ret = 0;

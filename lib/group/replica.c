@@ -9,6 +9,7 @@
 #include "replica.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,9 +178,8 @@ static int fail_differs(json_t *const *parts, int64_t ranks, size_t i,
 	else
 		path = path_of(second);
 	return dsv_fail(err, DSV_EREFUSED, "the ranks do not hold the same"
-			" files: '%s' of rank %lld is not that of rank %lld",
-			path, (long long)rank,
-			(long long)(rank == 0 ? other : 0));
+			" files: '%s' of rank %" PRId64 " is not that of rank"
+			" %" PRId64, path, rank, rank == 0 ? other : 0);
 }
 
 int replica_compare(json_t *const *parts, int64_t ranks, struct dsv_err *err)
@@ -243,8 +243,8 @@ static int gather(json_t *const *parts, int64_t ranks, size_t file,
 			if (read_piece(json_array_get(list, i), &pieces[n++]))
 				continue;
 			free(pieces);
-			return dsv_fail(err, DSV_ESYS, "the part of rank %lld"
-					" is damaged", (long long)rank);
+			return dsv_fail(err, DSV_ESYS, "the part of rank"
+					" %" PRId64 " is damaged", rank);
 		}
 	}
 	if (n > 0)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -411,7 +412,7 @@ char *fs_unused_name(const char *prefix)
 	/* The clock may say what it said before. */
 	do {
 		free(name);
-		name = str_format("%s-%lld", prefix, (long long)now++);
+		name = str_format("%s-%" PRId64, prefix, now++);
 	} while (name && lstat(name, &st) == 0);
 	return name;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -93,8 +94,7 @@ int proc_output(char *const argv[], char *const env[], int64_t timeout_ms,
 	}
 	if (!in_time)
 		return dsv_fail(err, DSV_ESYS, "'%s' gave no answer within"
-				" %lld s", argv[0],
-				(long long)(timeout_ms / 1000));
+				" %" PRId64 " s", argv[0], timeout_ms / 1000);
 	return str_failed(out) ? dsv_fail_nomem(err) : 0;
 }
 

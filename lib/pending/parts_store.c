@@ -2,6 +2,7 @@
 /* From captures to contents. */
 #include "parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,7 @@ static int note_stored(struct group *g, struct contents *c, json_t *files,
 	int ret;
 
 	hash_to_hex(c->hash, hex);
-	snprintf(name, sizeof(name), "%lld", (long long)g->rank);
+	snprintf(name, sizeof(name), "%" PRId64, g->rank);
 	json = json_pack("{s:i, s:{s:I, s:b}, s:o, s:s, s:O*, s:s*}",
 			 "format", 1, "says", "ranks", (json_int_t)g->ranks,
 			 "replicated", files != NULL, "segments",
@@ -368,8 +369,8 @@ static int read_stored(struct dsv *d, const struct parts *p, int64_t rank,
 	hex = json_text(json, "manifest");
 	ret = hex && hash_from_hex(hex, hash) ?
 		store_read_manifest(d->store, hash, out, err) :
-		dsv_fail(err, DSV_ECORRUPT, "the part of rank %lld is damaged",
-			 (long long)rank);
+		dsv_fail(err, DSV_ECORRUPT, "the part of rank %" PRId64 " is"
+			 " damaged", rank);
 	json_decref(json);
 	for (i = 0; ret == 0 && i < out->count; i++)
 		out->entries[i].part = rank;

@@ -4,6 +4,7 @@
  * Slurm and of forked jobs.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +142,8 @@ static int64_t het_tasks(int64_t components)
 	char name[64];
 
 	for (i = 0; i < components; i++) {
-		snprintf(name, sizeof(name), "SLURM_NTASKS_HET_GROUP_%lld",
-			 (long long)i);
+		snprintf(name, sizeof(name), "SLURM_NTASKS_HET_GROUP_%" PRId64,
+			 i);
 		if (!get_number(name, &n))
 			return -1;
 		sum += n;

@@ -2,6 +2,7 @@
 #include "ranks.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,7 @@ void ranks_print(const struct ranks *r, struct str *out)
 	size_t i;
 
 	for (i = 0; i < r->count; i++)
-		str_printf(out, "%s%lld", i > 0 ? "," : "",
-			   (long long)r->items[i]);
+		str_printf(out, "%s%" PRId64, i > 0 ? "," : "", r->items[i]);
 }
 
 /* "2(x3),1": how many tasks each node has. */

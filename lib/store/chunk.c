@@ -2,6 +2,7 @@
 /* Reading chunks, and what is made of them. */
 #include "internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,9 +161,9 @@ int store_read_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 	int ret = store_read_recipe(s, recipe, &r, err);
 
 	if (ret == 0 && r.size_bytes != size_bytes)
-		ret = dsv_fail(err, DSV_ECORRUPT, "its recipe makes %lld bytes,"
-			       " not %lld", (long long)r.size_bytes,
-			       (long long)size_bytes);
+		ret = dsv_fail(err, DSV_ECORRUPT, "its recipe makes %" PRId64
+			       " bytes, not %" PRId64, r.size_bytes,
+			       size_bytes);
 	if (ret == 0)
 		*out = r;
 	else
@@ -252,9 +253,8 @@ int store_read_part(struct store *s, const unsigned char hash[HASH_BYTES],
 	for (i = 0; i < m.part_count && m.parts[i].rank != rank; i++)
 		;
 	if (i == m.part_count)
-		ret = dsv_fail(err, DSV_ENOTFOUND,
-			       "the state has no part of rank %lld",
-			       (long long)rank);
+		ret = dsv_fail(err, DSV_ENOTFOUND, "the state has no part of"
+			       " rank %" PRId64, rank);
 	else
 		ret = read_one_manifest(s, m.parts[i].manifest, &part, err);
 	manifest_release(&m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Collective tags of what is captured only. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,8 +128,8 @@ int collective_captured(struct gathering *x, unsigned char capture[HASH_BYTES],
 		if (json_array_append_new(parts, json_pack("[O, O]",
 			json_object_get(part, "host"),
 			json_object_get(part, "capture"))) < 0)
-			ret = dsv_fail(err, DSV_ESYS, "the part of rank %lld"
-				       " is damaged", (long long)rank);
+			ret = dsv_fail(err, DSV_ESYS, "the part of rank"
+				       " %" PRId64 " is damaged", rank);
 	}
 	group = json_pack("{s:b, s:o}", "replicated", x->replicated, "parts",
 			  parts);

@@ -253,8 +253,8 @@ static void look_at_space(const char *name, const char *path,
 	      (st.f_files && (double)st.f_favail * 100 <
 	       (double)st.f_files * SPACE_LOW_PERCENT);
 	say(out, name, low ? "nearly full: a prune frees space" : NULL,
-	    "%s of %s free, %llu inodes free", free_text, all_text,
-	    (unsigned long long)st.f_favail);
+	    "%s of %s free, %" PRIu64 " inodes free", free_text, all_text,
+	    (uint64_t)st.f_favail);
 }
 
 static void look_at_tier(struct dsv *d, const struct probe *here,
