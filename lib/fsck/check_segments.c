@@ -148,7 +148,8 @@ static int check_orphan(void *arg, const char *name, struct dsv_err *err)
 	if (ret < 0 || mtime_ns > now_ns() - LEFTOVER_AGE_NS)
 		return 0;
 	ret = check_problem(k, "orphan", name, false, err, "a segment that"
-			    " the catalog does not know (%" PRId64 " bytes)", bytes);
+			    " the catalog does not know (%" PRId64 " bytes)",
+			    bytes);
 	if (ret == 0)
 		check_hint(k, DSV_HINT_REMOVE_ORPHAN);
 	return ret;

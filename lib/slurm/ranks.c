@@ -175,10 +175,10 @@ static int fail_tasks(int64_t tasks, int64_t parts, struct dsv_err *err)
 {
 	char needed[24];
 
-	snprintf(needed, sizeof(needed), "%lld", (long long)parts);
+	snprintf(needed, sizeof(needed), "%" PRId64, parts);
 	return dsv_fail_hint(err, DSV_EREFUSED, DSV_HINT_TASKS, needed,
-			     "%lld task%s cannot have the %s parts of the"
-			     " state", (long long)tasks, tasks == 1 ? "" : "s",
+			     "%" PRId64 " task%s cannot have the %s parts of"
+			     " the state", tasks, tasks == 1 ? "" : "s",
 			     needed);
 }
 
