@@ -662,7 +662,7 @@ w=null'
 	dsv branch
 	assert "$output" $'  env\n  given\n  job-7\n* main'
 	DSV_BRANCH='a b' dsv -2 tag f
-	assert "$stderr" "dsv tag: 'a b' is no valid branch name (letters,\
+	assert "$stderr" "dsv tag: 'a b' is not a valid branch name (letters,\
  digits and _ . / -, the first a letter, digit or _)"
 }
 

@@ -116,7 +116,7 @@ state() {
 	dsv -2 fork HEAD --set '+=1'
 	dsv -2 fork HEAD --set '+l r=1'
 	dsv -2 fork HEAD --set 'lr:=nope'
-	assert "$stderr" "dsv fork: the value of 'lr' is no JSON: nope"
+	assert "$stderr" "dsv fork: the value of 'lr' is not JSON: nope"
 	dsv branch
 	assert "$output" "* main"
 }

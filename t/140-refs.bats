@@ -423,7 +423,7 @@ us='\''1_000'\'
 	tag f
 	tag f
 	dsv -2 prune --expire=now HEAD~1
-	[[ $stderr == "dsv prune: prune.grace in '$PWD/.dsv/config': 'banana' is no duration "* ]]
+	[[ $stderr == "dsv prune: prune.grace in '$PWD/.dsv/config': 'banana' is not a duration "* ]]
 	dsv log
 	[ "$(grep -c ^state <<<"$output")" = 2 ]
 }

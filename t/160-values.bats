@@ -108,7 +108,7 @@ u=é'
 	for text in x '{' '[1' '1}' '1,"":2' "'a'" '"a' '1 2' NaN1 01; do
 		dsv -2 tag f -p "k:=$text"
 		assert "$stderr" \
-		    "dsv tag: the value of 'k' is no JSON: $text"
+		    "dsv tag: the value of 'k' is not JSON: $text"
 	done
 	dsv -4 rev-parse HEAD
 }
@@ -123,7 +123,7 @@ u=é'
 	dsv params HEAD "$long"
 	for key in "k$long" 1a .a -a 'a b' 'é' 'a+' ''; do
 		dsv -2 tag f -p "$key=1"
-		[[ $stderr == "dsv tag: '$key' is no valid key "* ]]
+		[[ $stderr == "dsv tag: '$key' is not a valid key "* ]]
 	done
 }
 

@@ -200,11 +200,11 @@ told() {
 	told 3 '"head":"'"$nowhere"'","name":"main","op":"branch"' \
 	    "branch 'main' is moved to what is no state"
 	told 3 '"head":"ONE","name":"-rf","op":"branch"' \
-	    "'-rf' is no valid branch name"
+	    "'-rf' is not a valid branch name"
 	told 3 '"head":"ONE","name":"a\u001b[31m","op":"branch"' \
-	    "*31m' is no valid branch name"
+	    "*31m' is not a valid branch name"
 	told 3 '"branch":"../x","id":"ONE","op":"state"' \
-	    "'../x' is no valid branch name"
+	    "'../x' is not a valid branch name"
 	told 3 '"author":"eve","op":"attr","set":{"a\u001b[31m":"x"},"state":"ONE","unset":[]' \
 	    "malformed key"
 }

@@ -24,7 +24,10 @@ void globs_release(struct globs *g)
 	*g = (struct globs)GLOBS_INIT;
 }
 
-/* The components of pattern that say something, with one slash between. */
+/*
+ * Returns the components of pattern without "." and empty ones, with one slash
+ * between them.
+ */
 static char *normal(const char *pattern)
 {
 	char *text = malloc(strlen(pattern) + 1);
@@ -46,7 +49,10 @@ static char *normal(const char *pattern)
 	return text;
 }
 
-/* Whether it ends in "/" or "/.", as only a directory can be written. */
+/*
+ * Returns whether pattern ends in "/" or "/.", so that it can only mean a
+ * directory.
+ */
 static bool names_a_dir(const char *pattern)
 {
 	size_t len = strlen(pattern);
@@ -65,7 +71,10 @@ static int compile(struct glob *g, const char *given, const char *pattern,
 	if (!text)
 		return dsv_fail_nomem(err);
 	g->dirs_only = names_a_dir(pattern);
-	/* "." is all there is; "" and "/", from an unset variable, nothing. */
+	/*
+	 * "." matches everything; "" and "/", from an unset variable, match
+	 * nothing.
+	 */
 	if (!*text && *pattern == '.') {
 		text[0] = '*';
 		text[1] = '\0';
@@ -112,7 +121,9 @@ int globs_add_all(struct globs *g, const struct dsv_strings *patterns,
 	return ret;
 }
 
-/* Whether it matches the path that begins here, or a directory above that. */
+/*
+ * Returns whether g matches the path that begins here, or a directory above it.
+ */
 static bool matches_here(const struct glob *g, const char *path, bool is_dir)
 {
 	int flags = g->component ? FNM_PATHNAME : 0;
@@ -136,7 +147,9 @@ bool globs_match(struct globs *g, const char *path, bool is_dir)
 	bool found = false;
 	size_t i;
 
-	/* Each is asked, so that each is known to be of use. */
+	/*
+	 * Every glob is tried, so that each one that matches is marked as used.
+	 */
 	for (i = 0; i < g->count; i++) {
 		if (matches(&g->items[i], path, is_dir))
 			g->items[i].used = found = true;

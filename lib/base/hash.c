@@ -16,8 +16,8 @@ struct hash {
 };
 
 /*
- * Whoever sets $OPENSSL_CONF must not have code of his loaded.  The first call
- * decides; the others cost nothing.
+ * Setting $OPENSSL_CONF must not get foreign code loaded into us.  The first
+ * call decides; later ones cost nothing.
  */
 static bool begin(void)
 {
@@ -117,7 +117,7 @@ bool hash_from_hex(const char *text, unsigned char out[HASH_BYTES])
 	return true;
 }
 
-/* Bit by bit: only for machines without the instruction. */
+/* This goes bit by bit, for machines without the instruction only. */
 static uint32_t crc_step_soft(uint32_t crc, const unsigned char *p, size_t len)
 {
 	size_t i;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Durations, sizes and times as people write and read them.
- */
+/* This reads and writes durations, sizes and times in the form people use. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +18,10 @@ struct unit {
 	double factor;
 };
 
-/* "1.5" "h" "30" "m": the sum of number and unit, at least one pair. */
+/*
+ * Parses pairs of number and unit, such as "1.5" "h" "30" "m", at least one,
+ * and adds them up.
+ */
 static bool parse_units(const char *text, const struct unit *units,
 			bool many, double *out)
 {
@@ -62,9 +63,12 @@ int dsv_parse_duration(const char *text, int64_t *out_ns, struct dsv_err *err)
 	};
 	double ns = 0;
 
-	/* A number alone: seconds, Slurm's minutes, days?  Not guessed. */
+	/*
+	 * A number alone could be seconds, Slurm's minutes, or days: we do not
+	 * guess.
+	 */
 	if (strcmp(text, "0") != 0 && !parse_units(text, units, true, &ns))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no duration"
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a duration"
 				" (90s, 15m, 12h, 7d, 4w)", text);
 	*out_ns = (int64_t)ns;
 	return 0;
@@ -84,12 +88,12 @@ int dsv_parse_size(const char *text, int64_t *out_bytes, struct dsv_err *err)
 
 	if (!parse_units(text, units, false, &bytes))
 		return dsv_fail(err, DSV_EUSAGE,
-				"'%s' is no size (10GiB, 500MB)", text);
+				"'%s' is not a size (10GiB, 500MB)", text);
 	*out_bytes = (int64_t)bytes;
 	return 0;
 }
 
-/* "Z", "+02:00", "-0530" to seconds east of UTC. */
+/* Parses "Z", "+02:00" or "-0530" into seconds east of UTC. */
 static const char *parse_zone(const char *p, int *out_s)
 {
 	int sign = *p == '-' ? -1 : 1;
@@ -108,7 +112,7 @@ static const char *parse_zone(const char *p, int *out_s)
 	return p + 1 + len;
 }
 
-/* strptime() takes February 30. */
+/* Returns whether the day exists; strptime() accepts February 30. */
 static bool is_day(const struct tm *tm)
 {
 	struct tm other = { .tm_year = tm->tm_year, .tm_mon = tm->tm_mon,
@@ -164,8 +168,9 @@ int dsv_parse_time(const char *text, int64_t now, int64_t *out_ns,
 	if (text[0] == '-' && dsv_parse_duration(text + 1, &ago_ns, NULL) == 0)
 		*out_ns = now - ago_ns;
 	else if (!parse_calendar(text, out_ns))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no time (2026-01-31,"
-				" \"2026-01-31 14:00\", -7d)", text);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a time"
+				" (2026-01-31, \"2026-01-31 14:00\", -7d)",
+				text);
 	return 0;
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The JSON writer of dsv.h.  Strings are escaped by Jansson.
- */
+/* This is the JSON writer of dsv.h.  Jansson escapes the strings. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -36,7 +34,10 @@ void dsv_json_lines(struct dsv_json *j)
 	j->lines = true;
 }
 
-/* The array that is the document, written as lines. */
+/*
+ * Returns whether this is the array that is the whole document and is written
+ * one element per line.
+ */
 static bool is_line_list(const struct dsv_json *j, int depth)
 {
 	return j->lines && depth == 1 && j->close[depth] == ']';
@@ -63,7 +64,7 @@ static void put_string(struct dsv_json *j, const char *text)
 	json_decref(string);
 }
 
-/* The comma and the key that go before a value. */
+/* Writes the comma and the key that come before a value. */
 static void begin(struct dsv_json *j, const char *key)
 {
 	if (!j->first[j->depth])
@@ -167,7 +168,10 @@ void dsv_json_time(struct dsv_json *j, const char *key, int64_t time_ns)
 	dsv_json_string(j, key, text);
 }
 
-/* "+.5" is a number to us but not to JSON, which wants "0.5". */
+/*
+ * Writes a number that we accept and JSON does not, such as "+.5", in the form
+ * that JSON wants: "0.5".
+ */
 static void put_number(struct str *out, const char *text)
 {
 	const char *p = text;

@@ -8,7 +8,7 @@ int list_grow(void **items, size_t count, size_t size, struct dsv_err *err)
 {
 	void *more;
 
-	/* At powers of two, and at the first. */
+	/* The list grows when it is empty, and from 16 on at powers of two. */
 	if (count != 0 && (count < 16 || (count & (count - 1)) != 0))
 		return 0;
 	more = realloc(*items, (count < 16 ? 16 : 2 * count) * size);

@@ -7,12 +7,12 @@
 #include "../dsv.h"
 
 /*
- * Room for one more item of size bytes in *items, which starts as NULL and
- * has count; the capacity follows from the count.
+ * Makes room for one more item of size bytes in *items, which starts as NULL
+ * and holds count items; the capacity follows from the count.
  */
 int list_grow(void **items, size_t count, size_t size, struct dsv_err *err);
 
-/* For qsort() and bsearch(), of int64_t. */
+/* Compares two int64_t, for qsort() and bsearch(). */
 int compare_int64(const void *a, const void *b);
 
 #endif

@@ -20,19 +20,19 @@ int name_check(const char *name, const char *what, struct dsv_err *err)
 	for (p = name; *p; p++) {
 		if (!isalnum((unsigned char)*p) && *p != '_' &&
 		    (p == name || !strchr("./-", *p)))
-			return dsv_fail(err, DSV_EUSAGE, "'%s' is no valid %s"
-					" name (letters, digits and _ . / -,"
+			return dsv_fail(err, DSV_EUSAGE, "'%s' is not a valid"
+					" %s name (letters, digits and _ . / -,"
 					" the first a letter, digit or _)",
 					name, what);
 	}
 	if (strstr(name, ".."))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no valid %s name:"
-				" it has '..'", name, what);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a valid %s name:"
+				" it contains '..'", name, what);
 	if (!strcmp(name, "HEAD"))
 		return dsv_fail(err, DSV_EUSAGE, "a %s cannot be called HEAD",
 				what);
 	if (len == 64 && strspn(name, "0123456789abcdefABCDEF") == 64)
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no valid %s name:"
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a valid %s name:"
 				" it looks like an id", name, what);
 	return 0;
 }

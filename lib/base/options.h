@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of callers that were compiled against another dsv.h. */
+/* This reads options of callers that were compiled against another dsv.h. */
 #ifndef DSV_BASE_OPTIONS_H
 #define DSV_BASE_OPTIONS_H
 
@@ -8,9 +8,9 @@
 #include "../dsv.h"
 
 /*
- * Fill own, of size bytes, from options that begin with their size: what an
- * older caller does not know is 0.  DSV_EUSAGE: the size is not set, or a
- * newer caller asks for what this dsv does not know.
+ * Fills own, of size bytes, from options that begin with their size; fields
+ * that an older caller does not know are 0.  Returns DSV_EUSAGE if the size is
+ * not set, or if a newer caller uses fields that this dsv does not know.
  */
 int options_take(void *own, size_t size, const void *given,
 		 struct dsv_err *err);

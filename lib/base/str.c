@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for len more bytes and a NUL. */
+/* Makes room for len more bytes and a NUL. */
 static bool grow(struct str *s, size_t len)
 {
 	size_t capacity = s->capacity ? s->capacity : 64;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A byte buffer that grows.  Running out of memory is remembered: add what
- * there is to add and ask str_failed() once, at the end.
+ * A struct str is a byte buffer that grows.  It remembers that memory ran out:
+ * add everything, and ask str_failed() once, at the end.
  */
 #ifndef DSV_BASE_STR_H
 #define DSV_BASE_STR_H
@@ -27,7 +27,7 @@ void str_putc(struct str *s, char c);
 void str_printf(struct str *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Little-endian integers, as all our binary formats have them. */
+/* These append little-endian integers, as all our binary formats use them. */
 void str_u8(struct str *s, uint8_t v);
 void str_u16(struct str *s, uint16_t v);
 void str_u32(struct str *s, uint32_t v);
@@ -38,16 +38,19 @@ static inline bool str_failed(const struct str *s)
 	return s->failed;
 }
 
-/* The text, never NULL; borrowed. */
+/* Returns the text, never NULL; it is borrowed. */
 const char *str_text(const struct str *s);
 
-/* Hand the text over to the caller, who frees it; NULL when out of memory. */
+/*
+ * Hands the text over to the caller, who frees it; returns NULL when out of
+ * memory.
+ */
 char *str_take(struct str *s);
 
-/* asprintf() that returns the string, or NULL. */
+/* Works like asprintf(), but returns the string, or NULL. */
 char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Read little-endian integers. */
+/* These read little-endian integers. */
 static inline uint16_t get_u16(const unsigned char *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);

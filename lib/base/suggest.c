@@ -13,8 +13,8 @@ static size_t min3(size_t a, size_t b, size_t c)
 }
 
 /*
- * How many characters must be put in, left out, changed or swapped with
- * their neighbour to make b of a.
+ * Returns how many characters have to be inserted, deleted, changed or swapped
+ * with their neighbour to turn a into b.
  */
 static size_t distance(const char *a, size_t a_len, const char *b,
 		       size_t b_len)
@@ -47,7 +47,7 @@ const char *dsv_suggest(const char *word, const char *const *candidates,
 			size_t count)
 {
 	size_t len = strlen(word);
-	size_t best = len / 3 + 2;	/* as near, or none */
+	size_t best = len / 3 + 2;	/* must be nearer than this */
 	const char *found = NULL;
 	size_t i;
 
@@ -60,7 +60,7 @@ const char *dsv_suggest(const char *word, const char *const *candidates,
 		if (other > MAX_WORD || other == 0)
 			continue;
 		d = distance(word, len, candidates[i], other);
-		/* Nothing in common is no suggestion. */
+		/* A word that has nothing in common is not suggested. */
 		if (d < best && d < len && d < other) {
 			best = d;
 			found = candidates[i];

@@ -25,7 +25,7 @@ void number_format(double n, char out[NUMBER_TEXT_SIZE])
 	}
 }
 
-/* *out may be infinite. */
+/* Parses a decimal number; *out may be infinite. */
 static bool parse_decimal(const char *text, double *out)
 {
 	const char *p = text;
@@ -117,7 +117,7 @@ bool value_equal(const struct dsv_value *a, const struct dsv_value *b)
 	return !strcmp(a->text, b->text);
 }
 
-/* The place of key, or where it would be inserted. */
+/* Returns the place of key, or where it would have to be inserted. */
 static size_t kvs_find(const struct dsv_kvs *kvs, const char *key, bool *found)
 {
 	size_t low = 0, high = kvs->count;
@@ -242,7 +242,7 @@ int kvs_assignment_key(const char *assignment, char **out,
 	if (!key)
 		return dsv_fail_nomem(err);
 	if (!key_is_valid(key)) {
-		dsv_fail(err, DSV_EUSAGE, "'%s' is no valid key"
+		dsv_fail(err, DSV_EUSAGE, "'%s' is not a valid key"
 			 " ([A-Za-z_][A-Za-z0-9_./-]*, at most %d characters)",
 			 key, MAX_KEY);
 		free(key);
@@ -266,12 +266,15 @@ int kvs_assign(struct dsv_kvs *kvs, const char *assignment,
 		return ret;
 	text = strchr(assignment, '=') + 1;
 	if (text[-2] == ':' && text - 2 >= assignment) {
-		/* One rule for JSON: as the only member of an object. */
+		/*
+		 * The value is parsed as the only member of an object: one rule
+		 * for JSON.
+		 */
 		str_printf(&wrapped, "{\"\":%s}", text);
 		ret = str_failed(&wrapped) ? dsv_fail_nomem(err) :
 			kvs_load_value(kvs, key, str_text(&wrapped), err);
 		if (ret == DSV_EUSAGE)
-			dsv_fail(err, ret, "the value of '%s' is no JSON: %s",
+			dsv_fail(err, ret, "the value of '%s' is not JSON: %s",
 				 key, text);
 	} else if (!utf8_is_valid(text)) {
 		ret = dsv_fail(err, DSV_EUSAGE, "the value of '%s' is not"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values from and to JSON.  Jansson turns numbers into doubles, so before it
- * reads a text each number is replaced by a string that starts with MARK.
+ * This converts values from and to JSON.  Jansson turns numbers into doubles,
+ * so before it reads a text each number is replaced by a string that starts
+ * with MARK.
  */
 #include "value.h"
 
@@ -13,9 +14,11 @@
 #include "json_text.h"
 #include "texts.h"
 
-#define MARK '\001'	/* a string that starts with it gets one more */
+#define MARK '\001'	/* a string that starts so gets a second one */
 
-/* The end of the token at p that starts like a number or a bare word. */
+/*
+ * Returns the end of the token at p that starts like a number or a bare word.
+ */
 static const char *token_end(const char *p)
 {
 	while (isalnum((unsigned char)*p) || strchr("+-.", *p ? *p : ' '))
@@ -23,7 +26,7 @@ static const char *token_end(const char *p)
 	return p;
 }
 
-/* JSON's own, narrower grammar of numbers. */
+/* Returns whether text fits JSON's own, narrower grammar of numbers. */
 static bool is_json_number(const char *text, size_t len)
 {
 	const char *digits = text[0] == '-' ? text + 1 : text;
@@ -101,7 +104,7 @@ static bool is_number(const json_t *json)
 	return text && text[0] == MARK && text[1] != MARK;
 }
 
-/* The text of a string or number. */
+/* Returns the text of a string or number. */
 static const char *unmarked(const json_t *json)
 {
 	const char *text = json_string_value(json);
@@ -109,7 +112,7 @@ static const char *unmarked(const json_t *json)
 	return text[0] == MARK ? text + 1 : text;
 }
 
-/* Compact text of a marked tree. */
+/* Writes a marked tree as compact text. */
 static void unmark(struct str *out, const json_t *json)
 {
 	const char *key;
@@ -154,7 +157,7 @@ static void unmark(struct str *out, const json_t *json)
 	}
 }
 
-/* A scalar or, verbatim, anything else. */
+/* Sets key to a scalar or, verbatim, to anything else. */
 static int set_marked(struct dsv_kvs *kvs, const char *key, const json_t *json,
 		      struct dsv_err *err)
 {
@@ -196,7 +199,7 @@ static int load_object(struct dsv_kvs *kvs, const char *prefix,
 			ret = load_object(kvs, path, item, err);
 		else if (!key_is_valid(path))
 			ret = dsv_fail(err, DSV_EUSAGE,
-				       "'%s' is no valid key", path);
+				       "'%s' is not a valid key", path);
 		else
 			ret = set_marked(kvs, path, item, err);
 		free(path);
@@ -220,9 +223,9 @@ static int parse_marked(const char *json, json_t **out, struct dsv_err *err)
 	}
 	root = json_loads(str_text(&marked), JSON_REJECT_DUPLICATES, &error);
 	if (!root)
-		ret = dsv_fail(err, DSV_EUSAGE, "no JSON: %s", error.text);
+		ret = dsv_fail(err, DSV_EUSAGE, "not JSON: %s", error.text);
 	else if (!json_is_object(root))
-		ret = dsv_fail(err, DSV_EUSAGE, "no JSON object");
+		ret = dsv_fail(err, DSV_EUSAGE, "not a JSON object");
 out:
 	str_release(&marked);
 	if (ret < 0)
@@ -255,7 +258,7 @@ int kvs_load_value(struct dsv_kvs *kvs, const char *key, const char *json,
 	if (ret < 0)
 		return ret;
 	if (json_object_size(root) != 1)
-		ret = dsv_fail(err, DSV_EUSAGE, "no JSON value");
+		ret = dsv_fail(err, DSV_EUSAGE, "not a JSON value");
 	else
 		ret = set_marked(kvs, key, json_object_get(root, ""), err);
 	json_decref(root);
@@ -294,7 +297,7 @@ int json_list_texts(const char *json, struct texts *out, struct dsv_err *err)
 		return ret;
 	list = json_object_get(root, "");
 	if (!json_is_array(list) || json_object_size(root) != 1)
-		ret = dsv_fail(err, DSV_EUSAGE, "no JSON list");
+		ret = dsv_fail(err, DSV_EUSAGE, "not a JSON list");
 	else
 		ret = list_texts(list, &texts, err);
 	json_decref(root);
