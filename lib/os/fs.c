@@ -72,7 +72,7 @@ ssize_t pread_full(int fd, void *data, size_t len, int64_t offset)
 static int open_file(const char *path, int flags, mode_t mode, int *out,
 		     struct dsv_err *err)
 {
-	/* Nothing to wait for: a FIFO has no writer. */
+	/* O_NONBLOCK: a FIFO without a writer must not make us wait. */
 	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, mode);
 	struct stat st;
 	int ret = 0;
@@ -138,7 +138,7 @@ int fs_read(const char *path, size_t limit_bytes, struct str *out,
 	return ret;
 }
 
-/* A new file, beside path or in dir; *tmp is the caller's. */
+/* Creates a file beside path or in dir; the caller frees *tmp. */
 static int open_new(const char *dir, const char *path, char **tmp, int *fd,
 		    struct dsv_err *err)
 {
@@ -225,7 +225,7 @@ int fs_sync_dir(const char *dir, struct dsv_err *err)
 
 	if (fd < 0)
 		return dsv_fail_errno(err, "open directory '%s'", dir);
-	/* Some network file systems have no fsync of directories. */
+	/* Some network file systems cannot fsync directories. */
 	if (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
 		ret = dsv_fail_errno(err, "sync directory '%s'", dir);
 	close(fd);
@@ -248,7 +248,7 @@ int fs_sync_parent(const char *path, struct dsv_err *err)
 	return ret;
 }
 
-/* The bits of the mode that the umask took.  -1: errno says why not. */
+/* Sets the bits of mode that the umask cleared.  Returns -1 with errno. */
 static int set_dir_mode(const char *path, mode_t mode)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -264,7 +264,9 @@ static int set_dir_mode(const char *path, mode_t mode)
 	return ret;
 }
 
-/* 0: made or there.  At no time is it open to more than mode says. */
+/*
+ * Makes the directory, unless it exists.  It is never open to more than mode.
+ */
 static int make_dir(const char *path, mode_t mode, struct dsv_err *err)
 {
 	struct stat st;
@@ -275,7 +277,7 @@ static int make_dir(const char *path, mode_t mode, struct dsv_err *err)
 			return dsv_fail_errno(err, "chmod '%s'", path);
 		return 0;
 	}
-	/* mkdir() of what exists may also say EROFS or EACCES. */
+	/* mkdir() of what exists may also fail with EROFS or EACCES. */
 	saved_errno = errno;
 	if (stat(path, &st) == 0)
 		saved_errno = S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
@@ -336,8 +338,8 @@ static int remove_entries(DIR *dir, int *tries)
 }
 
 /*
- * FUSE and NFS give a file that is open when it is removed another name, in
- * the same directory, until it is closed: which its last user may just do.
+ * FUSE and NFS rename a file that is removed while it is open, within its
+ * directory, until it is closed: its last user may be about to close it.
  */
 static int remove_at(int dirfd, const char *name, int *tries)
 {
@@ -409,7 +411,7 @@ char *fs_unused_name(const char *prefix)
 	char *name = NULL;
 	struct stat st;
 
-	/* The clock may say what it said before. */
+	/* The clock may show the same time twice. */
 	do {
 		free(name);
 		name = str_format("%s-%" PRId64, prefix, now++);
@@ -419,7 +421,7 @@ char *fs_unused_name(const char *prefix)
 
 bool fs_is_network(const char *path)
 {
-	/* statfs(2) and the file systems' own headers. */
+	/* The numbers are from statfs(2) and the file systems' own headers. */
 	static const uint32_t magic[] = {
 		0x6969,		/* NFS */
 		0x0bd00bd0,	/* Lustre */
@@ -464,7 +466,7 @@ int fs_clone(int from, int to)
 	return ioctl(to, FICLONE, from);
 }
 
-/* Success of link() tells, whatever is remembered of the number of links. */
+/* If link() succeeds, we made it, whatever is cached of the number of links. */
 int fs_link_once(const char *from, const char *to)
 {
 	int error = link(from, to) < 0 ? errno : 0;

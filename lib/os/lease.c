@@ -8,8 +8,8 @@
 #include <sys/vfs.h>
 
 /*
- * On the file systems of one host a lease is refused when there is a writer,
- * and for no other reason.  NFS refuses it whenever the server has not
+ * On the file systems of a single host a lease is refused when there is a
+ * writer, and for no other reason.  NFS refuses it whenever the server has not
  * delegated the file; FUSE grants it whatever other hosts do.
  */
 static bool is_telling(int fd)
@@ -31,7 +31,10 @@ static bool is_telling(int fd)
 
 enum lease lease_take(int fd)
 {
-	/* The signal of a broken lease; the default, SIGIO, would kill. */
+	/*
+	 * This is the signal for a broken lease; the default, SIGIO, would
+	 * kill.
+	 */
 	if (!is_telling(fd) || fcntl(fd, F_SETSIG, SIGURG) < 0)
 		return LEASE_UNKNOWN;
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)

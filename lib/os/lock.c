@@ -8,7 +8,10 @@ int file_lock(int fd, bool wait, const volatile int *interrupted)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	/* Of the open file, not of the process: threads exclude each other. */
+	/*
+	 * The lock belongs to the open file, not to the process, so threads
+	 * exclude each other, too.
+	 */
 	while (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) < 0) {
 		if (errno == EAGAIN || errno == EACCES)
 			return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Advisory locks on files, exclusive between all who open them; they end when
- * the descriptor is closed, or its process dies.
+ * Advisory locks on files exclude all others who open them; they end when the
+ * descriptor is closed, or its process dies.
  */
 #ifndef DSV_OS_LOCK_H
 #define DSV_OS_LOCK_H
@@ -9,9 +9,10 @@
 #include <stdbool.h>
 
 /*
- * Lock the file that fd is open on for writing: 1; 0: another has it, and we
- * do not wait.  -1 with errno; EINTR: *interrupted was set while we waited
- * (NULL: nothing interrupts), else there are no locks on its file system.
+ * Locks the file that fd has open for writing.  Returns 1, or 0 if another has
+ * the lock and we do not wait, or -1 with errno: EINTR if *interrupted was set
+ * while we waited (NULL: nothing interrupts), else its file system has no
+ * locks.
  */
 int file_lock(int fd, bool wait, const volatile int *interrupted);
 

@@ -15,7 +15,7 @@ struct entry {
 struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t has_job;
-	pthread_cond_t has_room;	/* or nothing left to do */
+	pthread_cond_t has_room;	/* or all is done */
 	size_t capacity;		/* of the queue */
 	size_t first;
 	size_t queued;
@@ -75,7 +75,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Fewer threads than asked for are fine: the limit of processes is low. */
+/* Starts the threads.  Fewer are fine: the limit of processes may be low. */
 static int start(struct pool *p, size_t threads, struct dsv_err *err)
 {
 	sigset_t all, before;

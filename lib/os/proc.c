@@ -38,7 +38,7 @@ static int start(char *const argv[], char *const env[], int out_fd, pid_t *pid)
 	return rc;
 }
 
-/* Until the end of the output; false: the time is over. */
+/* Reads until the end of the output; returns false if time runs out before. */
 static bool drain(int fd, int64_t deadline_ms, struct str *out)
 {
 	char buf[16384];
@@ -93,7 +93,7 @@ int proc_output(char *const argv[], char *const env[], int64_t timeout_ms,
 			return dsv_fail_errno(err, "wait for '%s'", argv[0]);
 	}
 	if (!in_time)
-		return dsv_fail(err, DSV_ESYS, "'%s' gave no answer within"
+		return dsv_fail(err, DSV_ESYS, "'%s' did not answer within"
 				" %" PRId64 " s", argv[0], timeout_ms / 1000);
 	return str_failed(out) ? dsv_fail_nomem(err) : 0;
 }
@@ -108,7 +108,7 @@ int64_t proc_start_time(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	if (fs_read(path, 1 << 16, &text, NULL) == 0) {
-		/* The name may hold anything; the last ")" ends it. */
+		/* The name may contain anything; the last ")" ends it. */
 		p = strrchr(str_text(&text), ')');
 		for (field = 2; p && field < 22; field++)
 			p = strchr(p + 1, ' ');
