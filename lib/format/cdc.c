@@ -12,12 +12,13 @@
  */
 #define GEAR_SEED "dsv-gear-1"
 
-/* The hash of a position depends on this many bytes before it. */
+/* The hash at a position depends on this many bytes before it. */
 #define WINDOW_BYTES 64
 
 /*
- * The top bits see the whole window.  Two more than log2(average) before the
- * average, two fewer after: FastCDC's normalisation level 2.
+ * The top bits depend on the whole window.  There are two more than
+ * log2(average) before the average and two fewer after it: FastCDC's
+ * normalisation level 2.
  */
 #define MASK_HARD (0x3fffffULL << 42)
 #define MASK_EASY (0x3ffffULL << 46)
@@ -53,9 +54,9 @@ static size_t roll(const struct cdc *cdc, const unsigned char *data,
 }
 
 /*
- * Hashing begins a window before the smallest cut, so that whether a position
- * is a cut does not depend on where the chunk began: that makes the cuts of
- * two files agree again soon after a difference.
+ * Hashing begins one window before the smallest cut, so that whether a position
+ * is a cut does not depend on where the chunk began: the cuts of two files then
+ * agree again soon after a difference.
  */
 size_t cdc_cut(const struct cdc *cdc, const unsigned char *data, size_t len)
 {

@@ -4,7 +4,9 @@
 #include "../base/list.h"
 #include "cdc.h"
 
-/* The open range ends at pos; what its last neighbour was. */
+/*
+ * This is the kind of the last neighbour in the open range, which ends at pos.
+ */
 enum last { LAST_NOTHING, LAST_GAP, LAST_TINY, LAST_SMALL };
 
 struct cutter {
@@ -33,7 +35,7 @@ static int cut_at(struct cutter *c, int64_t end, bool content_defined,
 	return 0;
 }
 
-/* End the open range, if there is one. */
+/* Ends the open range, if there is one. */
 static int close_group(struct cutter *c, struct dsv_err *err)
 {
 	if (c->last == LAST_NOTHING)
@@ -105,8 +107,8 @@ static int add_extent(struct cutter *c, int64_t end, struct dsv_err *err)
 }
 
 /*
- * Callers rely on ranges that are not content-defined to fit a block: a group
- * is the extents and a gap beside each.
+ * Callers rely on it that ranges that are not content-defined fit a block: a
+ * group consists of its extents and a gap beside each.
  */
 _Static_assert(FORMAT_SMALL_BYTES +
 	       (FORMAT_GROUP_COUNT + 1) * FORMAT_GAP_BYTES <=

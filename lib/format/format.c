@@ -20,7 +20,7 @@ static const struct {
 	{ FORMAT_NPZ, "PK\3\4", 4, npz_parse },
 	{ FORMAT_NPY, "\223NUMPY", 6, npy_parse },
 	{ FORMAT_GGUF, "GGUF", 4, gguf_parse },
-	/* Its magic is a '{' after 8 bytes that can be anything. */
+	/* Its magic is a '{' after 8 arbitrary bytes. */
 	{ FORMAT_SAFETENSORS, "", 0, safetensors_parse },
 };
 
@@ -44,7 +44,7 @@ int source_load(const struct format_source *src, int64_t offset, size_t len,
 	unsigned char *buf;
 	int ret;
 
-	/* Before the allocation: the length may be a lie. */
+	/* We check before we allocate: the length may be a lie. */
 	if (offset < 0 || offset > src->size_bytes ||
 	    len > (uint64_t)(src->size_bytes - offset))
 		return FORMAT_NO;
@@ -126,7 +126,10 @@ bool shape_elements(size_t rank, const int64_t *shape, int64_t *out)
 	return true;
 }
 
-/* A dimension of 1 may have any stride, and so may all when one is 0. */
+/*
+ * Returns whether the view is row-major.  A dimension of 1 may have any stride,
+ * and so may all dimensions when one is 0.
+ */
 static bool row_major(const struct tensor_view *view)
 {
 	int64_t want = 1;
@@ -144,7 +147,7 @@ static bool row_major(const struct tensor_view *view)
 
 static int64_t *copy_sizes(const int64_t *sizes, size_t count)
 {
-	/* Never malloc(0), whose NULL would not be a failure. */
+	/* malloc(0) is avoided: its NULL would not be a failure. */
 	int64_t *copy = malloc((count + 1) * sizeof(*copy));
 
 	if (copy && count)
@@ -173,13 +176,13 @@ int layout_tensor(struct layout *l, const struct tensor_view *view,
 	t->shape = copy_sizes(view->shape, view->rank);
 	if (!t->contiguous)
 		t->stride = copy_sizes(view->stride, view->rank);
-	l->tensors->count++;	/* released with the others if it is half */
+	l->tensors->count++;	/* even if incomplete: released with the rest */
 	if (!t->name || !t->shape || (!t->contiguous && !t->stride))
 		return dsv_fail_nomem(err);
 	return 0;
 }
 
-/* *kind and l are those of the first parser that says yes, or opaque. */
+/* Sets *kind and l as the first parser does that says yes, else to opaque. */
 static int parse(const struct format_source *src, struct layout *l,
 		 enum format_kind *kind, struct dsv_err *err)
 {

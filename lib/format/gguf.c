@@ -13,14 +13,16 @@
 #define DIMENSIONS_MAX 8
 #define NESTING_MAX 4
 
-/* Types of metadata values. */
+/* These are types of metadata values. */
 enum { GGUF_STRING = 8, GGUF_ARRAY = 9, GGUF_UINT32 = 4 };
 
 static const int value_bytes[] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
 
 #define VALUE_TYPES (sizeof(value_bytes) / sizeof(*value_bytes))
 
-/* block elements take bytes; as in ggml, numbered by its enum. */
+/*
+ * A block of block elements takes bytes, as in ggml, whose enum is the index.
+ */
 static const struct dtype {
 	const char *name;
 	int block, bytes;
@@ -43,7 +45,10 @@ static const struct dtype {
 	[35] = { "TQ2_0", 256, 66 }, [39] = { "MXFP4", 32, 17 },
 };
 
-/* A window that moves over the file; stops for good when status is not yes. */
+/*
+ * A reader is a window that moves over the file; it stops for good when status
+ * is not FORMAT_YES.
+ */
 struct reader {
 	const struct format_source *src;
 	struct dsv_err *err;
@@ -60,7 +65,10 @@ static void refuse(struct reader *r)
 		r->status = FORMAT_NO;
 }
 
-/* NULL when the reader has stopped; len <= WINDOW_BYTES. */
+/*
+ * Returns the next len bytes, at most WINDOW_BYTES, or NULL when the reader has
+ * stopped.
+ */
 static const unsigned char *look(struct reader *r, size_t len)
 {
 	int64_t size = r->src->size_bytes - r->pos;
@@ -128,7 +136,10 @@ static void skip_value(struct reader *r, uint32_t type, int depth)
 			skip(r, count);
 			return;
 		}
-		/* Each takes at least 8 bytes: the file bounds the loop. */
+		/*
+		 * Each takes at least 8 bytes, so the file's size bounds the
+		 * loop.
+		 */
 		while (count-- && r->status == FORMAT_YES)
 			skip_value(r, type, depth + 1);
 	} else {
@@ -166,7 +177,7 @@ struct info {
 	const struct dtype *dtype;
 	size_t name_len, rank;
 	int64_t shape[DIMENSIONS_MAX];
-	struct extent place;	/* first from the start of the data */
+	struct extent place;	/* at first from the start of the data */
 };
 
 static bool measure(struct info *info)
@@ -182,7 +193,10 @@ static bool measure(struct info *info)
 					&info->place.end);
 }
 
-/* ggml's first dimension is the innermost; ours is the last. */
+/*
+ * Reads an info.  ggml's first dimension is the innermost one; ours is the
+ * last.
+ */
 static int read_info(struct reader *r, struct info *info)
 {
 	const unsigned char *text;
@@ -225,7 +239,10 @@ static int compare_places(const void *a, const void *b)
 	return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Sort them, see that none overlap, and give each the padding after it. */
+/*
+ * Sorts the places, checks that none overlap, and adds to each the padding
+ * after it.
+ */
 static int add_places(struct layout *l, const struct reader *r,
 		      struct extent *places, size_t count)
 {
@@ -248,7 +265,10 @@ static int add_places(struct layout *l, const struct reader *r,
 	return FORMAT_YES;
 }
 
-/* Offsets count from base, which is known when the last info is read. */
+/*
+ * Moves the places, whose offsets count from base, which is known only when the
+ * last info has been read.
+ */
 static bool move(struct layout *l, struct extent *places, size_t count,
 		 int64_t base)
 {
@@ -312,7 +332,7 @@ int gguf_parse(const struct format_source *src, struct layout *l,
 	r.window = malloc(WINDOW_BYTES);
 	if (!r.window)
 		return dsv_fail_nomem(err);
-	skip(&r, 4);		/* the magic */
+	skip(&r, 4);		/* skips the magic */
 	version = read_u32(&r);
 	tensor_count = read_u64(&r);
 	pair_count = read_u64(&r);

@@ -12,8 +12,8 @@
 #define MAGIC_LEN 6
 
 struct array {
-	const char *dtype;	/* NULL: none that we name */
-	int64_t width;		/* bytes of an element; 0: not seen yet */
+	const char *dtype;	/* NULL: we have no name for it */
+	int64_t width;		/* bytes of an element; 0: not known yet */
 	bool shaped;
 	bool column_major;
 	size_t rank;
@@ -50,7 +50,7 @@ static bool skip(const char **p, char c)
 	return true;
 }
 
-/* A quoted string without escapes; borrowed. */
+/* Reads a quoted string without escapes; *text is borrowed. */
 static bool read_text(const char **p, const char **text, size_t *len)
 {
 	char quote[] = { 0, '\\', 0 };
@@ -76,15 +76,15 @@ static bool read_number(const char **p, int64_t *out)
 		if (__builtin_mul_overflow(n, (int64_t)10, &n) ||
 		    __builtin_add_overflow(n, (int64_t)(**p - '0'), &n))
 			return false;
-	if (**p == 'L')		/* of Python 2 */
+	if (**p == 'L')		/* in Python 2 */
 		++*p;
 	*out = n;
 	return true;
 }
 
 /*
- * "<f4", "|b1", "<U10", "<M8[ns]".  Fields have a list instead, and objects
- * are pickles: neither is an array of numbers.
+ * Reads "<f4", "|b1", "<U10", "<M8[ns]".  Arrays with fields have a list
+ * instead, and those of objects are pickles: neither is an array of numbers.
  */
 static bool read_descr(const char **p, struct array *a)
 {
@@ -163,7 +163,7 @@ static bool read_header(const char *p, struct array *a)
 	return !*p && a->width && a->shaped;
 }
 
-/* The array that takes exactly size_bytes at offset. */
+/* Reads the array that takes exactly size_bytes at offset. */
 static int read_array(const struct format_source *src, int64_t offset,
 		      int64_t size_bytes, struct array *out,
 		      struct dsv_err *err)
@@ -211,7 +211,10 @@ static int add_array(struct layout *l, const struct array *a, const char *name,
 		return dsv_fail_nomem(err);
 	if (!a->dtype)
 		return FORMAT_YES;
-	/* Empty dimensions: the product was seen not to overflow. */
+	/*
+	 * Without elements there are no strides to compute; else the product is
+	 * known not to overflow.
+	 */
 	for (i = 0; i < a->rank && a->size_bytes; i++) {
 		stride[i] = next;
 		next *= a->shape[i];
@@ -243,7 +246,10 @@ static bool is_npy(const struct zip_entry *e)
 		!memcmp(e->name + e->name_len - 4, ".npy", 4);
 }
 
-/* Compressed, or an array of objects: one extent without a tensor. */
+/*
+ * Adds a member; if it is compressed, or an array of objects, as one extent
+ * without a tensor.
+ */
 static int add_member(const struct format_source *src, struct layout *l,
 		      const struct zip_entry *e, struct dsv_err *err)
 {

@@ -88,7 +88,7 @@ static double half_of_bits(unsigned int h)
 	return float_of_bits(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
-/* No infinities; only all ones are a NaN. */
+/* This type has no infinities; only all ones is a NaN. */
 static double e4m3_of_bits(unsigned int b)
 {
 	unsigned int exponent = b >> 3 & 0xf;
@@ -123,7 +123,7 @@ static void load(enum numeric_type type, const unsigned char *p, size_t count,
 		LOAD_ALL(float_of_bits((uint32_t)get_u16(p + 2 * i) << 16));
 		break;
 	case NUMERIC_F8_E4M3: LOAD_ALL(e4m3_of_bits(p[i])); break;
-	/* The upper half of an F16. */
+	/* It is the upper half of an F16. */
 	case NUMERIC_F8_E5M2: LOAD_ALL(half_of_bits(p[i] * 256u)); break;
 	case NUMERIC_I64: LOAD_ALL((double)(int64_t)get_u64(p + 8 * i)); break;
 	case NUMERIC_I32: LOAD_ALL((int32_t)get_u32(p + 4 * i)); break;
@@ -149,8 +149,8 @@ double numeric_load(enum numeric_type type, const void *data)
 /* ---- Distances ---- */
 
 /*
- * Large integers that are close differ by less than a double can tell of
- * them: their distance is worked out as an integer.
+ * Large integers that are close differ by less than doubles can show, so their
+ * distance is computed as an integer.
  */
 static void exact_distances(enum numeric_type type, const unsigned char *a,
 			    const unsigned char *b, size_t count, double *out)
@@ -160,7 +160,10 @@ static void exact_distances(enum numeric_type type, const unsigned char *a,
 	for (i = 0; i < count; i++) {
 		uint64_t x = get_u64(a + 8 * i);
 		uint64_t y = get_u64(b + 8 * i);
-		/* Moved up, signed numbers are in the order of unsigned. */
+		/*
+		 * Shifted by bias, signed numbers have the order of unsigned
+		 * ones.
+		 */
 		uint64_t bias = type == NUMERIC_I64 ? UINT64_C(1) << 63 : 0;
 
 		out[i] = (double)((x ^ bias) > (y ^ bias) ? x - y : y - x);
@@ -172,7 +175,7 @@ static void distances(const double *x, const double *y, size_t count,
 {
 	size_t i;
 
-	/* Equal infinities have no difference; NaNs are left to add_up(). */
+	/* Equal infinities do not differ; add_up() handles NaNs. */
 	for (i = 0; i < count; i++)
 		out[i] = x[i] == y[i] ? 0 : fabs(x[i] - y[i]);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside lib/format: what a parser finds, and how it finds it.
+ * Inside lib/format, this is what a parser finds, and what it finds it with.
  *
  * A parser returns FORMAT_YES with the layout filled, FORMAT_NO when the file
- * is not, exactly, of its format (the layout is then thrown away), or an
- * error of read() or of memory.
+ * is not exactly of its format (the layout is then discarded), or an error of
+ * read() or of memory.
  */
 #ifndef DSV_FORMAT_PARSE_H
 #define DSV_FORMAT_PARSE_H
@@ -14,14 +14,14 @@
 #define FORMAT_NO 0
 #define FORMAT_YES 1
 
-/* Files that list more are opaque: they would cost memory to look at. */
+/* Files that list more are opaque: looking at them would cost memory. */
 #define FORMAT_TENSORS_MAX 65536
 #define FORMAT_RANK_MAX 64
 #define FORMAT_NAME_MAX 1024	/* bytes of a tensor's name */
 #define FORMAT_HEADER_MAX (16 << 20)
 #define FORMAT_PICKLE_MAX (16 << 20)
 
-/* The bytes of a tensor, a storage or an array. */
+/* An extent is the bytes of a tensor, a storage or an array. */
 struct extent {
 	int64_t start, end;
 };
@@ -43,23 +43,23 @@ int npz_parse(const struct format_source *src, struct layout *l,
 int gguf_parse(const struct format_source *src, struct layout *l,
 	       struct dsv_err *err);
 
-/* FORMAT_NO when the bytes are not all inside the file. */
+/* Reads len bytes; returns FORMAT_NO if they are not all inside the file. */
 int source_read(const struct format_source *src, void *buf, size_t len,
 		int64_t offset, struct dsv_err *err);
 
-/* The same into memory that the caller frees, followed by a NUL. */
+/* Does the same into memory that the caller frees, followed by a NUL. */
 int source_load(const struct format_source *src, int64_t offset, size_t len,
 		unsigned char **out, struct dsv_err *err);
 
-/* Empty extents are left out.  Returns 0 or < 0. */
+/* Adds an extent unless it is empty.  Returns 0 or < 0. */
 int layout_extent(struct layout *l, int64_t start, int64_t end,
 		  struct dsv_err *err);
 void layout_clear(struct layout *l);
 
 /*
- * Add a tensor whose name, shape and stride are copied; stride (elements) may
- * be NULL: row-major.  Strides that are row-major are dropped.  Does nothing
- * when tensors are not wanted.
+ * Adds a tensor, copying name, shape and stride; stride (in elements) may be
+ * NULL: row-major.  Strides that are row-major are dropped.  Does nothing when
+ * tensors are not wanted.
  */
 struct tensor_view {
 	const char *name;
@@ -75,14 +75,14 @@ struct tensor_view {
 int layout_tensor(struct layout *l, const struct tensor_view *view,
 		  struct dsv_err *err);
 
-/* How many there are, and back to that many. */
+/* Returns how many tensors there are; the other goes back to that many. */
 size_t layout_tensor_count(const struct layout *l);
 void layout_truncate(struct layout *l, size_t count);
 
-/* False when a size is negative or the product overflows. */
+/* Returns false if a size is negative or the product overflows. */
 bool shape_elements(size_t rank, const int64_t *shape, int64_t *out);
 
-/* The cutting rule of format.h; out->kind is left alone. */
+/* Applies the cutting rule of format.h; out->kind is left alone. */
 int cuts_from_extents(const struct layout *l, int64_t size_bytes,
 		      struct format_cuts *out, struct dsv_err *err);
 

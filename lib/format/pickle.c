@@ -7,8 +7,8 @@
 #include "../base/list.h"
 
 /*
- * Operations return whether to go on; no_memory says whether the lack of
- * memory or the pickle is why not.  arg is from the table below.
+ * Operations return whether to go on; if not, no_memory says whether lack of
+ * memory or the pickle is the reason.  arg is from the table below.
  */
 typedef bool operation(struct pickle *p, int arg);
 
@@ -57,7 +57,7 @@ static bool push_number(struct pickle *p, enum pickle_type type, int64_t n)
 	return pickle_push(p, v);
 }
 
-/* A line without its newline. */
+/* Pushes a line without its newline. */
 static bool push_line(struct pickle *p)
 {
 	const unsigned char *start = p->data + p->at;
@@ -100,7 +100,9 @@ static bool op_other(struct pickle *p, int len)
 	return op_skip(p, len) && op_constant(p, PICKLE_OTHER);
 }
 
-/* Two's complement, little-endian, of a length that is a number itself. */
+/*
+ * Reads a two's complement, little-endian number, whose length is a number too.
+ */
 static bool op_long(struct pickle *p, int width)
 {
 	const unsigned char *b;
@@ -148,7 +150,7 @@ static bool op_mark(struct pickle *p, int arg)
 	return true;
 }
 
-/* Python: a POP on a mark takes the mark. */
+/* In Python, a POP on a mark removes the mark. */
 static bool op_pop(struct pickle *p, int arg)
 {
 	(void)arg;
@@ -174,7 +176,7 @@ static bool op_dup(struct pickle *p, int arg)
 
 static bool op_collect(struct pickle *p, int arg)
 {
-	/* The type above, the count below. */
+	/* arg holds the type in its upper bits and the count below. */
 	return pickle_collect(p, (enum pickle_type)(arg >> 4),
 			      (size_t)(arg & 15));
 }
@@ -189,7 +191,7 @@ static bool op_collect_mark(struct pickle *p, int type)
 		p->marks_count--;
 }
 
-/* Give the last count values to the one below them, and the mark with them. */
+/* Gives the last count values, and the mark with them, to the value below. */
 static bool give(struct pickle *p, size_t count, bool marked,
 		 enum pickle_type type)
 {
@@ -285,7 +287,7 @@ static bool is_dict(const struct pickle_value *v)
 		pickle_is_global(v, "__builtin__", "dict");
 }
 
-/* What calling function with the tuple args would have made. */
+/* Pushes what calling function with the tuple args would have made. */
 static bool call(struct pickle *p, struct pickle_value *function,
 		 struct pickle_value *args)
 {
@@ -293,7 +295,10 @@ static bool call(struct pickle *p, struct pickle_value *function,
 
 	if (args->type != PICKLE_TUPLE)
 		return false;
-	/* A subclass of Tensor: function, class, arguments, state. */
+	/*
+	 * This rebuilds a subclass of Tensor: function, class, arguments,
+	 * state.
+	 */
 	if (pickle_is_global(function, "torch._tensor",
 			     "_rebuild_from_type_v2") && args->len == 4 &&
 	    args->u.items[2]->type == PICKLE_TUPLE) {
@@ -325,7 +330,7 @@ static bool op_call(struct pickle *p, int arg)
 	return args && function && call(p, function, args);
 }
 
-/* With keyword arguments, which are not looked at. */
+/* Calls with keyword arguments, which are ignored. */
 static bool op_call_keywords(struct pickle *p, int arg)
 {
 	return pickle_pop(p) && op_call(p, arg);
@@ -402,7 +407,7 @@ static const struct {
 	['X'] = { op_string, 4 },
 	[0x8c] = { op_string, 1 },
 	[0x8d] = { op_string, 8 },
-	['U'] = { op_string, 1 },	/* of Python 2 */
+	['U'] = { op_string, 1 },	/* in Python 2 */
 	['T'] = { op_string, 4 },
 	['C'] = { op_bytes, 1 },
 	['B'] = { op_bytes, 4 },

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read a Python pickle (protocols 2 to 5) as data.  Nothing is imported and
- * nothing is called: a call becomes a value that names what it would have
+ * This reads a Python pickle (protocols 2 to 5) as data.  Nothing is imported
+ * and nothing is called: a call becomes a value that names what it would have
  * called.  A few calls are known: OrderedDict is a dict, torch.Size a tuple,
  * _rebuild_tensor_v2 a tensor, Parameter its tensor.
  *
- * A pickle may refer to itself: who walks the values must bound depth and
+ * A pickle may refer to itself: whoever walks the values must bound depth and
  * steps.
  */
 #ifndef DSV_FORMAT_PICKLE_H
@@ -17,7 +17,7 @@ enum pickle_type {
 	PICKLE_NONE,
 	PICKLE_BOOL,
 	PICKLE_INT,
-	PICKLE_OTHER,	/* a float, a large int, bytes: of no use here */
+	PICKLE_OTHER,	/* a float, large int, bytes: not needed here */
 	PICKLE_STRING,
 	PICKLE_TUPLE,
 	PICKLE_LIST,	/* also sets */
@@ -34,7 +34,7 @@ struct pickle_value {
 	uint32_t capacity;
 	union {
 		int64_t number;
-		const char *text;	/* in the pickle, no NUL after it */
+		const char *text;	/* in the pickle, not NUL-terminated */
 		struct pickle_value **items;
 	} u;
 };
@@ -42,14 +42,14 @@ struct pickle_value {
 struct pickle;
 
 /*
- * data must stay as long as *out.  FORMAT_NO: not a pickle, or larger or
- * stranger than what is bounded here.
+ * Reads a pickle; data must outlive *out.  Returns FORMAT_NO if it is not a
+ * pickle, or is larger or stranger than the bounds here allow.
  */
 int pickle_read(const unsigned char *data, size_t len, struct pickle **out,
 		struct dsv_err *err);
 void pickle_free(struct pickle *p);
 
-/* Never NULL. */
+/* Never returns NULL. */
 const struct pickle_value *pickle_root(const struct pickle *p);
 
 bool pickle_is_text(const struct pickle_value *v, const char *text);

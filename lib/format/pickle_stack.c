@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A value takes 24 bytes and a place or two in others' items. */
+/* A value takes 24 bytes and a place or two in the items of others. */
 #define VALUES_MAX (2 << 20)
 #define ITEMS_MAX (4 << 20)	/* places in all values together */
 #define BLOCK_VALUES 1024

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of the pickle machine: its values, its stack with marks, its
- * memo.  A false return means that a bound or memory has run out, or that the
- * stack has not what is asked for; no_memory tells the first two apart.
+ * This is the memory of the pickle machine: its values, its stack with marks,
+ * its memo.  A return of false means that a bound or memory was exhausted, or
+ * that the stack lacks what was asked for; no_memory marks lack of memory.
  */
 #ifndef DSV_FORMAT_PICKLE_STACK_H
 #define DSV_FORMAT_PICKLE_STACK_H
@@ -30,27 +30,27 @@ struct pickle {
 
 bool pickle_no_memory(struct pickle *p);
 
-/* NULL as false above. */
+/* Returns NULL where others return false. */
 struct pickle_value *pickle_new(struct pickle *p, enum pickle_type type);
 
-/* Make room for one more than index. */
+/* Makes room for index + 1 values. */
 bool pickle_reserve(struct pickle *p, struct pickle_vector *v, size_t index);
 
-/* Append to the items of v. */
+/* Appends to the items of v. */
 bool pickle_extend(struct pickle *p, struct pickle_value *v,
 		   struct pickle_value **items, size_t count);
 
-/* v may be NULL: false. */
+/* Pushes v, which may be NULL: then it returns false. */
 bool pickle_push(struct pickle *p, struct pickle_value *v);
 
-/* How many values are above the last mark. */
+/* Returns how many values are above the last mark. */
 size_t pickle_height(const struct pickle *p);
 
-/* NULL when a mark or the bottom is in the way. */
+/* Returns NULL if a mark or the bottom is in the way. */
 struct pickle_value *pickle_pop(struct pickle *p);
 struct pickle_value *pickle_top(const struct pickle *p);
 
-/* Take the last count values off the stack as the items of a new one. */
+/* Takes the last count values off the stack as the items of a new one. */
 bool pickle_collect(struct pickle *p, enum pickle_type type, size_t count);
 
 #endif

@@ -25,8 +25,9 @@ static const struct {
 #define COMMAS_MAX (8 * FORMAT_TENSORS_MAX)
 
 /*
- * A tree of "[0,0,...]" takes twenty times its text: before it is built, see
- * that the header has not more brackets and commas than tensors need.
+ * A tree of "[0,0,...]" takes twenty times the memory of its text.  Before it
+ * is built, this checks that the header does not have more brackets and commas
+ * than tensors need.
  */
 static bool modest(const char *text, size_t len)
 {
@@ -77,7 +78,7 @@ static int dtype_bits(const char *name)
 	return 0;
 }
 
-/* At most max whole numbers >= 0; *count is how many. */
+/* Reads at most max whole numbers >= 0; *count is how many there were. */
 static bool get_sizes(const json_t *array, int64_t *sizes, size_t max,
 		      size_t *count)
 {
@@ -109,7 +110,7 @@ static bool metadata_valid(const json_t *metadata)
 	return true;
 }
 
-/* One entry of the header; e gets its place in the file. */
+/* Adds one entry of the header; e gets its place in the file. */
 static int add_entry(struct layout *l, const char *name, const json_t *info,
 		     int64_t base, struct extent *e, struct dsv_err *err)
 {
@@ -149,7 +150,7 @@ static int compare_extents(const void *a, const void *b)
 	return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Sorts them; they must fill the file from base to its end. */
+/* Sorts and adds the extents, which must fill the file from base to its end. */
 static int add_extents(struct layout *l, struct extent *extents, size_t count,
 		       int64_t base, int64_t size_bytes, struct dsv_err *err)
 {

@@ -8,7 +8,7 @@
 #include "../base/list.h"
 
 struct archives {
-	struct torch_archive *items;	/* the last of the file first */
+	struct torch_archive *items;	/* the last one in the file is first */
 	size_t count;
 	size_t members;
 	size_t directory_bytes;		/* all are kept until the end */
@@ -26,7 +26,7 @@ const struct zip_entry *torch_member(const struct torch_archive *a,
 	return zip_find(&a->zip, path, a->root_len + name_len);
 }
 
-/* PyTorch, too, takes the root from the first member. */
+/* PyTorch, like us, takes the root from the first member. */
 static bool identify(struct torch_archive *a)
 {
 	const struct zip_entry *first = &a->zip.entries[0];
@@ -66,7 +66,7 @@ static int add_extents(struct layout *l, const struct torch_archive *a,
 }
 
 /*
- * The archive at the end of a file says where it starts; before that is
+ * The archive at the end of a file says where it starts; before it there is
  * nothing, or the end of another one (.distcp: one for each tensor).
  */
 static int read_archives(const struct format_source *src, struct archives *as,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside lib/format: one archive of torch.save(). */
+/* Inside lib/format, this is one archive of torch.save(). */
 #ifndef DSV_FORMAT_TORCH_H
 #define DSV_FORMAT_TORCH_H
 
@@ -7,18 +7,19 @@
 
 struct torch_archive {
 	struct zip zip;
-	const char *root;	/* "archive/"; no NUL after it */
+	const char *root;	/* "archive/"; not NUL-terminated */
 	size_t root_len;
 	const struct zip_entry *pickle;
 };
 
-/* The member <root><name>, or NULL. */
+/* Returns the member <root><name>, or NULL. */
 const struct zip_entry *torch_member(const struct torch_archive *a,
 				     const char *name, size_t name_len);
 
 /*
- * Add the tensors that the pickle names, their names after prefix.
- * FORMAT_NO: not understood (what was added is the caller's to take back).
+ * Adds the tensors that the pickle names, with prefix before their names.
+ * Returns FORMAT_NO if it is not understood (then the caller removes what was
+ * added).
  */
 int torch_tensors(const struct format_source *src,
 		  const struct torch_archive *a, const char *prefix,

@@ -19,7 +19,7 @@ struct walk {
 };
 
 static const struct dtype {
-	const char *storage;	/* NULL: has none, only a dtype */
+	const char *storage;	/* NULL: only a dtype is known */
 	const char *torch;
 	const char *name;
 	int bytes;
@@ -47,7 +47,10 @@ static const struct dtype {
 	{ NULL, "float8_e8m0fnu", "F8_E8M0", 1 },
 };
 
-/* v2: storage, offset, size, stride, grad, hooks, metadata; v3: a dtype. */
+/*
+ * The arguments of v2 are storage, offset, size, stride, grad, hooks, metadata;
+ * v3 has a dtype before the last.
+ */
 enum { ARG_STORAGE, ARG_OFFSET, ARG_SIZE, ARG_STRIDE, ARG_DTYPE = 6 };
 enum { ID_TAG, ID_TYPE, ID_KEY, ID_COUNT };
 
@@ -87,7 +90,7 @@ static bool get_sizes(const struct pickle_value *v, int64_t *sizes)
 	return true;
 }
 
-/* How many elements, from the storage's first, the view reaches over. */
+/* Computes how many elements, from the storage's first, the view covers. */
 static bool view_reach(const struct tensor_view *view, int64_t offset,
 		       int64_t elements, int64_t *out)
 {
@@ -124,8 +127,8 @@ static const struct zip_entry *find_storage(const struct walk *w,
 }
 
 /*
- * What has a type or a name that cannot be told is left out; what lies spoils
- * all.
+ * Adds a tensor.  One whose type or name is unknown is left out; one that lies
+ * spoils everything.
  */
 static int add_tensor(struct walk *w, const struct pickle_value *v,
 		      size_t name_len, struct dsv_err *err)
@@ -167,7 +170,9 @@ static int add_tensor(struct walk *w, const struct pickle_value *v,
 		FORMAT_YES;
 }
 
-/* Returns the length of the longer name; 0: too long, or not a name. */
+/*
+ * Returns the length of the longer name, or 0 if it is too long or not a name.
+ */
 static size_t add_name(struct walk *w, size_t len, const char *text,
 		       size_t text_len)
 {
@@ -224,7 +229,10 @@ static bool add_key(struct walk *w, size_t name_len,
 	return *out > 0;
 }
 
-/* What torch.nn.Module keeps its tensors in; its own names leave it out. */
+/*
+ * Returns whether key is where torch.nn.Module keeps its tensors; the names it
+ * gives them leave it out.
+ */
 static bool is_module_part(const struct pickle_value *key)
 {
 	return pickle_is_text(key, "_parameters") ||
@@ -258,7 +266,7 @@ static int walk_dict(struct walk *w, const struct pickle_value *v,
 	return FORMAT_YES;
 }
 
-/* The states given by BUILD: a dict, or a pair of two for __slots__. */
+/* Walks the states given by BUILD: a dict, or a pair of two for __slots__. */
 static int walk_object(struct walk *w, const struct pickle_value *v,
 		       size_t name_len, int depth, struct dsv_err *err)
 {
@@ -296,7 +304,7 @@ static int walk_value(struct walk *w, const struct pickle_value *v,
 	}
 }
 
-/* Archives of before the record "byteorder" are taken for little-endian. */
+/* Archives older than the record "byteorder" are taken to be little-endian. */
 static int check_byteorder(const struct format_source *src,
 			   const struct torch_archive *a, struct dsv_err *err)
 {

@@ -21,13 +21,13 @@
 
 #define EXTRA_ZIP64 1
 
-/* What the end of an archive says of its central directory. */
+/* This is what the end of an archive says about its central directory. */
 struct zip_end {
-	int64_t position;	/* where the directory has ended */
+	int64_t position;	/* where the directory ends */
 	uint64_t count, size, offset;
 };
 
-/* Where the end record is in the last len bytes; -1: nowhere. */
+/* Returns where the end record is in the last len bytes, or -1. */
 static int find_end(const unsigned char *tail, int len)
 {
 	int i;
@@ -40,9 +40,9 @@ static int find_end(const unsigned char *tail, int len)
 }
 
 /*
- * The zip64 end record, 56 bytes if we are to understand it, is just before
- * its locator, wherever the locator says it is: that offset counts from the
- * start of the archive, which is not known yet.
+ * Reads the zip64 end record, of 56 bytes if we are to understand it.  It is
+ * just before its locator, wherever the locator says it is: that offset counts
+ * from the start of the archive, which is not known yet.
  */
 static int read_end64(const struct format_source *src, struct zip_end *e,
 		      struct dsv_err *err)
@@ -75,7 +75,7 @@ static int read_end(const struct format_source *src, int64_t end,
 	int len = END_BYTES + COMMENT_MAX, at, ret;
 	unsigned char *tail = NULL;
 
-	/* Without a comment, which is usual, 22 bytes are enough. */
+	/* Without a comment, as usual, 22 bytes are enough. */
 	ret = source_load(src, end - END_BYTES, END_BYTES, &tail, err);
 	if (ret != FORMAT_YES)
 		return ret;
@@ -103,7 +103,7 @@ static int read_end(const struct format_source *src, int64_t end,
 	return ret;
 }
 
-/* The 64-bit values that stand in for saturated ones, in this order. */
+/* Reads the 64-bit values that replace saturated ones, in this order. */
 static bool read_extra64(const unsigned char *extra, size_t len,
 			 uint64_t *plain, uint64_t *size, uint64_t *offset)
 {
@@ -128,7 +128,9 @@ static bool read_extra64(const unsigned char *extra, size_t len,
 	return true;
 }
 
-/* Returns the length of the record in the directory; 0: it is wrong. */
+/*
+ * Returns the length of the record in the directory, or 0 if it is malformed.
+ */
 static size_t read_central(const unsigned char *p, size_t len,
 			   const struct zip *zip, int64_t directory_offset,
 			   struct zip_entry *entry)
@@ -203,7 +205,10 @@ static int index_names(struct zip *zip, struct dsv_err *err)
 	return FORMAT_YES;
 }
 
-/* Name and extra field are not always as long as in the directory. */
+/*
+ * Finds the data; name and extra field may be longer or shorter here than in
+ * the directory.
+ */
 static int locate_data(const struct format_source *src, struct zip *zip,
 		       int64_t directory_offset, struct dsv_err *err)
 {
@@ -272,7 +277,7 @@ int zip_read(const struct format_source *src, int64_t end, struct zip *out,
 	ret = read_end(src, end, &e, err);
 	if (ret != FORMAT_YES)
 		return ret;
-	/* Each entry takes 46 bytes, so the count is as bounded as the size. */
+	/* Each entry takes 46 bytes, so the size bounds the count. */
 	if (e.count == 0 || e.size > FORMAT_HEADER_MAX ||
 	    e.count > e.size / CENTRAL_BYTES ||
 	    e.size > (uint64_t)e.position ||
