@@ -83,13 +83,13 @@ refused() {
 	local name
 
 	for name in through-link through-file through-link-before; do
-		refused "$name" "lies below what is not a directory"
+		refused "$name" "is below something that is not a directory"
 	done
 }
 
 @test "a manifest that is not canonical is damage" {
-	refused twice "'a' is there twice"
-	refused link-twice "'a' is there twice"
+	refused twice "'a' appears twice"
+	refused link-twice "'a' appears twice"
 	refused unsorted "manifest: not sorted"
 	refused raw-control "manifest: impossible line"
 	refused nul "manifest: impossible line"

@@ -58,9 +58,9 @@ int manifest_add_part(struct manifest *m, int64_t rank,
 	return 0;
 }
 
-/* ---- What must hold ---------------------------------------------------- */
+/* ---- Checks ----------------------------------------------------------- */
 
-/* The limits keep what a manifest claims within what open(2) can do. */
+/* The limits keep what a manifest claims within what open(2) accepts. */
 static bool path_is_valid(const char *path)
 {
 	const char *p = path;
@@ -119,8 +119,8 @@ static bool has_path(const struct manifest *m, const char *key, size_t len)
 }
 
 /*
- * Whether a directory above entry i is itself an entry.  What it shares with
- * the entry before it has been looked at.
+ * Returns whether a directory above entry i is itself an entry.  Directories
+ * that it shares with the entry before it have already been checked.
  */
 static bool goes_through_entry(const struct manifest *m, size_t i)
 {
@@ -151,19 +151,20 @@ int manifest_check(const struct manifest *m, enum dsv_code code,
 					path);
 		if (i > 0 && !strcmp(m->entries[i - 1].path, path))
 			return dsv_fail(err, code,
-					"manifest: '%.200s' is there twice",
+					"manifest: '%.200s' appears twice",
 					path);
 		if (i > 0 && strcmp(m->entries[i - 1].path, path) > 0)
 			return dsv_fail(err, code, "manifest: not sorted");
 		if (goes_through_entry(m, i))
 			return dsv_fail(err, code,
-					"manifest: '%.200s' lies below what "
-					"is not a directory", path);
+					"manifest: '%.200s' is below "
+					"something that is not a "
+					"directory", path);
 	}
 	for (i = 0; i < m->part_count; i++) {
 		if (m->parts[i].rank < 0 ||
 		    (i > 0 && m->parts[i - 1].rank >= m->parts[i].rank))
-			return dsv_fail(err, code, "manifest: wrong parts");
+			return dsv_fail(err, code, "manifest: invalid parts");
 	}
 	return 0;
 }
@@ -245,14 +246,14 @@ static bool same_but_part(const struct manifest_entry *a,
 	       !memcmp(a->recipe, b->recipe, HASH_BYTES);
 }
 
-/* Whether a sorted manifest has an entry below the directory. */
+/* Returns whether a sorted manifest has an entry below the directory. */
 static bool has_below(const struct manifest *m, const char *dir)
 {
 	size_t len = strlen(dir);
 	size_t low = 0;
 	size_t high = m->count;
 
-	/* The first entry that is not before "<dir>/". */
+	/* We look for the first entry that is not before "<dir>/". */
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const char *path = m->entries[mid].path;
@@ -268,7 +269,7 @@ static bool has_below(const struct manifest *m, const char *dir)
 	       m->entries[low].path[len] == '/';
 }
 
-/* A directory that is empty in one part may have files in another. */
+/* Drops directories that are empty in one part and have files in another. */
 static void drop_filled_dirs(struct manifest *m)
 {
 	size_t kept = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Manifests: the files of a state; dsv-format(5).  Text, a line an entry,
- * sorted bytewise by path:
+ * A manifest lists the files of a state; see dsv-format(5).  It is text, one
+ * line per entry, sorted bytewise by path:
  *
  *	dsv-manifest 1
- *	d<TAB>PATH				directory that is empty
+ *	d<TAB>PATH				empty directory
  *	f<TAB>SIZE<TAB>RECIPE<TAB>PATH		file
  *	x<TAB>SIZE<TAB>RECIPE<TAB>PATH		executable file
  *	l<TAB>TARGET<TAB>PATH			symbolic link
@@ -53,33 +53,37 @@ struct manifest {
 #define MANIFEST_INIT { 0, NULL, 0, NULL }
 
 void manifest_release(struct manifest *m);
-/* Regular files, and the bytes of them all; those of an enemy may overflow. */
+/*
+ * Counts regular files, and the bytes of all of them; the sums may overflow if
+ * the manifest is hostile.
+ */
 void manifest_totals(const struct manifest *m, int64_t *files,
 		     int64_t *size_bytes);
-/* Takes over path and target, also on failure. */
+/* Adds an entry, and takes over path and target, also on failure. */
 int manifest_add(struct manifest *m, const struct manifest_entry *entry,
 		 struct dsv_err *err);
 int manifest_add_part(struct manifest *m, int64_t rank,
 		      const unsigned char manifest[HASH_BYTES],
 		      struct dsv_err *err);
 /*
- * Sorts the entries.  DSV_EUSAGE: two entries have the same path, or one that
- * manifest_decode() would refuse.
+ * Sorts and encodes the entries.  Returns DSV_EUSAGE if two entries have the
+ * same path, or if one has a path that manifest_decode() would refuse.
  */
 int manifest_encode(struct manifest *m, struct str *out, struct dsv_err *err);
 /*
- * DSV_ECORRUPT: no manifest, not sorted, or a path that is absolute, empty,
- * holds "..", "." or an empty component, goes through a link or a file of
- * the same manifest.  The entries' part is -1.
+ * Decodes a manifest.  Returns DSV_ECORRUPT if data is not a manifest, is not
+ * sorted, or has a path that is absolute, empty, contains "..", "." or an empty
+ * component, or goes through a link or a file of the same manifest.  The
+ * entries' part is -1.
  */
 int manifest_decode(const void *data, size_t len, struct manifest *out,
 		    struct dsv_err *err);
 
 /*
- * Move the entries of a part into m, which is unsorted then.  Several parts
- * merged, manifest_settle() sorts, keeps one of those that are the same but
- * for the part (the lowest), drops directories that are empty in one part
- * only, and checks as manifest_decode() does.
+ * Moves the entries of a part into m, which is unsorted afterwards.  When
+ * several parts have been merged, manifest_settle() sorts, keeps one (that of
+ * the lowest part) of entries that differ in the part only, drops directories
+ * that are empty in one part only, and checks like manifest_decode().
  */
 int manifest_merge(struct manifest *m, struct manifest *part, int64_t rank,
 		   struct dsv_err *err);
@@ -89,7 +93,7 @@ int manifest_settle(struct manifest *m, struct dsv_err *err);
 
 void manifest_entry_release(struct manifest_entry *e);
 void manifest_sort(struct manifest *m);
-/* What must hold of a sorted manifest; code when it does not. */
+/* Checks a sorted manifest; returns code if it is invalid. */
 int manifest_check(const struct manifest *m, enum dsv_code code,
 		   struct dsv_err *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of a manifest. */
+/* This writes and reads the text of a manifest. */
 #include "manifest.h"
 
 #include <inttypes.h>
@@ -77,7 +77,7 @@ int manifest_encode(struct manifest *m, struct str *out, struct dsv_err *err)
 	return 0;
 }
 
-/* What is left of the text. */
+/* A cursor is what is left of the text. */
 struct cursor {
 	const char *at;
 	const char *end;
@@ -88,7 +88,7 @@ static int corrupt(struct dsv_err *err, const char *what)
 	return dsv_fail(err, DSV_ECORRUPT, "manifest: %s", what);
 }
 
-/* The bytes up to the delimiter, which is passed over. */
+/* Gets the bytes up to the delimiter, and moves past it. */
 static bool next_field(struct cursor *c, char delimiter, struct cursor *field)
 {
 	const char *p = memchr(c->at, delimiter, (size_t)(c->end - c->at));
@@ -108,7 +108,10 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* NULL when it is not what put_escaped() writes, or out of memory. */
+/*
+ * Returns NULL if field is not what put_escaped() writes, or when out of
+ * memory.
+ */
 static char *get_escaped(const struct cursor *field)
 {
 	const char *p = field->at;
@@ -167,7 +170,7 @@ static bool get_hash(const struct cursor *field,
 	return hash_from_hex(hex, out);
 }
 
-/* line is what follows the type and its tab. */
+/* Decodes an entry; line is what follows the type and its tab. */
 static int decode_entry(struct manifest *m, char type, struct cursor *line,
 			struct dsv_err *err)
 {
@@ -231,7 +234,7 @@ int manifest_decode(const void *data, size_t len, struct manifest *out,
 
 	if (len > MANIFEST_LIMIT_BYTES || len < first ||
 	    memcmp(data, FIRST_LINE, first))
-		return corrupt(err, "not one, or of a newer dsv");
+		return corrupt(err, "not a manifest, or from a newer dsv");
 	text.at = (const char *)data + first;
 	text.end = (const char *)data + len;
 	while (ret == 0 && text.at < text.end) {

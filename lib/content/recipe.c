@@ -13,7 +13,7 @@ static const char magic[4] = { 'd', 's', 'v', 'r' };
 #define RANGE_BYTES 49
 #define ZERO_BYTES 9
 
-/* What comes next in the file. */
+/* An operation says what comes next in the file. */
 enum recipe_op {
 	RECIPE_RANGE = 1,	/* bytes of a chunk */
 	RECIPE_ZERO = 2		/* zero bytes */
@@ -33,7 +33,7 @@ void recipe_release(struct recipe *r)
 	*r = (struct recipe)RECIPE_INIT;
 }
 
-/* Whether b says in other words what a longer a would. */
+/* Returns whether b continues a, so that a longer a would say the same. */
 static bool joins(const struct recipe_item *a, const struct recipe_item *b)
 {
 	if (a->op != b->op)
@@ -47,7 +47,7 @@ static bool joins(const struct recipe_item *a, const struct recipe_item *b)
 static int grow(struct recipe *r, struct dsv_err *err)
 {
 	if (r->count >= UINT32_MAX)
-		return dsv_fail(err, DSV_ESYS, "recipe of too many parts");
+		return dsv_fail(err, DSV_ESYS, "recipe has too many parts");
 	return list_grow((void **)&r->items, r->count, sizeof(*r->items), err);
 }
 
@@ -99,7 +99,7 @@ int recipe_add_zeros(struct recipe *r, int64_t length, struct dsv_err *err)
 
 /* ---- Reading ----------------------------------------------------------- */
 
-/* The item that has the byte at offset, which is inside the file. */
+/* Returns the item that has the byte at offset, which is inside the file. */
 static const struct recipe_item *find_item(const struct recipe *r,
 					   int64_t offset)
 {
@@ -181,7 +181,7 @@ static int corrupt(struct dsv_err *err, const char *what)
 	return dsv_fail(err, DSV_ECORRUPT, "recipe: %s", what);
 }
 
-/* The bytes of the item at p, of which there are len. */
+/* Decodes the item at p, where len bytes are left; *used is how many it has. */
 static int decode_item(const unsigned char *p, size_t len,
 		       struct recipe_item *item, size_t *used,
 		       struct dsv_err *err)
@@ -251,7 +251,7 @@ int recipe_decode(const void *data, size_t len, struct recipe *out,
 	int ret;
 
 	if (len < HEADER_BYTES || memcmp(p, magic, sizeof(magic)))
-		return corrupt(err, "not one");
+		return corrupt(err, "not a recipe");
 	if (p[4] != VERSION)
 		return dsv_fail(err, DSV_ECORRUPT,
 				"recipe: version %d needs a newer dsv", p[4]);
