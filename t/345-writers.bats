@@ -264,7 +264,7 @@ tag_reads() {
 @test "a file that has bytes, but no size, is an error that names it" {
 	repo
 	dsv -5 tag /proc/self/status
-	[[ $stderr == *"status' has bytes, but its size is told as 0"* ]]
+	[[ $stderr == *"status' has bytes, but its reported size is 0"* ]]
 	put f
 	: >empty
 	tag f empty

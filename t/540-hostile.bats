@@ -101,7 +101,7 @@ refused() {
 	refused size-huge-claimed "recipe makes 13 bytes, not 9223372036854775807"
 	refused sizes-overflow "recipe: impossible length"
 	refused offset-overflow "recipe: impossible length"
-	refused range-outside "recipe: more than there is of a chunk"
+	refused range-outside "recipe: range beyond the end of a chunk"
 	refused count "recipe: truncated"
 }
 

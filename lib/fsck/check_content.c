@@ -85,8 +85,8 @@ static int check_recipe(struct pass *p, int64_t id,
 		if (ret > 0)
 			ret = known_add_problem(r, problem, err);
 		else if (ret == 0 && chunk.length > p->length_bytes)
-			ret = recipe_problem(p, r, hash, "recipe: more than"
-					     " there is of a chunk", err);
+			ret = recipe_problem(p, r, hash, "recipe: range"
+					     " beyond the end of a chunk", err);
 	}
 	recipe_release(&recipe);
 	return ret;

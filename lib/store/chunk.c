@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading chunks, and what is made of them. */
+/* This reads chunks, and what is made of them. */
 #include "internal.h"
 
 #include <inttypes.h>
@@ -61,7 +61,10 @@ static int read_anywhere(struct store *s, struct chunk *row,
 		ret = read_once(s, row, sink, err);
 		if (ret != DSV_ECORRUPT || tries == TRIES)
 			return ret;
-		/* Freed under our hands, and stored again elsewhere? */
+		/*
+		 * The chunk may just have been freed, and stored again
+		 * elsewhere.
+		 */
 		memset(&now, 0, sizeof(now));
 		if (store_lookup_now(s, row->hash, &now, NULL) <= 0 ||
 		    chunk_is_same(row, &now) || now.length != row->length)
@@ -93,7 +96,10 @@ int chunk_pass(struct store *s, struct chunk *row, chunk_block *fn, void *arg,
 	return ret;
 }
 
-/* Memory only for what the segment may really hold. */
+/*
+ * Checks a length, so that memory is allocated only for what the segment can
+ * really hold.
+ */
 static int check_length(struct store *s, const struct chunk *row,
 			struct dsv_err *err)
 {
@@ -109,7 +115,7 @@ static int check_length(struct store *s, const struct chunk *row,
 	good = chunk_is_sane(row, o->size_bytes);
 	segment_put(s, o);
 	return good ? 0 :
-		chunk_fail(row->hash, "lies outside of its segment", err);
+		chunk_fail(row->hash, "lies outside its segment", err);
 }
 
 int store_read_chunk(struct store *s, const unsigned char hash[HASH_BYTES],
@@ -193,7 +199,7 @@ static int merge_parts(struct store *s, struct manifest *m,
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < m->part_count; i++) {
-		/* Replicas are the same. */
+		/* The parts of replicas are the same. */
 		if (i > 0 && !memcmp(m->parts[i - 1].manifest,
 				     m->parts[i].manifest, HASH_BYTES))
 			continue;

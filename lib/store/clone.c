@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reflinks: the file shares the blocks of the segments. */
+/* With reflinks, the file shares the blocks of the segments. */
 #include "copying.h"
 
 #include <errno.h>
@@ -12,9 +12,11 @@
 
 #include "../os/fs.h"
 
-#define TOO_SMALL_BYTES 4096	/* to be worth an ioctl: copied */
+#define TOO_SMALL_BYTES 4096	/* for an ioctl: copied */
 
-/* Stretches that are neighbours in one segment as they are in the file. */
+/*
+ * A run is stretches that are neighbours both in one segment and in the file.
+ */
 struct run {
 	size_t first;
 	size_t count;
@@ -28,7 +30,7 @@ static int64_t source_of(const struct stretch *stretch)
 	return stretch->row.offset + stretch->piece.chunk_offset;
 }
 
-/* Whether its bytes are in the segment as they are in the file. */
+/* Returns whether its bytes are in the segment as they are in the file. */
 static bool can_clone(const struct stretch *stretch)
 {
 	return stretch->piece.chunk && codec_is_raw(&stretch->row) &&
@@ -55,8 +57,8 @@ static struct run next_run(const struct copying *c, size_t number)
 }
 
 /*
- * 1: cloned; 0: the file systems cannot; < 0: they can and failed.  Which
- * errno says "cannot" differs from one file system to the next.
+ * Returns 1 if it was cloned, 0 if the file systems cannot do it, < 0 if they
+ * can and failed.  File systems differ in which errno means "cannot".
  */
 static int clone_result(const struct copying *c, int got, struct dsv_err *err)
 {
@@ -76,7 +78,9 @@ static int add_span(struct copying *c, size_t stretch, int64_t skip,
 	return length > 0 ? copying_add_span(c, &span, err) : 0;
 }
 
-/* Spans for what of the run lies outside of [from, to) of the file. */
+/*
+ * Adds spans for the parts of the run that lie outside [from, to) of the file.
+ */
 static int list_rest(struct copying *c, const struct run *run, int64_t from,
 		     int64_t to, struct dsv_err *err)
 {
@@ -125,7 +129,10 @@ static int clone_range(struct copying *c, const struct run *run, int64_t from,
 	return ret;
 }
 
-/* The blocks that lie alike in both; 0: the file system cannot. */
+/*
+ * Clones the blocks that are aligned alike in both; returns 0 if the file
+ * system cannot do it.
+ */
 static int clone_run(struct copying *c, const struct run *run, int64_t block,
 		     struct dsv_err *err)
 {
@@ -164,7 +171,7 @@ static int clone_runs(struct copying *c, int64_t block, struct dsv_err *err)
 	return ret;
 }
 
-/* The segment of the first chunk; NULL: all is zeros. */
+/* Returns the segment of the first chunk, or NULL if everything is zeros. */
 static const char *any_segment(const struct copying *c)
 {
 	size_t i;
@@ -176,7 +183,10 @@ static const char *any_segment(const struct copying *c)
 	return NULL;
 }
 
-/* Whether all is in one segment, where it is in the file. */
+/*
+ * Returns whether everything is in one segment, at the same place as in the
+ * file.
+ */
 static bool is_mirrored(const struct copying *c)
 {
 	const char *segment = any_segment(c);
@@ -194,7 +204,10 @@ static bool is_mirrored(const struct copying *c)
 	return segment;
 }
 
-/* Where the recipe has zeros the segment may hold another file's chunks. */
+/*
+ * Punches holes where the recipe has zeros: the segment may hold other files'
+ * chunks there.
+ */
 static int punch_zeros(const struct copying *c)
 {
 	size_t i;

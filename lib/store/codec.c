@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between stored bytes and plain bytes: only this file knows how a chunk can
- * be encoded.  So far every chunk is raw: what is stored is what is plain.
+ * This converts between stored and plain bytes: only this file knows how a
+ * chunk can be encoded.  So far every chunk is raw: stored bytes are plain
+ * bytes.
  */
 #include "internal.h"
 
@@ -50,7 +51,7 @@ static int read_raw(const struct open_segment *o, const struct chunk *c,
 			return dsv_fail_errno(err, "read segment '%s'",
 					      c->segment);
 		if ((size_t)n != len)
-			return chunk_fail(c->hash, "is cut short", err);
+			return chunk_fail(c->hash, "is truncated", err);
 		if (!hash_add(h, to, len))
 			return dsv_fail_nomem(err);
 		if (sink->crc)
@@ -69,10 +70,10 @@ int codec_read(const struct open_segment *o, const struct chunk *c,
 	int ret;
 
 	if (!codec_is_known(c))
-		return chunk_fail(c->hash, "is encoded as a newer dsv does",
+		return chunk_fail(c->hash, "needs a newer dsv to decode",
 				  err);
 	if (!chunk_is_sane(c, o->size_bytes))
-		return chunk_fail(c->hash, "lies outside of its segment", err);
+		return chunk_fail(c->hash, "lies outside its segment", err);
 	h = hash_new();
 	if (!h)
 		return dsv_fail_nomem(err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing the file of a recipe. */
+/* This writes the file of a recipe. */
 #include "copying.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static int find_chunk(struct copying *c, struct stretch *stretch,
 			 piece->chunk_offset >
 			 stretch->row.length - piece->length))
 		ret = dsv_fail(err, DSV_ECORRUPT,
-			       "recipe: more than there is of a chunk");
+			       "recipe: range beyond the end of a chunk");
 	return ret;
 }
 
@@ -72,9 +72,9 @@ struct span_copy {
 };
 
 /*
- * Write what of the block belongs to the span: at once, while the processor
- * has it in its cache.  Whether it was right shows at the end of the chunk;
- * wrong bytes in fd come with an error.
+ * Writes the part of the block that belongs to the span, at once, while it is
+ * in the processor's cache.  Whether it was right is known only at the end of
+ * the chunk; wrong bytes in fd come with an error.
  */
 static int write_block(void *arg, const char *data, size_t len, int64_t offset,
 		       struct dsv_err *err)
@@ -197,7 +197,7 @@ static int list_all(struct copying *c, struct dsv_err *err)
 
 /* ---- The whole --------------------------------------------------------- */
 
-/* 1: all rows are what they were; 0: some are not. */
+/* Returns 1 if all rows are unchanged, 0 if some are not. */
 static int recheck(const struct copying *c, struct dsv_err *err)
 {
 	struct chunk now;
@@ -220,9 +220,9 @@ static int recheck(const struct copying *c, struct dsv_err *err)
 }
 
 /*
- * A hole of the file's size.  Truncated only when something is in it: ext4
- * takes a truncation to nothing for a rewrite that is to be safe, and writes
- * all of the file out when it is closed (auto_da_alloc, ext4(5)).
+ * Makes fd a hole of the file's size.  It is truncated only if it has any data:
+ * ext4 takes a truncation to zero for a rewrite that has to be safe, and writes
+ * the whole file out when it is closed (auto_da_alloc, ext4(5)).
  */
 int copying_reset(struct copying *c, struct dsv_err *err)
 {
@@ -235,7 +235,7 @@ int copying_reset(struct copying *c, struct dsv_err *err)
 	return 0;
 }
 
-/* 1: done; 0: chunks moved under the copy. */
+/* Returns 1 when done, 0 if chunks moved during the copy. */
 static int copy_once(struct copying *c, enum dsv_link link,
 		     struct dsv_err *err)
 {
@@ -254,7 +254,7 @@ static int copy_once(struct copying *c, enum dsv_link link,
 		ret = copy_spans(c, err);
 	if (ret < 0)
 		return ret;
-	/* What was copied has been verified by its hash. */
+	/* The bytes that were copied have been verified by their hash. */
 	return c->cloned ? recheck(c, err) : 1;
 }
 

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* What copy.c and clone.c share. */
+/* This is shared by copy.c and clone.c. */
 #ifndef DSV_STORE_COPYING_H
 #define DSV_STORE_COPYING_H
 
 #include "internal.h"
 
-/* A piece of the file, and where its chunk is, unless it is zeros. */
+/*
+ * A stretch is a piece of the file, and where its chunk is unless it is zeros.
+ */
 struct stretch {
 	struct recipe_piece piece;
 	struct chunk row;
 };
 
-/* Bytes of a stretch that are yet to be copied. */
+/* A span is bytes of a stretch that still have to be copied. */
 struct span {
 	size_t stretch;
 	int64_t skip;		/* from the start of the stretch */
 	int64_t length;
-	bool only_verify;	/* they are there by reflink */
+	bool only_verify;	/* already there by reflink */
 };
 
 struct copying {
@@ -24,7 +26,7 @@ struct copying {
 	const struct recipe *r;
 	int fd;
 	bool verify;
-	bool must_clone;	/* that the file system cannot is an error */
+	bool must_clone;	/* it is an error if this is impossible */
 	bool cloned;
 	struct stretch *stretches;	/* all of the file, in order */
 	size_t count;
@@ -36,12 +38,12 @@ int copying_add_span(struct copying *c, const struct span *span,
 		     struct dsv_err *err);
 
 /*
- * Clone what can be cloned, and list the rest as spans.  1: done; 0: nothing
- * can, the file and the list are as before.
+ * Clones what can be cloned, and lists the rest as spans.  Returns 1 when done,
+ * 0 if nothing can be cloned; the file and the list are then as before.
  */
 int copying_clone(struct copying *c, struct dsv_err *err);
 
-/* The file empty, at its size. */
+/* Empties the file, at its size. */
 int copying_reset(struct copying *c, struct dsv_err *err);
 
 #endif

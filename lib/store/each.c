@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which segments are on disk. */
+/* This finds the segments on disk. */
 #include "internal.h"
 
 #include <dirent.h>
@@ -30,7 +30,10 @@ static int add(struct names *names, const char *name, struct dsv_err *err)
 	return 0;
 }
 
-/* An .idx counts when its segment is missing. */
+/*
+ * Returns whether file belongs to a segment.  An .idx counts if its segment is
+ * missing.
+ */
 static bool is_segment(int fd, const char *file, const char *dir)
 {
 	char name[SEGMENT_NAME_SIZE];
@@ -69,7 +72,7 @@ static int read_dir(const char *path, const char *name, struct names *names,
 	return ret;
 }
 
-/* The names are read before fn sees them: it may remove some. */
+/* All names are read before fn is called with them: it may remove some. */
 static int each_of(struct store *s, const char *dir,
 		   int (*fn)(void *arg, const char *name, struct dsv_err *err),
 		   void *arg, struct dsv_err *err)

@@ -11,7 +11,10 @@ void hash_set_release(struct hash_set *set)
 	*set = (struct hash_set)HASH_SET_INIT;
 }
 
-/* Where hash is, or would go.  A hash is as good as random: no mixing. */
+/*
+ * Returns where hash is, or would go.  A hash is as good as random: it needs no
+ * mixing.
+ */
 static size_t find_slot(const struct hash_set *set,
 			const unsigned char hash[HASH_BYTES])
 {

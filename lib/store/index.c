@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The .idx beside a segment. */
+/* This reads and writes the .idx beside a segment. */
 #include "internal.h"
 
 #include <errno.h>
@@ -99,7 +99,7 @@ int segment_index_decode(const void *data, size_t len,
 	if (len < HEADER_BYTES + HASH_BYTES || memcmp(p, magic, sizeof(magic)))
 		return corrupt(err, "not an index");
 	if (p[4] != VERSION)
-		return corrupt(err, "an index of a newer dsv");
+		return corrupt(err, "an index from a newer dsv");
 	if (!hash_bytes(p, len - HASH_BYTES, hash))
 		return dsv_fail_nomem(err);
 	if (memcmp(hash, p + len - HASH_BYTES, HASH_BYTES))
@@ -127,7 +127,9 @@ int segment_index_decode(const void *data, size_t len,
 	return 0;
 }
 
-/* An index that speaks of bytes the segment has not is of another one. */
+/*
+ * An index that refers to bytes that the segment lacks belongs to another one.
+ */
 static int check_size(struct store *s, const char *name,
 		      const struct segment_index *index, struct dsv_err *err)
 {
@@ -161,7 +163,7 @@ int segment_index_read(struct store *s, const char *name,
 	int ret;
 
 	if (!segment_name_is_valid(name))
-		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
+		return dsv_fail(err, DSV_ECORRUPT, "not a segment name");
 	path = segment_path(s->dir, name, ".idx");
 	if (!path)
 		return dsv_fail_nomem(err);

@@ -62,7 +62,7 @@ int ingest_lookup(struct ingest *in, const unsigned char hash[HASH_BYTES],
 	ret = store_lookup(in->s, hash, &row, err);
 	if (ret <= 0)
 		return ret;
-	/* A file that somebody has removed or cut off is not relied on. */
+	/* We do not rely on a file that somebody has removed or truncated. */
 	if (strcmp(row.segment, in->seen) != 0) {
 		in->seen_bytes = segment_size(in->s, row.segment);
 		memcpy(in->seen, row.segment, sizeof(in->seen));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a file a second time.  What somebody may write to while it is read
- * is one version of it only if it is the same twice.
+ * This reads a file a second time.  If somebody may write to it while it is
+ * read, what was read is one version of it only if it is the same twice.
  */
 #include "ingest.h"
 
@@ -11,7 +11,10 @@
 
 #include "../os/fs.h"
 
-/* The digest of a piece as it is now; *zero: it has only zero bytes. */
+/*
+ * Computes the digest of a piece as it is now; *zero says whether all its bytes
+ * are zero.
+ */
 static int look_again(struct taking *t, int fd, const struct piece *piece,
 		      char *buf, unsigned char digest[HASH_BYTES], bool *zero,
 		      struct dsv_err *err)
@@ -37,7 +40,7 @@ static int look_again(struct taking *t, int fd, const struct piece *piece,
 	return ret;
 }
 
-/* A hole that is still one need not be read. */
+/* Returns whether the piece is still a hole, which need not be read. */
 static bool is_hole(int fd, const struct piece *piece)
 {
 	off_t next = lseek(fd, piece->offset, SEEK_DATA);

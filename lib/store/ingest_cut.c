@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cutting a file that is taken in, and taking in its pieces. */
+/* This cuts a file that is taken in, and takes in its pieces. */
 #include "ingest.h"
 
 #include <errno.h>
@@ -42,7 +42,10 @@ struct job {
 	void *data;
 };
 
-/* With the lock held: whether it must be written to *w; NULL: it has been. */
+/*
+ * Decides, with the lock held, whether the chunk must be written to *w; NULL:
+ * it has been, or need not be.
+ */
 static int place(struct taking *t, const struct job *job,
 		 const unsigned char hash[HASH_BYTES], struct writer **w,
 		 struct dsv_err *err)
@@ -66,7 +69,9 @@ static int place(struct taking *t, const struct job *job,
 	return 0;
 }
 
-/* Block by block: hashed while it is in the processor's cache. */
+/*
+ * Reads block by block, and hashes each while it is in the processor's cache.
+ */
 static int read_blocks(struct taking *t, struct job *job, bool read,
 		       struct piece *piece, struct hash *h,
 		       struct dsv_err *err)
@@ -172,7 +177,7 @@ int taking_piece(struct taking *t, int64_t offset, size_t len, void *data,
 	if (ret == 0 && t->sharing) {
 		ret = sharing_piece(t, offset, len, &data, err);
 		if (ret == 0)
-			goto out;	/* another's */
+			goto out;	/* another rank's */
 		ret = ret < 0 ? ret : 0;
 	}
 	if (ret == 0)
@@ -234,7 +239,9 @@ int64_t taking_hole(struct taking *t, int64_t offset)
 		t->is_hole = next > offset;
 		if (next == offset)
 			next = lseek(t->fd, offset, SEEK_HOLE);
-		/* No such calls here, or it changes under our hands. */
+		/*
+		 * The file system lacks these calls, or the file just changed.
+		 */
 		if (next <= offset) {
 			t->sparse = false;
 			return 0;
@@ -254,8 +261,8 @@ static int read_source(void *arg, void *buf, size_t len, int64_t offset,
 }
 
 /*
- * How much of a hole is one piece, however large it is: all cuts of len that
- * lie in it and begin where limit bytes of room or more are left.
+ * Returns how much of a hole is one piece, however large it is: all cuts of len
+ * that lie in it and begin where limit bytes of room or more are left.
  */
 static int64_t zeros_in(int64_t hole, int64_t room, int64_t len, int64_t limit)
 {
@@ -265,7 +272,7 @@ static int64_t zeros_in(int64_t hole, int64_t room, int64_t len, int64_t limit)
 	return len * (most < until ? most : until);
 }
 
-/* A natural range: one chunk, unless it is larger than chunks are. */
+/* Cuts a natural range: one chunk, unless it is larger than chunks may be. */
 static int cut_range(struct taking *t, int64_t offset, int64_t end,
 		     struct dsv_err *err)
 {
@@ -287,10 +294,10 @@ static int cut_range(struct taking *t, int64_t offset, int64_t end,
 	return ret;
 }
 
-/* A window on the file that moves on. */
+/* A stream is a window that moves over the file. */
 struct stream {
 	unsigned char *data;
-	size_t start;		/* of what is not cut yet */
+	size_t start;		/* of what has not been cut */
 	size_t end;
 	int64_t read_to;	/* in the file */
 };
@@ -318,7 +325,10 @@ static int refill(struct taking *t, struct stream *st, int64_t end,
 	return 0;
 }
 
-/* len bytes more are cut, up to offset, which may not have been read. */
+/*
+ * Skips len bytes that have been cut, up to offset; they may not have been
+ * read.
+ */
 static void skip(struct stream *st, int64_t len, int64_t offset)
 {
 	if ((int64_t)(st->end - st->start) >= len) {
@@ -330,8 +340,8 @@ static void skip(struct stream *st, int64_t len, int64_t offset)
 }
 
 /*
- * Where a hole is cut, as its bytes would be: a cut sees no more than
- * CDC_MAX_BYTES.  0: the file has no holes.
+ * Returns where a hole is cut, which is where its bytes would be: a cut sees no
+ * more than CDC_MAX_BYTES.  Returns 0 if the file has no holes.
  */
 static size_t zeros_cut(const struct taking *t, const struct cdc *cdc)
 {
@@ -342,7 +352,7 @@ static size_t zeros_cut(const struct taking *t, const struct cdc *cdc)
 	return len;
 }
 
-/* By content: cutting is sequential, the pieces are taken in parallel. */
+/* Cuts by content: cutting is sequential, the pieces are taken in parallel. */
 static int cut_content(struct taking *t, const struct cdc *cdc, int64_t offset,
 		       int64_t end, struct dsv_err *err)
 {

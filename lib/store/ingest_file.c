@@ -62,7 +62,7 @@ static int make_recipe(struct taking *t, unsigned char hash[HASH_BYTES],
 	return ret;
 }
 
-/* 1: a file that is known by its looks, and all its bytes are there. */
+/* Returns 1 if the file is known by its stat, and all its bytes are there. */
 static int take_known(struct taking *t, const struct stat *st,
 		      unsigned char hash[HASH_BYTES], struct dsv_err *err)
 {
@@ -90,9 +90,9 @@ static int take_known(struct taking *t, const struct stat *st,
 }
 
 /*
- * Where the file systems can, the segment is a clone of the file, which costs
- * no writing; the bytes are still read and hashed from the file, whose pages
- * are cached.  That it has not changed since, source_check() says.
+ * Where the file systems can do it, the segment is a clone of the file, which
+ * needs no writing; the bytes are still read and hashed from the file, whose
+ * pages are cached.  check_source() checks that it has not changed since.
  */
 static int begin_clone(struct taking *t, struct dsv_err *err)
 {
@@ -132,7 +132,7 @@ static int end_clone(struct taking *t, struct dsv_err *err)
 }
 
 /*
- * The bytes that were read are those of one version of the file, and those of
+ * Checks that the bytes read are those of one version of the file, and those of
  * the clone.
  */
 static int check_source(struct taking *t, struct dsv_err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of an ingest: everything durable, in the right order. */
+/* This ends an ingest: it makes everything durable, in the right order. */
 #include "ingest.h"
 
 #include <fcntl.h>
@@ -20,9 +20,9 @@ static int by_offset(const void *a, const void *b)
 }
 
 /*
- * The index is written under a temporary name before the segment is synced,
- * and its writing begun, so that one commit of the file system's journal
- * serves both.
+ * Writes the index under a temporary name before the segment is synced, and
+ * starts its writeback, so that one commit of the file system's journal serves
+ * both.
  */
 static int stage(struct ingest *in, struct writer *w, struct dsv_err *err)
 {
@@ -45,7 +45,7 @@ static int stage(struct ingest *in, struct writer *w, struct dsv_err *err)
 	return ret;
 }
 
-/* Only once the segment is durable does its index get its name. */
+/* Gives the index its name, once the segment is durable. */
 static int settle(struct ingest *in, struct writer *w, struct dsv_err *err)
 {
 	char *path = segment_path(in->s->dir, w->name, ".idx");

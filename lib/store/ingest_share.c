@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rank's share of a file that all ranks hold. */
+/* This takes in a rank's share of a file that all ranks hold. */
 #include "ingest.h"
 
 #include <stdlib.h>
@@ -15,8 +15,8 @@ struct sharing {
 };
 
 /*
- * Ranks take the stretches of a file in turn, and begin with another rank at
- * each file, so that small files are shared out too.
+ * Ranks take the stretches of a file in turn, starting with a different rank
+ * for each file, so that small files are shared out, too.
  */
 static bool is_ours(const struct taking *t, int64_t offset)
 {
@@ -67,7 +67,7 @@ static int list_pieces(const struct taking *t, struct ingest_share *out,
 		struct ingest_piece *piece = &out->pieces[out->count++];
 
 		piece->offset = t->pieces[i].offset;
-		/* No file that is shared is looked at for holes. */
+		/* Holes are not looked for in shared files. */
 		piece->length = (uint32_t)t->pieces[i].length;
 		piece->is_zero = t->pieces[i].is_zero;
 		memcpy(piece->hash, t->pieces[i].hash, HASH_BYTES);
@@ -75,7 +75,9 @@ static int list_pieces(const struct taking *t, struct ingest_share *out,
 	return 0;
 }
 
-/* Others may have written to it: it is the same when it is read again. */
+/*
+ * Others may have written to the file, so checks that it reads the same again.
+ */
 static int check_again(struct taking *t, struct ingest_share *share,
 		       struct dsv_err *err)
 {

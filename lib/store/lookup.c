@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where chunks are.  Small files that one tag has stored lie in one segment in
- * the order in which the next tag, or a checkout, looks for them: with a row
- * come those that follow it, as a file is read ahead.  Each look-up is a read
+ * This finds chunks.  Small files that one tag has stored lie in one segment in
+ * the order in which the next tag, or a checkout, looks for them: with a row we
+ * read those that follow it, like read-ahead in a file.  Each look-up is a read
  * of its own, so that nobody waits while bytes are moved between two of them.
  */
 #include "internal.h"
@@ -12,7 +12,7 @@
 #include "../base/clock.h"
 #include "../os/fs.h"
 
-/* What was read ahead is a hint; it is not to be an old one. */
+/* What was read ahead is a hint, and must not be an old one. */
 #define FRESH_NS NS_PER_S
 #define AHEAD_AT_LEAST 4
 
@@ -37,9 +37,10 @@ static const struct chunk *find_ahead(struct rows_ahead *a,
 }
 
 /*
- * Twice as many as the last time, or half of it, by whether the last two times
- * were worth it: a file's recipe, which lies behind its chunks, is looked for
- * first, so that every other read is followed by a step back.
+ * Returns twice as many as the last time, or half as many, depending on whether
+ * the last two times were worth it: a file's recipe, which lies behind its
+ * chunks, is looked up first, so that every other read is followed by a step
+ * back.
  */
 static size_t rows_wanted(struct rows_ahead *a)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the file of a recipe piece by piece. */
+/* This reads the file of a recipe piece by piece. */
 #include "internal.h"
 
 #include <string.h>
@@ -26,8 +26,8 @@ void reader_close(struct reader *rd)
 }
 
 /*
- * The stored bytes of a piece, borrowed until the next call.  The last chunk
- * is kept: who reads a header reads it in small pieces.
+ * Gets the stored bytes of a piece, borrowed until the next call.  The last
+ * chunk is kept: whoever reads a header reads it in small pieces.
  */
 static int piece_bytes(struct reader *rd, const struct recipe_piece *piece,
 		       const char **out, struct dsv_err *err)
@@ -47,14 +47,14 @@ static int piece_bytes(struct reader *rd, const struct recipe_piece *piece,
 	    (uint64_t)piece->length >
 	    chunk->len - (uint64_t)piece->chunk_offset)
 		return dsv_fail(err, DSV_ECORRUPT,
-				"recipe: more than there is of a chunk");
+				"recipe: range beyond the end of a chunk");
 	*out = chunk->data + piece->chunk_offset;
 	return 0;
 }
 
 static const char zeros[64 << 10];
 
-/* Call fn with the bytes in order; data is NULL for zeros. */
+/* Calls fn with the bytes in order; data is NULL for zeros. */
 static int each_piece(struct reader *rd, int64_t offset, int64_t length,
 		      int (*fn)(void *arg, const char *data, size_t len,
 				struct dsv_err *err),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments on disk. */
+/* This is about segments on disk. */
 #include "internal.h"
 
 #include <dirent.h>
@@ -45,7 +45,7 @@ static int open_segment(struct store *s, const char *name, int *fd,
 		ret = dsv_fail(err, DSV_ECORRUPT, "'%s' is not a file", path);
 	else if (*fd < 0)
 		ret = dsv_fail_errno(err, "open '%s'", path);
-	/* Over FUSE a size is remembered, and nothing read beyond it. */
+	/* FUSE caches a size, and nothing is read beyond it. */
 	else if (statx(*fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
 		       STATX_BASIC_STATS, &st) < 0)
 		ret = dsv_fail_errno(err, "stat '%s'", path);
@@ -59,7 +59,7 @@ static int open_segment(struct store *s, const char *name, int *fd,
 	return ret;
 }
 
-/* The slot of name, else the one to use for it. */
+/* Returns the slot of name, else the one to use for it. */
 static struct open_segment *find_slot(struct store *s, const char *name)
 {
 	struct open_segment *best = NULL;
@@ -85,7 +85,7 @@ int segment_get(struct store *s, const char *name, struct open_segment **out,
 	int ret = 0;
 
 	if (!segment_name_is_valid(name))
-		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
+		return dsv_fail(err, DSV_ECORRUPT, "not a segment name");
 	pthread_mutex_lock(&s->lock);
 	o = find_slot(s, name);
 	if (!o) {
@@ -139,7 +139,7 @@ static int wrong(const struct chunk *c, struct dsv_err *err)
 			c->segment);
 }
 
-/* What is verified goes nowhere. */
+/* Drops the bytes, which are only verified. */
 static int drop_block(void *arg, const char *data, size_t len, int64_t offset,
 		      struct dsv_err *err)
 {
@@ -183,7 +183,9 @@ static int unlink_there(const char *path, struct dsv_err *err)
 	return 0;
 }
 
-/* The index first: a segment without one is a leftover, and swept. */
+/*
+ * Removes the index first: a segment without one is a leftover, and gets swept.
+ */
 static int free_whole(struct store *s, const char *path, const char *name,
 		      int64_t *freed_bytes, struct dsv_err *err)
 {
@@ -213,8 +215,8 @@ static int by_offset(const void *a, const void *b)
 }
 
 /*
- * Sort and join: two neighbours may share a block, which only a hole over
- * both gives back.
+ * Sorts and joins the ranges: two neighbours may share a block, which only a
+ * hole over both frees.
  */
 static int join_ranges(const struct segment_range *ranges, size_t *count,
 		       struct segment_range **out, struct dsv_err *err)
@@ -250,8 +252,8 @@ static int join_ranges(const struct segment_range *ranges, size_t *count,
 }
 
 /*
- * Segments are read-only against accidents: the owner's write permission
- * comes for as long as it takes.
+ * Segments are read-only to prevent accidents: the owner gets write permission
+ * only for as long as needed.
  */
 static int open_for_punching(const char *path)
 {
@@ -298,8 +300,9 @@ static int punch(int fd, const char *path, const struct segment_range *r,
 }
 
 /*
- * Through a link in the place of its directory the segments of others would
- * be freed; holes are punched into a file only, and a FIFO is waited for.
+ * Returns whether the segment is really there.  Through a link in place of its
+ * directory the segments of others would be freed; holes can be punched only
+ * into files, and opening a FIFO would wait.
  */
 static bool is_there(const char *path, bool whole)
 {
@@ -323,7 +326,7 @@ int segment_free(struct store *s, const char *name,
 	int ret;
 
 	if (!segment_name_is_valid(name))
-		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
+		return dsv_fail(err, DSV_ECORRUPT, "not a segment name");
 	path = segment_path(s->dir, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);
@@ -376,7 +379,7 @@ int segment_stat(struct store *s, const char *name, int64_t *allocated_bytes,
 	int ret = 0;
 
 	if (!segment_name_is_valid(name))
-		return dsv_fail(err, DSV_ECORRUPT, "no name of a segment");
+		return dsv_fail(err, DSV_ECORRUPT, "not a segment name");
 	path = segment_path(s->dir, name, "");
 	if (!path)
 		return dsv_fail_nomem(err);

@@ -10,18 +10,18 @@
 #include "../base/clock.h"
 #include "../os/fs.h"
 
-/* The kernel's clock for files goes by ticks of up to 10 ms. */
+/* The kernel's clock for files advances in ticks of up to 10 ms. */
 #define TICK_NS ((int64_t)20 * 1000000)
-/* Clocks of a cluster agree to better than this. */
+/* The clocks of a cluster agree better than this. */
 #define SERVER_NS (60 * NS_PER_S)
-/* To read this takes longer than to wait for the tick. */
+/* Reading this much takes longer than waiting for the tick. */
 #define WORTH_WAITING_BYTES (64 << 20)
 
 #define TMPFS 0x01021994
 
 /*
  * Stores through a mapping leave size and times unchanged until they are
- * written back: without this a change would not show.
+ * written back: without this we would miss the change.
  */
 static int write_back(const struct source *src, struct dsv_err *err)
 {
@@ -44,7 +44,7 @@ static int take_stat(const struct source *src, struct stat *st,
 	return 0;
 }
 
-/* Once, so that a large file that was just written is remembered. */
+/* Waits once, so that a large file that was just written is remembered. */
 static void wait_for_tick(const struct source *src)
 {
 	int64_t young = statcache_too_young_ns(&src->st, src->seen_ns,
@@ -57,8 +57,8 @@ static void wait_for_tick(const struct source *src)
 }
 
 /*
- * By how much the file system's clock may be behind ours when nobody can have
- * written since.  Of tmpfs no time tells that of a store through a mapping.
+ * Returns how far the file system's clock may be behind ours if nobody can have
+ * written since.  No time on tmpfs shows a store through a mapping.
  */
 static int64_t slack_of(const struct source *src)
 {
@@ -71,8 +71,8 @@ static int64_t slack_of(const struct source *src)
 }
 
 /*
- * A file of /proc says that it is empty, and has bytes: of these neither the
- * number is known nor whether they are those of one moment.
+ * A file of /proc claims to be empty, and has bytes: we know neither how many
+ * there are nor whether they are all from the same moment.
  */
 static int check_empty(const struct source *src, struct dsv_err *err)
 {
@@ -80,8 +80,8 @@ static int check_empty(const struct source *src, struct dsv_err *err)
 
 	if (src->st.st_size > 0 || pread(src->fd, &byte, 1, 0) <= 0)
 		return 0;
-	return dsv_fail(err, DSV_ESYS, "'%s' has bytes, but its size is told"
-			" as 0", src->path);
+	return dsv_fail(err, DSV_ESYS, "'%s' has bytes, but its reported size"
+			" is 0", src->path);
 }
 
 int source_settle(struct source *src, const struct statcache *cache,
@@ -140,7 +140,7 @@ void source_release(struct source *src)
 		lease_drop(src->fd);
 }
 
-/* That it cannot be remembered is no failure. */
+/* Being unable to remember it is not a failure. */
 void source_remember(const struct source *src, struct statcache *cache,
 		     const unsigned char recipe[HASH_BYTES])
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file that is being read: may somebody write to it meanwhile, is what was
- * read one version of it, and may that be remembered?
+ * A source is a file that is being read.  This finds out whether somebody may
+ * write to it in the meantime, whether what was read is one version of it, and
+ * whether that may be remembered.
  */
 #ifndef DSV_STORE_SOURCE_H
 #define DSV_STORE_SOURCE_H
@@ -18,7 +19,7 @@ struct source {
 	int64_t seen_ns;	/* the clock before st */
 	int64_t slack_ns;	/* see statcache_put(); < 0: not remembered */
 	enum lease lease;	/* at the start */
-	bool broken;		/* it was given back: somebody wants to write */
+	bool broken;		/* we dropped it: somebody wants to write */
 };
 
 enum source_look {
@@ -27,18 +28,21 @@ enum source_look {
 };
 
 /*
- * Make its size and times say what the bytes are, and take them; from now on
- * we have a lease on it, where that is possible.  cache may be NULL.
+ * Makes its size and times reflect what the bytes are, and reads them; from now
+ * on we have a lease on it, where that is possible.  cache may be NULL.
  */
 int source_settle(struct source *src, const struct statcache *cache,
 		  struct dsv_err *err);
-/* Between reads, by any thread: let somebody who waits to write go on. */
+/* Lets somebody who waits to write go on; any thread calls it between reads. */
 void source_yield(struct source *src);
-/* After reading: an enum source_look. */
+/* Returns, after reading, an enum source_look. */
 int source_look(struct source *src, struct dsv_err *err);
 /* Drops the lease. */
 void source_release(struct source *src);
-/* Only what was quiet, and is no younger than its times can tell. */
+/*
+ * Remembers the file only if it was quiet, and is old enough for its times to
+ * be conclusive.
+ */
 void source_remember(const struct source *src, struct statcache *cache,
 		     const unsigned char recipe[HASH_BYTES]);
 

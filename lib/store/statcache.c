@@ -14,13 +14,16 @@
 
 static const char magic[4] = { 'D', 'S', 'V', 'C' };
 
-#define VERSION 2	/* 1 had files that were being written */
+#define VERSION 2	/* 1 included files being written */
 #define HEADER_BYTES 9		/* magic, version, count */
 #define ENTRY_BYTES 80
 #define ENTRIES_AT_MOST 65536
 #define LIMIT_BYTES (ENTRIES_AT_MOST * ENTRY_BYTES + HEADER_BYTES + HASH_BYTES)
 
-/* Times without a fraction: a file system that counts seconds, or two. */
+/*
+ * Times without a fraction come from a file system that counts in seconds, or
+ * in steps of two.
+ */
 #define COARSE_NS (3 * NS_PER_S)
 
 struct entry {
@@ -36,7 +39,7 @@ struct entry {
 struct statcache {
 	char *path;
 	struct entry *entries;
-	size_t sorted;		/* as loaded, by device and inode */
+	size_t sorted;		/* from the file, by device and inode */
 	size_t count;
 	bool changed;
 };
@@ -61,7 +64,7 @@ static int by_file(const void *a, const void *b)
 	return (left->ino > right->ino) - (left->ino < right->ino);
 }
 
-/* The last used first. */
+/* Orders the most recently used first. */
 static int by_use(const void *a, const void *b)
 {
 	const struct entry *left = a;
@@ -109,7 +112,10 @@ static int decode(struct statcache *c, const struct str *s)
 	return 0;
 }
 
-/* What another user wrote could make us record the wrong bytes. */
+/*
+ * Returns whether the file is ours: one that another user wrote could make us
+ * record the wrong bytes.
+ */
 static bool is_ours(const char *path)
 {
 	struct stat st;
@@ -152,7 +158,7 @@ void statcache_close(struct statcache *c)
 	free(c);
 }
 
-/* Sort by use, keep the newest of each file and not too many. */
+/* Sorts by use, and keeps the newest entry of each file and not too many. */
 static void settle(struct statcache *c)
 {
 	size_t i, kept = 0;
@@ -200,7 +206,10 @@ static int encode(const struct statcache *c, struct str *out,
 	return str_failed(out) ? dsv_fail_nomem(err) : 0;
 }
 
-/* Not synced: a torn file is told by its hash, and costs time only. */
+/*
+ * Replaces the file without a sync: its hash shows if it is torn, which costs
+ * time only.
+ */
 static int replace(const struct statcache *c, const struct str *text,
 		   mode_t mode, struct dsv_err *err)
 {
@@ -260,12 +269,12 @@ bool statcache_get(struct statcache *c, const struct stat *st,
 	    e->mtime_ns != key.mtime_ns || e->ctime_ns != key.ctime_ns)
 		return false;
 	memcpy(recipe, e->recipe, HASH_BYTES);
-	/* Enough to be kept for long; not every use is worth a write. */
+	/* This keeps it long enough; not every use is worth a write. */
 	e->used_ns = now_ns();
 	return true;
 }
 
-/* By the time of change, which nobody can set. */
+/* It goes by the time of change, which nobody can set. */
 int64_t statcache_too_young_ns(const struct stat *st, int64_t seen_ns,
 			       int64_t slack_ns)
 {

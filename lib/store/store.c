@@ -68,7 +68,7 @@ void store_close(struct store *s)
 
 int store_poll(const struct store *s, struct dsv_err *err)
 {
-	/* It may be set by a handler that runs in another thread. */
+	/* A handler that runs in another thread may set it. */
 	if (s->interrupted &&
 	    __atomic_load_n(s->interrupted, __ATOMIC_RELAXED))
 		return dsv_fail(err, DSV_EINTERRUPTED, "interrupted");
@@ -168,7 +168,7 @@ int store_seal(const struct store *s, int fd)
 {
 	struct stat st;
 
-	/* In a shared repository any member may free what is in it. */
+	/* In a shared repository any member may free its bytes. */
 	if (s->file_mode)
 		return fchmod(fd, s->file_mode);
 	if (fstat(fd, &st) < 0)

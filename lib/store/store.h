@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store: chunks, known by their SHA-256, in segments.  It knows files and
- * bytes; which chunks there are, the catalog knows: whoever uses the store
- * says how to look a chunk up.
+ * The store keeps chunks, known by their SHA-256, in segments.  It knows about
+ * files and bytes; the catalog knows which chunks exist: whoever uses the store
+ * passes a function that looks a chunk up.
  */
 #ifndef DSV_STORE_STORE_H
 #define DSV_STORE_STORE_H
@@ -23,12 +23,12 @@
 
 enum segment_kind {
 	SEGMENT_MIRROR = 1,	/* chunks at the offsets they have in a file */
-	SEGMENT_PACKED = 2	/* chunks one after the other */
+	SEGMENT_PACKED = 2	/* chunks one after another */
 };
 
 enum chunk_encoding { CHUNK_RAW = 0 };
 
-/* Where a chunk is: a row of the catalog, an entry of an .idx. */
+/* This says where a chunk is: a row of the catalog, an entry of an .idx. */
 struct chunk {
 	unsigned char hash[HASH_BYTES];
 	char segment[SEGMENT_NAME_SIZE];
@@ -40,30 +40,32 @@ struct chunk {
 };
 
 /*
- * How many of max rows there are: first that of the chunk, then those that
- * follow it in its segment (none of status "bad").  0: there is no such
- * chunk, and rows is as it was; < 0 with err set.  Never called by two threads
- * at once.
+ * Returns how many of max rows it filled in: first that of the chunk, then
+ * those that follow it in its segment (none of status "bad").  Returns 0, and
+ * leaves rows untouched, if there is no such chunk; < 0 with err set.  It is
+ * never called by two threads at once.
  */
 typedef int chunk_lookup(void *arg, const unsigned char hash[HASH_BYTES],
 			 struct chunk *rows, size_t max, struct dsv_err *err);
 
 struct store_options {
 	const char *dir;	/* the .dsv directory; copied */
-	mode_t file_mode;	/* 0: by the umask; segments get & 0444 */
+	mode_t file_mode;	/* 0: by the umask; segments: & 0444 */
 	mode_t dir_mode;
 	bool fsync;		/* core.fsync */
-	int threads;		/* <= 0: the processors, at most 8 */
+	int threads;		/* <= 0: one per processor, at most 8 */
 	chunk_lookup *lookup;
 	void *lookup_arg;
 	/*
-	 * Files that look as they did are not read again: remembered in
-	 * <dir>/tmp/statcache-<host>-<uid>, read by the first ingest and
-	 * replaced when one is closed with keep.
+	 * Files whose stat is unchanged are not read again.  They are
+	 * remembered in <dir>/tmp/statcache-<host>-<uid>, which the first
+	 * ingest reads, and which is replaced when one is closed with keep.
 	 */
 	bool remember;
-	struct statcache *statcache;	/* NULL; or this one, borrowed */
-	/* In the caller's thread: bytes done since store_open(). */
+	struct statcache *statcache;	/* borrowed, used instead; or NULL */
+	/*
+	 * This is called in the caller's thread: bytes done since store_open().
+	 */
 	void (*progress)(void *arg, int64_t done_bytes);
 	void *progress_arg;
 	const volatile int *interrupted;	/* DSV_EINTERRUPTED when set */
@@ -74,41 +76,44 @@ struct store;
 int store_open(const struct store_options *options, struct store **out,
 	       struct dsv_err *err);
 void store_close(struct store *s);
-/* Nobody reads: what comes next sees rows and files as they are now. */
+/*
+ * Forgets rows and open segments while nobody reads: later calls see rows and
+ * files as they are then.
+ */
 void store_forget(struct store *s);
-/* DSV_EINTERRUPTED when the user wants to stop; from any thread. */
+/* Returns DSV_EINTERRUPTED if the user wants to stop; any thread may ask. */
 int store_poll(const struct store *s, struct dsv_err *err);
-/* What progress tells of is counted from 0 again. */
+/* Starts the count that progress reports from 0 again. */
 void store_begin(struct store *s);
 
 /* ---- Writing ----------------------------------------------------------- */
 
 /*
- * An ingest collects what one tag adds.  Files of FORMAT_SMALL_BYTES and more
- * get a mirror segment of their own (none when they bring nothing new), all
- * else one packed segment.
+ * An ingest collects what one tag adds.  Each file of FORMAT_SMALL_BYTES and
+ * more gets a mirror segment of its own (none if it brings nothing new);
+ * everything else goes to one packed segment.
  */
 struct ingest;
 
 int ingest_new(struct store *s, struct ingest **out, struct dsv_err *err);
 
 /*
- * Take a file in.  fd is open for reading; path is for messages.  What may
- * be in memory only is written back, so that its times can be believed; then
- * stat, read, hash, write what is new, stat again.
+ * Takes a file in.  fd is open for reading; path is for messages.  What may be
+ * in memory only is written back, so that its times can be trusted; then stat,
+ * read, hash, write what is new, stat again.
  *
- * DSV_ESYS: it changed while it was read.  After a failure (of this or of
- * ingest_bytes()) the ingest can only be closed.
+ * Returns DSV_ESYS if it changed while it was read.  After a failure (of this
+ * or of ingest_bytes()) the ingest can only be closed.
  */
 int ingest_file(struct ingest *in, int fd, const char *path,
 		unsigned char recipe[HASH_BYTES], int64_t *size_bytes,
 		struct dsv_err *err);
 
-/* Take in bytes as one chunk (a manifest, a recipe). */
+/* Takes in bytes as one chunk (a manifest, a recipe). */
 int ingest_bytes(struct ingest *in, const void *data, size_t len,
 		 unsigned char hash[HASH_BYTES], struct dsv_err *err);
 
-/* A stretch of a file: one chunk, or zero bytes. */
+/* This is a stretch of a file: one chunk, or zero bytes. */
 struct ingest_piece {
 	int64_t offset;
 	uint32_t length;
@@ -116,29 +121,29 @@ struct ingest_piece {
 	unsigned char hash[HASH_BYTES];
 };
 
-/* What one of several ranks does of a file that all of them hold. */
+/* This is what one of several ranks does with a file that all of them hold. */
 struct ingest_share {
 	int64_t rank, ranks;
-	int64_t number;		/* of the file; the same for all ranks */
+	int64_t number;		/* of the file; the same on all ranks */
 	int64_t size_bytes;		/* from here on it is the result */
 	unsigned char digest[16];	/* XXH3-128 of the whole file */
 	size_t count;
-	struct ingest_piece *pieces;	/* by offset; the caller's to free() */
+	struct ingest_piece *pieces;	/* by offset; the caller frees them */
 };
 
 /*
- * As ingest_file(), but only about 1/ranks of the file's chunks is taken in.
- * The shares of all ranks, put together, are its recipe.
+ * Works like ingest_file(), but takes in only about 1/ranks of the file's
+ * chunks. The shares of all ranks together are its recipe.
  */
 int ingest_share(struct ingest *in, int fd, const char *path,
 		 struct ingest_share *share, struct dsv_err *err);
-/* Take in a recipe of chunks that are stored. */
+/* Takes in a recipe of chunks that are stored. */
 int ingest_recipe(struct ingest *in, const struct recipe *r,
 		  unsigned char hash[HASH_BYTES], struct dsv_err *err);
 
 /*
- * Copy a chunk that is stored, verified, into the packed segment, whether or
- * not it is looked up elsewhere.
+ * Copies a stored chunk, verified, into the packed segment, whether or not it
+ * can be found elsewhere.
  */
 int ingest_move(struct ingest *in, const struct chunk *chunk,
 		struct dsv_err *err);
@@ -150,7 +155,7 @@ struct ingest_segment {
 	struct chunk *chunks;	/* by offset */
 };
 
-/* A recipe that the ingest met, and the chunks it names (each once). */
+/* This is a recipe that the ingest met, and the chunks it names (each once). */
 struct ingest_recipe {
 	unsigned char hash[HASH_BYTES];
 	size_t count;
@@ -166,91 +171,96 @@ struct ingest_result {
 };
 
 /*
- * Make all that was written durable: segments, their .idx, directories.
- * *out is borrowed from in.  The segments are leftovers until the catalog
- * knows them.
+ * Makes all that was written durable: segments, their .idx, directories.  *out
+ * is borrowed from in.  The segments are leftovers until the catalog knows
+ * them.
  */
 int ingest_finish(struct ingest *in, const struct ingest_result **out,
 		  struct dsv_err *err);
-/* Frees it, and removes its segments unless keep. */
+/* Frees the ingest, and removes its segments unless keep. */
 void ingest_close(struct ingest *in, bool keep);
 
 /* ---- Reading ----------------------------------------------------------- */
 
-/* A whole chunk, verified by its hash.  DSV_ECORRUPT: missing or wrong. */
+/*
+ * Reads a whole chunk, verified by its hash.  Returns DSV_ECORRUPT if it is
+ * missing or wrong.
+ */
 int store_read_chunk(struct store *s, const unsigned char hash[HASH_BYTES],
 		     struct str *out, struct dsv_err *err);
 int store_read_recipe(struct store *s, const unsigned char hash[HASH_BYTES],
 		      struct recipe *out, struct dsv_err *err);
-/* Fill in the chunks of the recipe out->hash; they are the caller's. */
+/* Fills in the chunks of the recipe out->hash; the caller frees them. */
 int store_list_chunks(struct store *s, struct ingest_recipe *out,
 		      struct dsv_err *err);
 /*
- * The recipes of files that are stored, as an ingest would have told of them;
- * also after a failure to be released.
+ * Reads the recipes of stored files, as an ingest would have reported them;
+ * they have to be released even after a failure.
  */
 int store_read_recipes(struct store *s, const struct manifest *files,
 		       struct ingest_result *out, struct dsv_err *err);
 void store_recipes_release(struct ingest_result *recipes);
-/* That of a file, whose size must be what its manifest says. */
+/* Reads the recipe of a file, whose size must be what its manifest says. */
 int store_read_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 		    int64_t size_bytes, struct recipe *out,
 		    struct dsv_err *err);
-/* The manifest with those of its parts merged in. */
+/* Reads a manifest, with those of its parts merged in. */
 int store_read_manifest(struct store *s, const unsigned char hash[HASH_BYTES],
 			struct manifest *out, struct dsv_err *err);
 /*
- * Only the part of a rank, with what other parts have too.  DSV_ENOTFOUND:
- * there is no such part.
+ * Reads only the part of a rank, with what other parts have too.  Returns
+ * DSV_ENOTFOUND if there is no such part.
  */
 int store_read_part(struct store *s, const unsigned char hash[HASH_BYTES],
 		    int64_t rank, struct manifest *out, struct dsv_err *err);
-/* How many parts it has; 0: it is not of several ranks. */
+/* Counts the parts of a manifest; 0 if it is not of several ranks. */
 int store_count_parts(struct store *s, const unsigned char hash[HASH_BYTES],
 		      int64_t *out, struct dsv_err *err);
 
-/* What a copy did. */
+/* This is what a copy did. */
 struct store_copy {
 	bool reflinked;
 	int64_t bytes;
 };
 
 /*
- * Write the file of a recipe, of that size, into fd, which is empty, open for
- * reading and writing.  Zero runs become holes.  Reflinked where link and the
- * file systems allow (verified only when verify), else copied in parallel and
- * verified.  Afterwards the chunks are looked up again: when one has moved or
- * gone, the bytes may have been freed under the copy, and it starts again,
- * at most thrice.
+ * Writes the file of a recipe, of that size, into fd, which is empty and open
+ * for reading and writing.  Zero runs become holes.  It is reflinked where link
+ * and the file systems allow (verified only if verify is set), else copied in
+ * parallel and verified.  Afterwards the chunks are looked up again: if one has
+ * moved or gone, the bytes may have been freed during the copy, which is then
+ * started again, at most three times.
  *
- * DSV_ECORRUPT: stored bytes are wrong or missing.
+ * Returns DSV_ECORRUPT if stored bytes are wrong or missing.
  */
 int store_copy_file(struct store *s, const unsigned char recipe[HASH_BYTES],
 		    int64_t size_bytes, int fd, enum dsv_link link, bool verify,
 		    struct store_copy *out, struct dsv_err *err);
 
 /*
- * length bytes at offset of the file of size_bytes, to fd by write(2) (it may
- * be a pipe); verified by the hashes of the chunks concerned.
+ * Writes length bytes at offset of the file of size_bytes to fd by write(2) (it
+ * may be a pipe); they are verified by the hashes of the chunks concerned.
  */
 int store_cat(struct store *s, const unsigned char recipe[HASH_BYTES],
 	      int64_t size_bytes, int64_t offset, int64_t length, int fd,
 	      struct dsv_err *err);
 
-/* A stored file that is read here and there. */
+/* A reader reads a stored file at any offset. */
 struct reader {
 	struct store *store;
 	struct recipe recipe;
-	struct str chunk;			/* the last one that was read */
+	struct str chunk;			/* the last one read */
 	unsigned char hash[HASH_BYTES];		/* of chunk */
 };
 
 #define READER_INIT { .recipe = RECIPE_INIT, .chunk = STR_INIT }
 
-/* The size must be what its manifest says. */
+/* Opens a reader; the size must be what the file's manifest says. */
 int reader_open(struct store *s, const unsigned char recipe[HASH_BYTES],
 		int64_t size_bytes, struct reader *out, struct dsv_err *err);
-/* len bytes at offset into buf; verified by the hashes of their chunks. */
+/*
+ * Reads len bytes at offset into buf, verified by the hashes of their chunks.
+ */
 int reader_read(struct reader *rd, void *buf, size_t len, int64_t offset,
 		struct dsv_err *err);
 void reader_close(struct reader *rd);
@@ -263,7 +273,10 @@ struct segment_index {
 	struct chunk *chunks;
 };
 
-/* DSV_ECORRUPT: torn, stale or hostile; DSV_ENOTFOUND: there is none. */
+/*
+ * Reads an .idx.  Returns DSV_ECORRUPT if it is torn, stale or hostile, and
+ * DSV_ENOTFOUND if there is none.
+ */
 int segment_index_read(struct store *s, const char *name,
 		       struct segment_index *out, struct dsv_err *err);
 int segment_index_write(struct store *s, const char *name,
@@ -271,7 +284,7 @@ int segment_index_write(struct store *s, const char *name,
 			struct dsv_err *err);
 void segment_index_release(struct segment_index *index);
 
-/* Check a chunk's stored bytes (CRC-32C and SHA-256).  DSV_ECORRUPT. */
+/* Checks a chunk's stored bytes (CRC-32C and SHA-256); DSV_ECORRUPT: wrong. */
 int segment_verify(struct store *s, const struct chunk *chunk,
 		   struct dsv_err *err);
 
@@ -281,21 +294,21 @@ struct segment_range {
 };
 
 /*
- * Give the ranges back to the file system; the whole segment and its .idx
- * are unlinked when count is 0.  *freed_bytes is what the file system says
- * it got.  A file system that cannot punch holes frees nothing: 0.
+ * Gives the ranges back to the file system; the whole segment and its .idx are
+ * unlinked when count is 0.  *freed_bytes is how much the file system reports
+ * as freed.  A file system that cannot punch holes frees nothing: 0.
  */
 int segment_free(struct store *s, const char *name,
 		 const struct segment_range *ranges, size_t count,
 		 int64_t *freed_bytes, struct dsv_err *err);
 
-/* The size of its file in bytes; 0: there is none. */
+/* Returns the size of its file in bytes, or 0 if there is none. */
 int64_t segment_size(const struct store *s, const char *name);
-/* Bytes allocated on disk; DSV_ENOTFOUND. */
+/* Gets the bytes allocated on disk; DSV_ENOTFOUND: there is no such segment. */
 int segment_stat(struct store *s, const char *name, int64_t *allocated_bytes,
 		 int64_t *mtime_ns, struct dsv_err *err);
 
-/* Every segment on disk (with or without .idx), in any order. */
+/* Calls fn for every segment on disk (with or without .idx), in any order. */
 int segment_each(struct store *s,
 		 int (*fn)(void *arg, const char *name, struct dsv_err *err),
 		 void *arg, struct dsv_err *err);

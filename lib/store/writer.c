@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing new segments. */
+/* This writes new segments. */
 #include "ingest.h"
 
 #include <errno.h>
@@ -15,11 +15,11 @@
 #include "../os/paths.h"
 
 #define PACKED_BUFFER_BYTES (1 << 20)
-#define OPEN_WRITERS 128	/* more are synced and closed early */
+#define OPEN_WRITERS 128	/* beyond that, synced and closed early */
 
 /*
- * All segments of an ingest go to one directory, so that there is one to
- * sync; which one is as random as the names.
+ * All segments of an ingest go to one directory, so that only one has to be
+ * synced; which one is as random as the names.
  */
 static int make_name(struct ingest *in, char name[SEGMENT_NAME_SIZE],
 		     struct dsv_err *err)
@@ -62,7 +62,7 @@ static int open_new(struct ingest *in, struct writer *w, struct dsv_err *err)
 
 	if (ret == 0)
 		w->fd = open(w->path, flags, 0666);
-	/* A sweep takes a directory that is empty. */
+	/* A sweep removes a directory that is empty. */
 	if (ret == 0 && w->fd < 0 && errno == ENOENT) {
 		ret = make_dir(in, err);
 		if (ret == 0)
@@ -75,7 +75,7 @@ static int open_new(struct ingest *in, struct writer *w, struct dsv_err *err)
 	return 0;
 }
 
-/* Room in the list first: what is on disk must be known to ingest_close(). */
+/* Makes room in the list first: ingest_close() must know what is on disk. */
 static int grow_list(struct ingest *in, struct dsv_err *err)
 {
 	return list_grow((void **)&in->writers, in->writer_count,
@@ -217,7 +217,7 @@ static int note_chunk(struct writer *w, const struct chunk *c,
 	return ret;
 }
 
-/* All but how its bytes are stored. */
+/* Fills in everything but how its bytes are stored. */
 static void place_chunk(struct chunk *c, const struct writer *w,
 			const unsigned char hash[HASH_BYTES], int64_t offset)
 {
@@ -228,8 +228,8 @@ static void place_chunk(struct chunk *c, const struct writer *w,
 }
 
 /*
- * Writing is begun at once: what the disk does now, the fsync at the end
- * need not.  It is a hint; its failure says nothing.
+ * Starts writeback at once: what the disk does now, the fsync at the end need
+ * not do.  It is a hint; its failure means nothing.
  */
 static void begin_writeback(const struct store *s, int fd, int64_t offset,
 			    size_t len)
@@ -247,7 +247,7 @@ int writer_put(struct ingest *in, struct writer *w,
 	int ret;
 
 	place_chunk(&c, w, hash, offset);
-	codec_keep(&c, data, len);	/* a mirror is as the file is */
+	codec_keep(&c, data, len);	/* a mirror equals its file */
 	if (!w->cloned) {
 		if (pwrite_all(w->fd, data, len, offset) < 0)
 			return dsv_fail_errno(err, "write '%s'", w->path);
@@ -273,7 +273,7 @@ int writer_flush(struct ingest *in, struct writer *w, struct dsv_err *err)
 	return 0;
 }
 
-/* At the end of the packed segment. */
+/* Appends at the end of the packed segment. */
 static int append_bytes(struct ingest *in, struct writer *w, const void *data,
 			size_t len, struct dsv_err *err)
 {
