@@ -2,16 +2,16 @@
 /*
  * libdsv: git for the states of a training run.
  *
- * What holds for every function here:
+ * These rules hold for every function here:
  *
  * - 0 (or a count) is success, a negative enum dsv_code is failure with the
  *   reason in *err; err may be NULL.  -code is the exit status of dsv(1).
- * - On failure outputs are untouched and the repository is as it was.
+ * - On failure outputs are untouched and the repository is unchanged.
  * - Options begin with their size, which the caller sets, so that programs
- *   that were compiled against an older dsv.h go on to work when options are
+ *   that were compiled against an older dsv.h continue to work when options are
  *   added: struct dsv_x_options o = { .size_bytes = sizeof(o) };
  * - Strings are NUL-terminated and, unless a comment says otherwise,
- *   borrowed: valid as long as the object they were got from.
+ *   borrowed: valid as long as the object they come from.
  * - An id is 64 lower-case hexadecimal digits.  Sizes are in bytes, times in
  *   nanoseconds since 1970 UTC.
  * - The words (state, branch, scope, ...) are defined in dsv(7).
@@ -45,22 +45,22 @@ enum dsv_code {
 	DSV_OK = 0,
 	DSV_NO = -1,		/* the answer is no */
 	DSV_EUSAGE = -2,	/* syntax of a value, name or expression */
-	DSV_EPARTIAL = -3,	/* partly done; the message says what was not */
+	DSV_EPARTIAL = -3,	/* partly done; the message says what is not */
 	DSV_ENOTFOUND = -4,	/* or ambiguous: revision, branch, ... */
 	DSV_ESYS = -5,		/* system or I/O error */
 	DSV_ENOREPO = -10,	/* no repository, or one of a newer format */
 	DSV_ELOCKED = -11,	/* lock not obtained in time */
 	DSV_EREMOTE = -12,	/* remote or authentication */
 	DSV_ECORRUPT = -13,	/* stored bytes are wrong or missing */
-	DSV_EREFUSED = -14,	/* by a safety rule; the hint tells a way */
+	DSV_EREFUSED = -14,	/* by a safety rule; the hint says a way */
 	DSV_ENOSPC = -15,	/* no space, or quota */
 	DSV_EINTERRUPTED = -130
 };
 
 /*
- * What can be done about a failure, for a program to say in words of its own:
- * a message speaks neither of options nor of commands.  What stands in
- * brackets is the subject.  Ranks tell each other these numbers, so new ones
+ * A hint is what can be done about a failure, for a program to say in its own
+ * words: a message mentions neither options nor commands.  The words in
+ * brackets are the subject.  Ranks send each other these numbers, so new ones
  * go to the end.
  */
 enum dsv_hint {
@@ -68,8 +68,8 @@ enum dsv_hint {
 	DSV_HINT_INIT,		/* make a repository */
 	DSV_HINT_TRUST,		/* set safe.repository [path] */
 	DSV_HINT_CONFIG_LEVEL,	/* set it for the user or the system */
-	DSV_HINT_FSCK,		/* dsv_fsck() tells more */
-	DSV_HINT_REBUILD,	/* dsv_rebuild() makes the catalog anew */
+	DSV_HINT_FSCK,		/* dsv_fsck() reports more */
+	DSV_HINT_REBUILD,	/* dsv_rebuild() rebuilds the catalog */
 	DSV_HINT_REMOVE_ORPHAN,	/* a prune, or fsck with repair, removes it */
 	DSV_HINT_LOCK_WAIT,	/* a longer lock_wait_ms, or end the owner */
 	DSV_HINT_LOCK_REMOTE,	/* ... or look at the host of the owner */
@@ -92,7 +92,7 @@ enum dsv_hint {
 	DSV_HINT_PARTS_ALL,	/* place all parts on each node */
 	DSV_HINT_TASKS,		/* ask for [number] tasks, or all parts */
 	DSV_HINT_BISECT_START,	/* begin a search */
-	DSV_HINT_BISECT_LOG,	/* look at what was said */
+	DSV_HINT_BISECT_LOG,	/* look at the marks */
 	DSV_HINT_BISECT_RESET,	/* forget the search */
 	DSV_HINT_BISECT_ALONG,	/* search along another branch */
 	DSV_HINT_JOB_SYNC,	/* end the holds of jobs that are gone */
@@ -109,7 +109,7 @@ struct dsv_err {
 	char subject[1024];	/* of the hint; "" if it needs none */
 };
 
-/* "not-found" for DSV_ENOTFOUND, ...; static. */
+/* Returns "not-found" for DSV_ENOTFOUND, ...; static. */
 const char *dsv_code_name(enum dsv_code code);
 
 #ifdef __GNUC__
@@ -119,39 +119,39 @@ const char *dsv_code_name(enum dsv_code code);
 #endif
 
 /*
- * How the library, and programs written on it, report.  A message has no
- * capital, no full stop; it says first what failed, subjects in 'quotes'.
- * Reporting keeps errno.  dsv_fail() sets err and returns code.
+ * The library, and programs written on it, report errors with these.  A message
+ * has no capital and no full stop; it says first what failed, and puts subjects
+ * in 'quotes'.  Reporting keeps errno.  dsv_fail() sets err and returns code.
  */
 int dsv_fail(struct dsv_err *err, enum dsv_code code, const char *fmt, ...)
 	DSV_PRINTF(3, 4);
-/* With a hint; subject may be NULL.  The message is complete without it. */
+/* Adds a hint; subject may be NULL.  The message is complete without it. */
 int dsv_fail_hint(struct dsv_err *err, enum dsv_code code, enum dsv_hint hint,
 		  const char *subject, const char *fmt, ...)
 	DSV_PRINTF(5, 6);
-/* Report what another call said, its hint too, with this code. */
+/* Reports what another call reported, with its hint, and with this code. */
 int dsv_fail_as(struct dsv_err *err, int code, const struct dsv_err *why);
 /*
- * Append strerror(errno); returns DSV_ENOSPC for ENOSPC and EDQUOT,
+ * Appends strerror(errno); returns DSV_ENOSPC for ENOSPC and EDQUOT,
  * DSV_EINTERRUPTED for EINTR, else DSV_ESYS.
  */
 int dsv_fail_errno(struct dsv_err *err, const char *fmt, ...)
 	DSV_PRINTF(2, 3);
 /*
- * Put "<context>: " before the message of a call that returned ret < 0, and
- * keep its hint.
+ * Puts "<context>: " before the message of a call that returned ret < 0, and
+ * keeps its hint.
  */
 int dsv_fail_in(struct dsv_err *err, int ret, const char *fmt, ...)
 	DSV_PRINTF(3, 4);
 int dsv_fail_nomem(struct dsv_err *err);
 
-/* The version of the library, "0.1.0"; static. */
+/* Returns the version of the library, "0.1.0"; static. */
 const char *dsv_version(void);
 
 /*
- * How large "dsv_tag_options", or any other struct of this header, is in the
- * library; 0: there is none of that name.  For bindings, which have no
- * compiler that could tell.
+ * Returns how large "dsv_tag_options", or any other struct of this header, is
+ * in the library, or 0 if there is none of that name.  This is for bindings,
+ * which have no compiler that could know.
  */
 size_t dsv_sizeof(const char *name);
 
@@ -175,47 +175,47 @@ struct dsv_kv {
 	struct dsv_value value;
 };
 
-/* Sorted by key, bytewise. */
+/* These are sorted by key, bytewise. */
 struct dsv_kvs {
 	size_t count;
 	struct dsv_kv *items;
 };
 
-/* NULL when there is no such key. */
+/* Returns NULL if there is no such key. */
 const struct dsv_value *dsv_kvs_get(const struct dsv_kvs *kvs,
 				    const char *key);
 void dsv_kvs_free(struct dsv_kvs *kvs);
 
-/* A borrowed list of strings, the input of many functions. */
+/* This is a borrowed list of strings, the input of many functions. */
 struct dsv_strings {
 	size_t count;
 	const char *const *items;
 };
 
-/* "90s" "15m" "12h" "7d" "4w" "0" to nanoseconds; DSV_EUSAGE. */
+/* Converts "90s" "15m" "12h" "7d" "4w" "0" to nanoseconds; or DSV_EUSAGE. */
 int dsv_parse_duration(const char *text, int64_t *out_ns, struct dsv_err *err);
 
-/* "10GiB" "500MB" "42" to bytes; DSV_EUSAGE. */
+/* Converts "10GiB" "500MB" "42" to bytes; or DSV_EUSAGE. */
 int dsv_parse_size(const char *text, int64_t *out_bytes, struct dsv_err *err);
 
 /*
- * RFC 3339, "2026-01-31", "2026-01-31 14:00" (local time), or "-7d" before
- * now_ns; DSV_EUSAGE.
+ * Converts RFC 3339, "2026-01-31", "2026-01-31 14:00" (local time), or "-7d"
+ * (before now_ns); or DSV_EUSAGE.
  */
 int dsv_parse_time(const char *text, int64_t now_ns, int64_t *out_ns,
 		   struct dsv_err *err);
 
 #define DSV_TIME_SIZE 32
-/* RFC 3339 in UTC, to the second: "2026-01-31T14:00:00Z". */
+/* Writes RFC 3339 in UTC, to the second: "2026-01-31T14:00:00Z". */
 void dsv_format_time(int64_t time_ns, char out[DSV_TIME_SIZE]);
-/* "5 minutes ago" */
+/* Writes "5 minutes ago". */
 void dsv_format_age(int64_t time_ns, int64_t now_ns, char out[DSV_TIME_SIZE]);
-/* "1.4 GiB" */
+/* Writes "1.4 GiB". */
 void dsv_format_size(int64_t bytes, char out[DSV_TIME_SIZE]);
 
 /*
- * The candidate that a person who typed word most likely meant; NULL when
- * none is near.  The first among equals.
+ * Returns the candidate that a person who typed word most likely meant, the
+ * first among equals, or NULL if none is near.
  */
 const char *dsv_suggest(const char *word, const char *const *candidates,
 			size_t count);
@@ -223,15 +223,15 @@ const char *dsv_suggest(const char *word, const char *const *candidates,
 /* ---- JSON output ------------------------------------------------------- */
 
 /*
- * A streaming writer of one JSON document that keeps the text of numbers
- * (which a tree of doubles would not: 0.1 becomes 0.10000000000000001).
+ * This is a streaming writer of one JSON document that keeps the text of
+ * numbers (which a tree of doubles would not: 0.1 becomes 0.10000000000000001).
  * key is NULL inside arrays.  Bytes that are not UTF-8 become "\xNN" (a
- * backslash, an x and two digits, in the string), NULL strings null.
+ * backslash, an x and two digits, in the string); NULL strings become null.
  */
 struct dsv_json;
 
 struct dsv_json *dsv_json_new(void);
-/* If the document is an array: its elements, each on a line, without it. */
+/* If the document is an array, writes its elements without it, one per line. */
 void dsv_json_lines(struct dsv_json *j);
 void dsv_json_free(struct dsv_json *j);
 void dsv_json_object(struct dsv_json *j, const char *key);
@@ -245,7 +245,7 @@ void dsv_json_null(struct dsv_json *j, const char *key);
 void dsv_json_time(struct dsv_json *j, const char *key, int64_t time_ns);
 void dsv_json_value(struct dsv_json *j, const char *key,
 		    const struct dsv_value *value);
-/* What was written since the last call; NULL when out of memory. */
+/* Returns what was written since the last call; NULL when out of memory. */
 const char *dsv_json_take(struct dsv_json *j, size_t *len);
 
 /* ---- Repository -------------------------------------------------------- */
@@ -255,51 +255,54 @@ struct dsv;
 struct dsv_options {
 	size_t size_bytes;	/* of this struct */
 	/*
-	 * The .dsv directory or the directory that holds it; NULL: $DSV_REPO,
-	 * else the nearest .dsv upwards from the working directory.
+	 * This is the .dsv directory or the directory that holds it; NULL:
+	 * $DSV_REPO, else the nearest .dsv upwards from the working directory.
 	 */
 	const char *repo;
 	const char *branch;	/* the current branch; NULL: by the rules */
 	int64_t lock_wait_ms;	/* < 0: $DSV_LOCK_WAIT, else 60000 */
-	/* For dsv_config_*() alone, which can mend a value that stops all. */
+	/*
+	 * This is for dsv_config_*() only, which can fix a value that breaks
+	 * everything else.
+	 */
 	bool only_config;
 	/*
-	 * Told to people; arg is passed on.  All may be NULL.  total_bytes 0:
-	 * it is not known.
+	 * These report to people; arg is passed on.  All may be NULL.
+	 * total_bytes is 0 if it is unknown.
 	 */
 	void (*warn)(void *arg, const char *msg);
 	void (*progress)(void *arg, const char *what, int64_t done_bytes,
 			 int64_t total_bytes);
 	void *arg;
-	/* Set by a signal handler: long operations stop. */
+	/* A signal handler sets this: long operations stop. */
 	const volatile int *interrupted;
 };
 
 /*
- * Make <dir>/.dsv.  In an existing repository nothing changes and *existed
- * (if not NULL) is true.  shared: modes and setgid for the directory's group.
+ * Makes <dir>/.dsv.  In an existing repository nothing changes and *existed (if
+ * not NULL) is true.  shared: modes and setgid for the directory's group.
  */
 int dsv_init(const char *dir, bool shared, bool *existed, struct dsv_err *err);
 
 /*
- * Open a repository.  options may be NULL.  *out is the caller's, to be
- * given to dsv_close().
+ * Opens a repository.  options may be NULL.  The caller passes *out to
+ * dsv_close().
  *
- * DSV_ENOREPO: nothing there, or of a newer format.  DSV_EREFUSED: somebody
- * else's, and not in safe.repository.
+ * Returns DSV_ENOREPO if nothing is there, or its format is newer; DSV_EREFUSED
+ * if it is somebody else's, and not in safe.repository.
  */
 int dsv_open(const struct dsv_options *options, struct dsv **out,
 	     struct dsv_err *err);
 void dsv_close(struct dsv *d);
 
-/* The absolute path of the .dsv directory. */
+/* Returns the absolute path of the .dsv directory. */
 const char *dsv_path(const struct dsv *d);
 
 /* ---- States ------------------------------------------------------------ */
 
 struct dsv_job {
 	const char *id;		/* "123", array: "120_3"; NULL: no job */
-	const char *array_task;	/* NULL: no array */
+	const char *array_task;	/* NULL: not an array */
 	const char *cluster;	/* NULL: not known yet */
 	const char *state;	/* WAITING RUNNING COMPLETED FAILED ... */
 	const char *branch;
@@ -328,7 +331,7 @@ struct dsv_state {
 	int64_t created_ns;
 	int64_t files;
 	int64_t size_bytes;		/* of the files */
-	int64_t stored_bytes;		/* that this state added to the store */
+	int64_t stored_bytes;		/* added to the store by this state */
 	size_t parent_count;
 	char (*parents)[DSV_ID_SIZE];
 	struct dsv_kvs params;		/* effective */
@@ -343,28 +346,30 @@ struct dsv_state {
 	bool pruned;
 	int64_t pruned_ns;
 	const char *pruned_by;		/* rule; NULL unless pruned */
-	const struct dsv_job *job;	/* NULL: made outside of jobs */
+	const struct dsv_job *job;	/* NULL: made outside jobs */
 };
 
 void dsv_state_free(struct dsv_state *s);
 
 /*
- * Resolve a revision ("HEAD", "main~2", "max:acc@*", an id's prefix).
- * DSV_ENOTFOUND: no such state, or ambiguous.
+ * Resolves a revision ("HEAD", "main~2", "max:acc@*", an id's prefix).  Returns
+ * DSV_ENOTFOUND if there is no such state, or it is ambiguous.
  */
 int dsv_rev_parse(struct dsv *d, const char *rev, char id[DSV_ID_SIZE],
 		  struct dsv_err *err);
 
-/* rev NULL: HEAD. */
+/* Loads a state; rev NULL: HEAD. */
 int dsv_state_get(struct dsv *d, const char *rev, struct dsv_state **out,
 		  struct dsv_err *err);
 
-/* The result of a search: its order is fixed when it is made. */
+/* This is the result of a search: its order is fixed when it is made. */
 struct dsv_list;
 
-/* < 0: not known, of a long log whose end is sought while it is read. */
+/*
+ * Returns < 0 if unknown: the end of a long log is searched for as it is read.
+ */
 int64_t dsv_list_count(const struct dsv_list *l);
-/* 1: *out is the next state, the caller's; 0: no more. */
+/* Returns 1 if *out is the next state, which the caller frees; 0 if no more. */
 int dsv_list_next(struct dsv_list *l, struct dsv_state **out,
 		  struct dsv_err *err);
 void dsv_list_free(struct dsv_list *l);
@@ -379,7 +384,7 @@ struct dsv_log_options {
 	int64_t until_ns;		/* 0: none */
 };
 
-/* Newest first; a state comes before its parents. */
+/* Lists newest first; a state comes before its parents. */
 int dsv_log(struct dsv *d, const struct dsv_log_options *options,
 	    struct dsv_list **out, struct dsv_err *err);
 
@@ -395,13 +400,15 @@ struct dsv_find_options {
 	bool pruned;			/* pruned states too */
 };
 
-/* DSV_EUSAGE: syntax of expr; the message names the column. */
+/*
+ * Returns DSV_EUSAGE for a syntax error in expr; the message names the column.
+ */
 int dsv_find(struct dsv *d, const struct dsv_find_options *options,
 	     struct dsv_list **out, struct dsv_err *err);
 int dsv_find_count(struct dsv *d, const struct dsv_find_options *options,
 		   int64_t *out, struct dsv_err *err);
 
-/* Lists of ids, the caller's, to be given to dsv_ids_free(). */
+/* These are lists of ids, which the caller passes to dsv_ids_free(). */
 struct dsv_ids {
 	size_t count;
 	char (*items)[DSV_ID_SIZE];
@@ -412,7 +419,7 @@ int dsv_next(struct dsv *d, const char *rev, struct dsv_ids *out,
 	     struct dsv_err *err);
 int dsv_prev(struct dsv *d, const char *rev, struct dsv_ids *out,
 	     struct dsv_err *err);
-/* DSV_ENOTFOUND: no common ancestor. */
+/* Returns DSV_ENOTFOUND if there is no common ancestor. */
 int dsv_merge_base(struct dsv *d, const char *a, const char *b,
 		   char id[DSV_ID_SIZE], struct dsv_err *err);
 
@@ -436,7 +443,10 @@ struct dsv_entries {
 	void *memory;			/* the library's */
 };
 
-/* DSV_ENOTFOUND: pruned; the message says when and by which rule. */
+/*
+ * Returns DSV_ENOTFOUND if it is pruned; the message says when and by which
+ * rule.
+ */
 int dsv_entries(struct dsv *d, const char *rev, struct dsv_entries *out,
 		struct dsv_err *err);
 void dsv_entries_free(struct dsv_entries *entries);
@@ -462,7 +472,7 @@ int dsv_tensors(struct dsv *d, const char *rev, struct dsv_tensors *out,
 void dsv_tensors_free(struct dsv_tensors *tensors);
 
 /*
- * Write a file's bytes (or, with tensor, that tensor's) to fd.  spec is
+ * Writes a file's bytes (or, with tensor, that tensor's) to fd.  spec is
  * "REV:PATH".
  */
 int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
@@ -483,17 +493,19 @@ struct dsv_tag_options {
 	struct dsv_strings excludes;	/* globs, see dsv(7) */
 	bool pin;
 	/*
-	 * Return as soon as the files are safe from their writer, cloned or
-	 * copied; the state is pending until dsv_queue_run() has stored them.
+	 * If set, dsv_tag() returns as soon as the files are safe from their
+	 * writer, cloned or copied; the state is pending until dsv_queue_run()
+	 * has stored them.
 	 */
 	bool async;
-	bool move;	/* the files are given away */
+	bool move;	/* the files are handed over to dsv */
 	/*
-	 * One of ranks processes that make one state together, each with its
-	 * own paths; message, name, parameters, ... are those of rank 0.
-	 * ranks 0: rank and ranks are those of the environment.  group: NULL:
-	 * the step of the job and a count.  Waits for the others at most
-	 * group_timeout_ms (0: 10 minutes): DSV_EPARTIAL, nothing is tagged.
+	 * If set, this is one of ranks processes that make one state together,
+	 * each with its own paths; message, name, parameters, ... are those of
+	 * rank 0.  If ranks is 0, the environment says rank and ranks.  If
+	 * group is NULL, it is the step of the job and a count.  Waits for the
+	 * others at most group_timeout_ms (0: 10 minutes): then DSV_EPARTIAL,
+	 * nothing is tagged.
 	 */
 	bool collective;
 	bool replicated;	/* all have the same files */
@@ -503,17 +515,19 @@ struct dsv_tag_options {
 };
 
 /*
- * Capture files and directories as a new state on the current branch.
+ * Captures files and directories as a new state on the current branch.
  *
- * DSV_EREFUSED: the name is another job's state's, the parents do not hold
- * the branch head, a path was checked out from another state, or the
- * processes of a group contradict one another.
+ * Returns DSV_EREFUSED if the name belongs to a state of another job, the
+ * parents do not include the branch head, a path was checked out from another
+ * state, or the processes of a group contradict one another.
  */
 int dsv_tag(struct dsv *d, const struct dsv_tag_options *options,
 	    char id[DSV_ID_SIZE], struct dsv_err *err);
-/* Whether we are the rank of a group that speaks for it, or no group's. */
+/* Returns whether we are the rank that speaks for its group, or in no group. */
 bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *options);
-/* Instead of tagging: the other ranks fail with why, and need not wait. */
+/*
+ * Makes the other ranks fail with why, without waiting for us: we do not tag.
+ */
 void dsv_tag_refuse(struct dsv *d, const struct dsv_tag_options *options,
 		    const struct dsv_err *why);
 
@@ -535,28 +549,28 @@ struct dsv_queue {
 int dsv_queue(struct dsv *d, struct dsv_queue *out, struct dsv_err *err);
 void dsv_queue_free(struct dsv_queue *queue);
 
-/* Whether a caller is to run the queue by itself: queue.auto, true if unset. */
+/* Returns whether a caller should run the queue: queue.auto, true if unset. */
 bool dsv_queue_is_automatic(struct dsv *d);
 
 /*
- * Store what this host has captured, oldest first; *stored states (may be
- * NULL).  One runs at a time; wait: for the other to end, else there is
- * nothing to do.
+ * Stores what this host has captured, oldest first, and counts states in
+ * *stored (may be NULL).  Only one process does so at a time; if another does,
+ * wait makes us wait for its end, else there is nothing to do.
  */
 int dsv_queue_run(struct dsv *d, bool wait, int64_t *stored,
 		  struct dsv_err *err);
 
 /*
- * Until the states are durable (none named: those this host captured);
- * stores them itself where it can.  DSV_NO: timeout_ms (< 0: none) is over.
- * DSV_ENOTFOUND: one is lost.
+ * Waits until the states are durable (none named: those this host captured);
+ * stores them itself where it can.  Returns DSV_NO after timeout_ms (< 0:
+ * none), DSV_ENOTFOUND if one is lost.
  */
 int dsv_wait(struct dsv *d, const struct dsv_strings *revs,
 	     int64_t timeout_ms, struct dsv_err *err);
 
 /*
- * Until a state satisfies an expression, as of dsv_find(): id gets the newest
- * that does.  DSV_NO: timeout_ms (< 0: none) is over.
+ * Waits until a state satisfies an expression, as in dsv_find(): id gets the
+ * newest one that does.  Returns DSV_NO after timeout_ms (< 0: none).
  */
 int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
 		 char id[DSV_ID_SIZE], struct dsv_err *err);
@@ -582,7 +596,7 @@ struct dsv_checkout_result {
 	int64_t reflinked;	/* files */
 };
 
-/* DSV_EREFUSED: a differing file is there; nothing was written. */
+/* Returns DSV_EREFUSED if a differing file exists; nothing was written. */
 int dsv_checkout(struct dsv *d, const struct dsv_checkout_options *options,
 		 struct dsv_checkout_result *out, struct dsv_err *err);
 
@@ -592,13 +606,13 @@ struct dsv_diff_options {
 	size_t size_bytes;	/* of this struct */
 	const char *a;		/* revisions; NULL: HEAD */
 	const char *b;
-	const char *dir;	/* not NULL: the files there, in b's place */
+	const char *dir;	/* not NULL: the files there, instead of b */
 	struct dsv_strings paths;	/* globs, see dsv(7); none: all */
 	bool tensors;		/* look into changed files */
 	/*
-	 * >= 0: numbers that far apart are the same (0: 0.0 and -0.0, and two
-	 * NaNs), and a file with tensors has changed when one of them has;
-	 * what else it holds is not looked at.  < 0: any byte counts.
+	 * If >= 0, numbers that far apart are the same (0: 0.0 and -0.0, and
+	 * two NaNs), and a file with tensors has changed if one of them has;
+	 * what else it holds is not compared.  If < 0, any byte counts.
 	 */
 	double tolerance;
 };
@@ -626,11 +640,13 @@ struct dsv_diff_tensor {
 	const char *old_dtype, *new_dtype;	/* NULL: not there */
 	size_t old_rank, new_rank;
 	const int64_t *old_shape, *new_shape;
-	/* NULL: what follows is known; else why not, "another shape". */
+	/*
+	 * This is NULL if what follows is known; else why not: "another shape".
+	 */
 	const char *not_compared;
 	int64_t elements;
 	int64_t differing;	/* further apart than the tolerance */
-	int64_t nans;		/* NaN in only one: in no number below */
+	int64_t nans;		/* NaN in only one: not in those below */
 	double max, rms;	/* of |old - new| */
 	double relative;	/* largest |old - new| / max(|old|, |new|) */
 };
@@ -646,10 +662,10 @@ struct dsv_diff {
 };
 
 /*
- * What changed from a to b.  Bytes that both have from the same chunks are
- * not read.
+ * Finds what changed from a to b.  Bytes that both have from the same chunks
+ * are not read.
  *
- * DSV_ENOTFOUND: a state is pruned, or dir is not there.
+ * Returns DSV_ENOTFOUND if a state is pruned, or dir does not exist.
  */
 int dsv_diff(struct dsv *d, const struct dsv_diff_options *options,
 	     struct dsv_diff *out, struct dsv_err *err);
@@ -659,40 +675,44 @@ void dsv_diff_free(struct dsv_diff *diff);
 
 enum dsv_bisect_mark { DSV_BISECT_GOOD, DSV_BISECT_BAD, DSV_BISECT_SKIP };
 
-/* A user's search for the first bad state of a line. */
+/* This is a user's search for the first bad state of a line. */
 struct dsv_bisect {
-	char next[DSV_ID_SIZE];	/* to be tested; "": there is none */
-	char bad[DSV_ID_SIZE];	/* the oldest that is known to be bad */
+	char next[DSV_ID_SIZE];	/* to be tested; "": none */
+	char bad[DSV_ID_SIZE];	/* the oldest known bad one */
 	char good[DSV_ID_SIZE];	/* the newest known good one before it */
 	int64_t left;		/* states between that could be tested */
-	int64_t pruned;		/* and that are pruned */
-	struct dsv_ids skipped;	/* and that were skipped, oldest first */
+	int64_t pruned;		/* and pruned ones */
+	struct dsv_ids skipped;	/* and skipped ones, oldest first */
 };
 
 /*
- * Look for the first bad state on the line of first parents from bad back to
- * good.  along: where a state has several parents, the line goes to the one
- * that was made on that branch, if any.  Replaces a search under way.  *out
- * is the caller's, to be given to dsv_bisect_release().
+ * Searches for the first bad state on the line of first parents from bad back
+ * to good.  along: where a state has several parents, the line goes to the one
+ * that was made on that branch, if any.  Replaces a search in progress.  The
+ * caller passes *out to dsv_bisect_release().
  *
- * DSV_EUSAGE: good is not on that line.
+ * Returns DSV_EUSAGE if good is not on that line.
  */
 int dsv_bisect_start(struct dsv *d, const char *bad, const char *good,
 		     const char *along, struct dsv_bisect *out,
 		     struct dsv_err *err);
 /*
- * Say what a state (rev NULL: the one to be tested) is.
+ * Marks a state (rev NULL: the one to be tested).
  *
- * DSV_EUSAGE: no search, not on its line, or it contradicts what was said.
+ * Returns DSV_EUSAGE if there is no search, the state is not on its line, or
+ * the mark contradicts earlier ones.
  */
 int dsv_bisect_mark(struct dsv *d, const char *rev, enum dsv_bisect_mark mark,
 		    struct dsv_bisect *out, struct dsv_err *err);
-/* DSV_EUSAGE: no search. */
+/* Returns DSV_EUSAGE if there is no search. */
 int dsv_bisect_get(struct dsv *d, struct dsv_bisect *out, struct dsv_err *err);
 void dsv_bisect_release(struct dsv_bisect *b);
-/* What was said, a line each: "start BAD GOOD", "good ID"; to free(). */
+/*
+ * Gets the marks, one per line: "start BAD GOOD", "good ID"; the caller frees
+ * it.
+ */
 int dsv_bisect_log(struct dsv *d, char **out, struct dsv_err *err);
-/* Forget the search; none is fine. */
+/* Forgets the search; it is fine if there is none. */
 int dsv_bisect_reset(struct dsv *d, struct dsv_err *err);
 
 /* ---- Fork -------------------------------------------------------------- */
@@ -721,26 +741,27 @@ struct dsv_forks {
 void dsv_forks_free(struct dsv_forks *forks);
 
 /*
- * Start a branch with a fork state of rev's content and parameters.  Copies
- * and hashes no byte.  DSV_EREFUSED: the branch exists, rev is pending, or a
- * key that is set is no parameter of rev (the nearest one is named).
+ * Starts a branch with a fork state of rev's content and parameters.  Copies
+ * and hashes no byte.  Returns DSV_EREFUSED if the branch exists, rev is
+ * pending, or a key that is set is not a parameter of rev (the nearest one is
+ * named).
  */
 int dsv_fork(struct dsv *d, const struct dsv_fork_options *options,
 	     struct dsv_fork *out, struct dsv_err *err);
 
 /*
- * A fork for each combination of values, all or none.  sweeps: "K=V,V" or
- * "K:=[JSON,...]".  A branch that is named gets ".0", ".1", ...
+ * Makes a fork for each combination of values, all or none.  sweeps: "K=V,V" or
+ * "K:=[JSON,...]".  A branch name, if given, gets ".0", ".1", ... appended.
  */
 int dsv_fork_sweep(struct dsv *d, const struct dsv_fork_options *options,
 		   const struct dsv_strings *sweeps, struct dsv_forks *out,
 		   struct dsv_err *err);
 
 /*
- * The environment that a command forked from state id gets, as "K=V"
+ * Returns the environment that a command forked from state id gets, as "K=V"
  * strings (DSV_REPO, DSV_STATE, DSV_PARAM_<KEY>, ...).  dir is what
- * DSV_CHECKOUT names; NULL: one in the repository, into which the files are
- * placed.  Writes the file DSV_PARAMS_FILE names.
+ * DSV_CHECKOUT names; NULL: one in the repository, where the files are placed.
+ * Writes the file that DSV_PARAMS_FILE names.
  */
 int dsv_fork_environment(struct dsv *d, const char *id, const char *dir,
 			 char ***out, struct dsv_err *err);
@@ -761,14 +782,14 @@ struct dsv_branches {
 
 int dsv_branches(struct dsv *d, struct dsv_branches *out, struct dsv_err *err);
 void dsv_branches_free(struct dsv_branches *branches);
-/* The name of the current branch, the caller's to free(). */
+/* Returns the name of the current branch; the caller frees it. */
 int dsv_branch_current(struct dsv *d, char **out, struct dsv_err *err);
 int dsv_branch_create(struct dsv *d, const char *name, const char *rev,
 		      bool force, struct dsv_err *err);
 int dsv_branch_rename(struct dsv *d, const char *from, const char *to,
 		      struct dsv_err *err);
 int dsv_branch_delete(struct dsv *d, const char *name, struct dsv_err *err);
-/* Set HEAD, the user's current branch outside of jobs. */
+/* Sets HEAD, the user's current branch outside jobs. */
 int dsv_switch(struct dsv *d, const char *name, bool create,
 	       struct dsv_err *err);
 
@@ -803,7 +824,7 @@ struct dsv_scopes {
 
 int dsv_scopes(struct dsv *d, struct dsv_scopes *out, struct dsv_err *err);
 void dsv_scopes_free(struct dsv_scopes *scopes);
-/* Opens again a closed one. */
+/* Opens a scope; a closed one is reopened. */
 int dsv_scope_open(struct dsv *d, const char *name, struct dsv_err *err);
 int dsv_scope_close(struct dsv *d, const char *name, struct dsv_err *err);
 int dsv_scope_add(struct dsv *d, const char *name,
@@ -811,7 +832,7 @@ int dsv_scope_add(struct dsv *d, const char *name,
 int dsv_scope_remove(struct dsv *d, const char *name,
 		     const struct dsv_strings *revs, struct dsv_err *err);
 
-/* assignments: "K=V", "K:=JSON". */
+/* Sets and unsets attributes; assignments: "K=V", "K:=JSON". */
 int dsv_attr_set(struct dsv *d, const char *rev,
 		 const struct dsv_strings *assignments,
 		 const struct dsv_strings *unset, struct dsv_err *err);
@@ -837,8 +858,8 @@ int dsv_pin(struct dsv *d, const struct dsv_strings *revs, bool pinned,
 	    struct dsv_err *err);
 
 /*
- * The parameters as text.  format: "json" "nested" "env" "argparse" "hydra"
- * "lines".  *out is the caller's to free().
+ * Formats the parameters as text.  format: "json" "nested" "env" "argparse"
+ * "hydra" "lines".  The caller frees *out.
  */
 int dsv_params_format(const struct dsv_kvs *params, const char *format,
 		      char **out, struct dsv_err *err);
@@ -848,7 +869,7 @@ int dsv_params_format(const struct dsv_kvs *params, const char *format,
 struct dsv_prune_options {
 	size_t size_bytes;	/* of this struct */
 	struct dsv_strings revs;	/* exactly these; else by rules */
-	int64_t keep_last;		/* 0: rule not given, as below */
+	int64_t keep_last;		/* 0: rule not given; same below */
 	int64_t keep_hourly, keep_daily, keep_weekly, keep_monthly;
 	int64_t keep_within_ns;
 	struct dsv_strings keep_best;	/* "max:KEY:N", "min:KEY:N" */
@@ -856,7 +877,7 @@ struct dsv_prune_options {
 	struct dsv_strings keep_where;	/* expressions */
 	bool out_of_scope;
 	const char *policy;		/* rules from [prune "policy"] */
-	/* Selection. */
+	/* These select states. */
 	const char *branch, *scope, *where, *author;
 	const char *group_by;		/* NULL: "branch" */
 	bool remove_all;		/* --unsafe-allow-remove-all */
@@ -878,21 +899,22 @@ struct dsv_prune_report {
 	int64_t removed;
 	int64_t freed_now_bytes;
 	int64_t freed_later_bytes;
-	int64_t later_ns;	/* when the rest is freed; 0: nothing is left */
+	int64_t later_ns;	/* when the rest is freed; 0: no rest */
 	bool bounded;		/* the bytes are an upper bound */
 	struct dsv_strings left_alone;	/* groups without a --keep-best key */
 	void *memory;
 };
 
 /*
- * DSV_EPARTIAL: some groups were left alone; *out is filled all the same.
- * DSV_EREFUSED: no rule, or a group would become empty.
+ * Prunes.  Returns DSV_EPARTIAL if some groups were left alone; *out is filled
+ * in all the same.  Returns DSV_EREFUSED if there is no rule, or a group would
+ * become empty.
  */
 int dsv_prune(struct dsv *d, const struct dsv_prune_options *options,
 	      struct dsv_prune_report *out, struct dsv_err *err);
 void dsv_prune_report_free(struct dsv_prune_report *report);
 
-/* DSV_ENOTFOUND: the bytes are freed already. */
+/* Returns DSV_ENOTFOUND if the bytes have already been freed. */
 int dsv_restore(struct dsv *d, const struct dsv_strings *revs,
 		struct dsv_err *err);
 
@@ -926,33 +948,35 @@ struct dsv_repack_options {
 };
 
 struct dsv_repack_report {
-	int64_t segments;	/* replaced; by a dry run: to be replaced */
+	int64_t segments;	/* replaced; in a dry run: to be replaced */
 	int64_t made;
 	int64_t moved_bytes;
-	int64_t freed_bytes;	/* what the file system says */
+	int64_t freed_bytes;	/* as the file system reports */
 };
 
 /*
- * Put the chunks of small segments, and of those that are mostly dead, into
- * few dense ones.  dsv_prune() does it when it pays.
+ * Puts the chunks of small segments, and of those that are mostly dead, into
+ * few dense ones.  dsv_prune() does so when it pays.
  */
 int dsv_repack(struct dsv *d, const struct dsv_repack_options *options,
 	       struct dsv_repack_report *out, struct dsv_err *err);
 
-/* DSV_ECORRUPT: problems were found; *out is filled all the same. */
+/*
+ * Returns DSV_ECORRUPT if problems were found; *out is filled in all the same.
+ */
 int dsv_fsck(struct dsv *d, const struct dsv_fsck_options *options,
 	     struct dsv_fsck_report *out, struct dsv_err *err);
 /*
- * Make the catalog anew from records, journal and segments; also when it is
- * missing or garbage, and dsv_open() fails.  The old one is moved aside.
- * *out tells what could not be used; dsv_fsck() tells what is missing.
+ * Rebuilds the catalog from records, journal and segments; also when it is
+ * missing or garbage, and dsv_open() fails.  The old one is moved aside.  *out
+ * lists what could not be used; dsv_fsck() reports what is missing.
  */
 int dsv_rebuild(const struct dsv_options *options,
 		struct dsv_fsck_report *out, struct dsv_err *err);
 void dsv_fsck_report_free(struct dsv_fsck_report *report);
 
 struct dsv_status {
-	char *branch;		/* current; freed by dsv_status_release() */
+	char *branch;		/* current; dsv_status_release() frees it */
 	char head[DSV_ID_SIZE];	/* "": none yet */
 	int64_t states;		/* live */
 	int64_t pruned;
@@ -980,8 +1004,8 @@ struct dsv_findings {
 };
 
 /*
- * What the file systems of the repository, the current directory and the
- * local tier can do; tried with small files that are removed again.
+ * Finds out what the file systems of the repository, the current directory and
+ * the local tier can do, by trying it with small files that are removed again.
  */
 int dsv_doctor(struct dsv *d, struct dsv_findings *out, struct dsv_err *err);
 void dsv_findings_free(struct dsv_findings *findings);
@@ -998,7 +1022,7 @@ struct dsv_usages {
 	struct dsv_usage *items;
 };
 
-/* by: "branch" "author" "scope". */
+/* Adds up usage by "branch", "author" or "scope". */
 int dsv_usage(struct dsv *d, const char *by, struct dsv_usages *out,
 	      struct dsv_err *err);
 void dsv_usages_free(struct dsv_usages *usages);
@@ -1006,7 +1030,7 @@ void dsv_usages_free(struct dsv_usages *usages);
 /* ---- Configuration ------------------------------------------------------ */
 
 enum dsv_config_level {
-	DSV_CONFIG_ANY,		/* reading: the last that has it */
+	DSV_CONFIG_ANY,		/* reading: the last file that has it */
 	DSV_CONFIG_SYSTEM,
 	DSV_CONFIG_USER,
 	DSV_CONFIG_REPO
@@ -1023,13 +1047,13 @@ struct dsv_config_items {
 	struct dsv_config_item *items;	/* in order of reading */
 };
 
-/* d may be NULL: system and user level only. */
+/* Lists items; d may be NULL: system and user level only. */
 int dsv_config_list(struct dsv *d, enum dsv_config_level level,
 		    struct dsv_config_items *out, struct dsv_err *err);
 void dsv_config_items_free(struct dsv_config_items *items);
 /*
- * value NULL: unset.  DSV_CONFIG_ANY: the repository's.  DSV_EUSAGE: it is
- * none that the key can have.
+ * Sets a key; value NULL: unset.  DSV_CONFIG_ANY means the repository's.
+ * Returns DSV_EUSAGE if the key cannot have this value.
  */
 int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 		   const char *key, const char *value, struct dsv_err *err);
@@ -1043,14 +1067,14 @@ struct dsv_job_request {
 	const char *rev;
 	struct dsv_strings set, unset;
 	struct dsv_strings sweep;	/* an array job over the grid */
-	const char *array;	/* as sbatch has it; NULL: not an array */
+	const char *array;	/* as for sbatch; NULL: not an array */
 	const char *branch;	/* NULL: "<branch>-<job id>" */
 	const char *to;		/* placement pattern, NULL: in the repository */
-	const char *parts;	/* "mine": to a node its ranks only; "all" */
+	const char *parts;	/* "mine": a node gets its ranks only; "all" */
 	const char *message;
 	const char *clusters;	/* where the job is sent: "a", or "a,b": to one
 				   of these; NULL: where it is submitted */
-	struct dsv_strings scopes;	/* that the fork joins */
+	struct dsv_strings scopes;	/* joined by the fork */
 	bool fork_now;		/* make the fork at once */
 	bool dry_run;		/* check only: no ticket, no hold, no fork */
 };
@@ -1063,38 +1087,38 @@ struct dsv_submission {
 };
 
 /*
- * At submission: resolve and hold the state, check the options, and write a
- * ticket that the job will present.  DSV_EUSAGE: among others, the array is
- * not the one that the sweep needs; where the forks are made at once, it may
- * be left to the caller to ask for that.
+ * At submission, resolves and holds the state, checks the options, and writes a
+ * ticket that the job will present.  Returns DSV_EUSAGE, among other reasons,
+ * if the array is not the one that the sweep needs; where the forks are made at
+ * once, asking for that may be left to the caller.
  */
 int dsv_job_prepare(struct dsv *d, const struct dsv_job_request *request,
 		    struct dsv_submission *out, struct dsv_err *err);
 void dsv_submission_release(struct dsv_submission *s);
 
-/* Tell the ticket its job id, known to whoever ran sbatch. */
+/* Gives the ticket its job id, which whoever ran sbatch knows. */
 int dsv_job_bind(struct dsv *d, const char *ticket, const char *job_id,
 		 struct dsv_err *err);
 
 /*
- * At the start of a job, as often as one likes: make the fork (once per job),
- * place the files (once per directory), and give the environment.  Reads
- * SLURM_*.  *each_node (may be NULL): it has to be done on each of the job's
- * nodes.
+ * At the start of a job, as often as needed, makes the fork (once per job),
+ * places the files (once per directory), and returns the environment.  Reads
+ * SLURM_*. *each_node (may be NULL) is true if this has to be done on each of
+ * the job's nodes.
  */
 int dsv_job_start(struct dsv *d, const char *ticket, char ***env,
 		  bool *each_node, struct dsv_err *err);
 
-/* At its end.  wait_status as of waitpid(2). */
+/* Records the end of a job.  wait_status is as in waitpid(2). */
 int dsv_job_finish(struct dsv *d, const char *ticket, int wait_status,
 		   struct dsv_err *err);
 
-/* Withdraw: the submission failed. */
+/* Withdraws a ticket: the submission failed. */
 int dsv_job_cancel(struct dsv *d, const char *ticket, struct dsv_err *err);
 
 /*
- * Ask Slurm what became of the jobs whose end was not recorded; ends holds.
- * *changed: records closed.
+ * Asks Slurm what became of the jobs whose end was not recorded, and ends their
+ * holds.  *changed is how many records were closed.
  */
 int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err);
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Times in nanoseconds since 1970, and a clock that nobody sets.
- */
+/* This has times in nanoseconds since 1970, and a clock that nobody sets. */
 #ifndef DSV_BASE_CLOCK_H
 #define DSV_BASE_CLOCK_H
 
@@ -14,7 +12,7 @@
 #define DAY_NS (24 * HOUR_NS)
 
 int64_t now_ns(void);
-/* Since some time or other: for how long something takes. */
+/* Counts from an arbitrary time, to measure how long something takes. */
 int64_t monotonic_ms(void);
 
 static inline int64_t timespec_ns(const struct timespec *t)
@@ -22,7 +20,7 @@ static inline int64_t timespec_ns(const struct timespec *t)
 	return (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
 }
 
-/* When the file was last written. */
+/* Returns when the file was last written. */
 static inline int64_t stat_mtime_ns(const struct stat *st)
 {
 	return timespec_ns(&st->st_mtim);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Texts and lists of them as JSON, and back.
- */
+/* This converts texts and lists of them to JSON, and back. */
 #ifndef DSV_BASE_JSON_TEXT_H
 #define DSV_BASE_JSON_TEXT_H
 
@@ -10,22 +8,22 @@
 #include "../dsv.h"
 
 /*
- * A text of the user's, whose bytes that are not UTF-8 become \xNN; null when
- * it is NULL.  NULL: out of memory, which json_pack() passes on.
+ * Returns a user's text, with bytes that are not UTF-8 as \xNN, or null if it
+ * is NULL.  Returns NULL when out of memory, which json_pack() passes on.
  */
 json_t *text_to_json(const char *text);
-/* An array of such texts; NULL: out of memory. */
+/* Returns an array of such texts, or NULL when out of memory. */
 json_t *strings_to_json(const struct dsv_strings *strings);
 
-/* The text of object under key, borrowed; NULL: there is none. */
+/* Returns the text of object under key, borrowed, or NULL if there is none. */
 static inline const char *json_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
 }
 
 /*
- * The texts of the array under key, borrowed; what is not a text is left out.
- * The caller frees out->items.
+ * Returns the texts of the array under key, borrowed, without items that are
+ * not texts.  The caller frees out->items.
  */
 int strings_from_json(const json_t *object, const char *key,
 		      struct dsv_strings *out, struct dsv_err *err);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Lists of texts that own them; struct dsv_strings is one that is borrowed.
- */
+/* These lists own their texts; struct dsv_strings is a borrowed one. */
 #ifndef DSV_BASE_TEXTS_H
 #define DSV_BASE_TEXTS_H
 
@@ -19,19 +17,19 @@ struct texts {
 /* Appends a copy. */
 int texts_add(struct texts *t, const char *text, struct dsv_err *err);
 /*
- * Appends text itself, which is freed on failure.  NULL: whoever made it was
- * out of memory.
+ * Appends text itself, which is freed on failure.  It may be NULL, if its maker
+ * was out of memory.
  */
 int texts_take(struct texts *t, char *text, struct dsv_err *err);
 void texts_release(struct texts *t);
 
-/* The list as dsv.h has it, borrowed. */
+/* Returns the list as dsv.h declares it, borrowed. */
 static inline struct dsv_strings texts_view(const struct texts *t)
 {
 	return (struct dsv_strings){ t->count, (const char *const *)t->items };
 }
 
-/* Frees what a public struct owns, which shows it as const: a view ... */
+/* Frees what a public struct owns and declares const: a view ... */
 void texts_free_view(const struct dsv_strings *view);
 
 /* ... or one text. */

@@ -16,7 +16,7 @@
 #include "../base/clock.h"
 #include "fs.h"
 
-/* 0, or an errno. */
+/* Returns 0 or an errno. */
 static int start(char *const argv[], char *const env[], int out_fd, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
