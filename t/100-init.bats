@@ -107,5 +107,5 @@ load helper
 	mkdir .dsv
 	dsv -10 log
 	assert "$stderr" \
-	    "dsv log: '$PWD/.dsv' is no repository: it has no file 'format'"
+	    "dsv log: '$PWD/.dsv' is not a repository: it has no file 'format'"
 }

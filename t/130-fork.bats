@@ -96,14 +96,14 @@ state() {
 @test "--set of an unknown parameter exits 14 and shows the nearest" {
 	state
 	dsv -14 fork HEAD --set lrr=1
-	assert "$stderr" "dsv fork: 'lrr' is no parameter of the state; the\
+	assert "$stderr" "dsv fork: 'lrr' is not a parameter of the state; the\
  nearest is 'lr' ('+lrr=...' adds a new one)"
 	dsv -14 fork HEAD --set zzzzzzzz=1
-	assert "$stderr" "dsv fork: 'zzzzzzzz' is no parameter of the state\
+	assert "$stderr" "dsv fork: 'zzzzzzzz' is not a parameter of the state\
  ('+zzzzzzzz=...' adds a new one)"
 	dsv -14 fork HEAD --unset sed
 	assert "$stderr" \
-	    "dsv fork: 'sed' is no parameter of the state; the nearest is 'seed'"
+	    "dsv fork: 'sed' is not a parameter of the state; the nearest is 'seed'"
 	dsv branch
 	assert "$output" "* main"
 }

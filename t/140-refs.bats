@@ -372,7 +372,7 @@ us='\''1_000'\'
 	dsv -4 config --unset prune.grace
 	dsv -2 config nodot x
 	assert "$stderr" \
-	    "dsv config: 'nodot' is no key of the form section.name"
+	    "dsv config: 'nodot' is not a key of the form section.name"
 	dsv -2 config
 }
 

@@ -403,7 +403,7 @@ tensor   changed  ck/m.safetensors a F32[2]\
 	dsv -4 diff --dir nowhere HEAD
 	assert "$stderr" "dsv diff: no directory 'nowhere'"
 	dsv -2 diff --dir f HEAD
-	assert "$stderr" "dsv diff: 'f' is no directory"
+	assert "$stderr" "dsv diff: 'f' is not a directory"
 	dsv -2 diff --dir . HEAD HEAD
 	assert "$stderr" "dsv diff: too many operands; see 'dsv diff -h'"
 	dsv -2 diff HEAD

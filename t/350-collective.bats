@@ -165,7 +165,7 @@ states() {
 	rank 2 3 --group g --group-timeout 1s r2/ckpt
 	wait
 	assert "$(cat exit.0 exit.2 | paste -sd' ')" "3 3"
-	[[ $(cat out.0) == *"of 3 ranks there came not 1" ]]
+	[[ $(cat out.0) == *"of 3 ranks these did not arrive: 1" ]]
 	states 0
 	# It was only late, but half a group is not completed.
 	rank 1 3 --group g r1/ckpt

@@ -198,7 +198,7 @@ told() {
 
 	nowhere=$(printf 'a%.0s' {1..64})
 	told 3 '"head":"'"$nowhere"'","name":"main","op":"branch"' \
-	    "branch 'main' is moved to what is no state"
+	    "branch 'main' is moved to something that is not a state"
 	told 3 '"head":"ONE","name":"-rf","op":"branch"' \
 	    "'-rf' is not a valid branch name"
 	told 3 '"head":"ONE","name":"a\u001b[31m","op":"branch"' \
@@ -214,7 +214,7 @@ told() {
 	line 3 "$(python3 -c 'print("[" * 100000 + "]" * 100000)')"
 	dsv -13 fsck
 	dsv fsck --rebuild
-	[[ $output == *"journal transaction 3: its line is no JSON"* ]]
+	[[ $output == *"journal transaction 3: its line is not JSON"* ]]
 	kept
 }
 

@@ -417,7 +417,7 @@ int catalog_load(struct catalog *c, const int64_t *seqs, size_t count,
 	for (i = 0; i < count && ret == 0; i++) {
 		if (!out[i])
 			ret = dsv_fail(err, DSV_ENOTFOUND, "a state has gone"
-				       " from the catalog meanwhile");
+				       " from the catalog in the meantime");
 	}
 	if (ret == 0)
 		return 0;

@@ -212,7 +212,7 @@ int catalog_begin_still(struct catalog *c, struct dsv_err *err)
 		return 0;
 	/* Numbers may be used again, and mean others than the caller's. */
 	unlock(c);
-	return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew meanwhile:"
+	return dsv_fail(err, DSV_ELOCKED, "'%s' was rebuilt meanwhile:"
 			" try again", catalog_db(c)->path);
 }
 

@@ -183,7 +183,7 @@ int checkout_nearest(struct dsv *d, int64_t seq, int64_t *out,
 		ret = catalog_parents(d->catalog, seq, &parents, &count, err);
 		if (ret == 0 && count == 0)
 			ret = dsv_fail(err, DSV_ENOTFOUND, "no ancestor whose"
-				       " bytes can be had is left");
+				       " bytes are available is left");
 		if (ret == 0)
 			seq = parents[0];
 		free(parents);

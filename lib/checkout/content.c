@@ -247,7 +247,7 @@ int dsv_cat(struct dsv *d, const char *spec, const char *tensor, int fd,
 		ret = dsv_fail(err, DSV_ENOTFOUND, "the state has no file '%s'",
 			       colon + 1);
 	else if (entry->type != DSV_FILE)
-		ret = dsv_fail(err, DSV_ENOTFOUND, "'%s' is no file",
+		ret = dsv_fail(err, DSV_ENOTFOUND, "'%s' is not a file",
 			       colon + 1);
 	else if (tensor)
 		ret = cat_tensor(d, entry, tensor, fd, err);

@@ -138,8 +138,8 @@ static bool is_in_use(struct db *db)
 int database_reopen(struct database *d, struct dsv_err *err)
 {
 	if (is_in_use(&d->reader))
-		return dsv_fail(err, DSV_ELOCKED, "'%s' was made anew"
-				" meanwhile: try again", d->path);
+		return dsv_fail(err, DSV_ELOCKED, "'%s' was rebuilt in"
+				" the meantime: try again", d->path);
 	close_files(d);
 	return open_reader(d, err);
 }
@@ -162,7 +162,8 @@ int database_check_version(struct database *d, struct dsv_err *err)
 
 	if (ret >= 0 && version != schema_version)
 		return dsv_fail(err, DSV_ENOREPO, "another version of dsv has"
-				" changed '%s' meanwhile: try again", d->path);
+				" changed '%s' in the meantime: try again",
+				d->path);
 	return ret < 0 ? ret : 0;
 }
 

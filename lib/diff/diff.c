@@ -201,7 +201,8 @@ static int load_dir(struct side *s, const char *dir, struct globs *globs,
 				 dir) :
 			dsv_fail_errno(err, "look at '%s'", dir);
 	if (!S_ISDIR(st.st_mode))
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no directory", dir);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a directory",
+				dir);
 	return side_load_dir(s, dir, globs, err);
 }
 

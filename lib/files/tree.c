@@ -257,7 +257,8 @@ static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
 	else if (stat(real, &st) < 0)
 		ret = dsv_fail_errno(err, "'%s'", given);
 	else if (!*name && !S_ISDIR(st.st_mode))
-		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no directory", given);
+		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is not a directory",
+			       given);
 	w->root = real;
 	w->name = name;
 	w->depth = 0;

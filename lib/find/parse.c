@@ -244,8 +244,8 @@ static int expected(struct parser *p, const char *what)
 		return find_fail(p->err, token->column,
 				 "the expression ends where %s is expected",
 				 what);
-	return find_fail(p->err, token->column, "'%.60s' is there where %s is"
-			 " expected", str_text(&token->text), what);
+	return find_fail(p->err, token->column, "expected %s, found '%.60s'",
+			 what, str_text(&token->text));
 }
 
 static int parse_value(struct parser *p, struct find_node *node)

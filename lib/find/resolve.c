@@ -108,9 +108,9 @@ static int add_regex(struct find_context *x, struct find_value *value,
 		return dsv_fail_nomem(err);
 	if (rc != 0) {
 		regerror(rc, NULL, reason, sizeof(reason));
-		return find_fail(err, value->column, "'%.60s' is no extended"
-				 " regular expression: %s", value->text,
-				 reason);
+		return find_fail(err, value->column, "'%.60s' is not an"
+				 " extended regular expression: %s",
+				 value->text, reason);
 	}
 	value->regex = (int)x->regex_count++;
 	return 0;
@@ -153,7 +153,7 @@ static int resolve_field_value(const struct find_context *x,
 	case FIND_NUMBER:
 		if (number_parse(value->text, &value->number))
 			return 0;
-		return find_fail(err, value->column, "'%.60s' is no number",
+		return find_fail(err, value->column, "'%.60s' is not a number",
 				 value->text);
 	case FIND_FLAG:
 		value->integer = !strcasecmp(value->text, "true");

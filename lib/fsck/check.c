@@ -233,7 +233,7 @@ struct row_check {
 
 static const struct row_check row_checks[] = {
 	{ "branch",
-	  "SELECT name, NULL, 'its head is no state' FROM branch"
+	  "SELECT name, NULL, 'its head is not a state' FROM branch"
 	  " WHERE NOT deleted AND head IS NOT NULL"
 	  " AND head NOT IN (SELECT seq FROM state)",
 	  "UPDATE branch SET head = (SELECT max(seq) FROM state s"
@@ -285,8 +285,8 @@ static const struct row_check row_checks[] = {
 	  " WHERE state NOT IN (SELECT seq FROM state)",
 	  "DELETE FROM name WHERE state NOT IN (SELECT seq FROM state)" },
 	{ "scope",
-	  "SELECT 'row ' || scope, NULL, 'it holds what is no state' FROM"
-	  " scope_state WHERE state NOT IN (SELECT seq FROM state)"
+	  "SELECT 'row ' || scope, NULL,"
+	  " 'it holds something that is not a state' FROM scope_state WHERE state NOT IN (SELECT seq FROM state)"
 	  " OR scope NOT IN (SELECT id FROM scope)",
 	  "DELETE FROM scope_state WHERE state NOT IN (SELECT seq FROM state)"
 	  " OR scope NOT IN (SELECT id FROM scope)" },

@@ -75,8 +75,8 @@ static int hold(const struct catalog_options *options, const char *path,
 	if (stat(path, &now) < 0 || (was_there && now.st_ino == before.st_ino &&
 				     now.st_dev == before.st_dev))
 		return 0;
-	return dsv_fail(err, DSV_ELOCKED, "another command has made the catalog"
-			" anew meanwhile");
+	return dsv_fail(err, DSV_ELOCKED, "another command has rebuilt the"
+			" catalog in the meantime");
 }
 
 static void let_go(struct holding *h)

@@ -268,8 +268,9 @@ static int do_branch(struct check *k, const json_t *op, struct dsv_err *err)
 
 	ret = seq_of(k, op_text(op, "head"), &head, err);
 	if (ret == 0 && head < 0 && *op_text(op, "head"))
-		ret = dsv_fail(err, DSV_ECORRUPT, "branch '%s' is moved to what"
-			       " is no state", op_text(op, "name"));
+		ret = dsv_fail(err, DSV_ECORRUPT, "branch '%s' is moved to"
+			       " something that is not a state",
+			       op_text(op, "name"));
 	if (ret == 0)
 		ret = catalog_branch_id(k->c, op_text(op, "name"), true, &id,
 					err);
@@ -424,7 +425,7 @@ static int do_line(struct check *k, struct journal *j, const char *json,
 	k->c->time_ns = int_of(entry, "time");
 	ret = entry ? do_ops(k, j, json_object_get(entry, "ops"), err) :
 		check_problem(k, "journal", object, false, err,
-			      "its line is no JSON");
+			      "its line is not JSON");
 	json_decref(entry);
 	return ret;
 }

@@ -77,8 +77,8 @@ static int put_timeout(struct group *g, struct dsv_err *err)
 	int ret;
 
 	str_printf(&text, "the group was not complete after %" PRId64 " s: of"
-		   " %" PRId64 " ranks there came not", g->timeout_ms / 1000,
-		   g->ranks);
+		   " %" PRId64 " ranks these did not arrive:",
+		   g->timeout_ms / 1000, g->ranks);
 	for (rank = g->seen; rank < g->ranks; rank++) {
 		if (group_file_has_part(g, rank))
 			continue;
@@ -176,9 +176,10 @@ static int look_decided(struct group *g, char id[DSV_ID_SIZE],
 	if (ret == 2)
 		return GROUP_AGAIN;
 	if (ret == 0 && monotonic_ms() - g->decided_ms > limit_ms)
-		ret = dsv_fail(err, DSV_EPARTIAL, "all ranks came, but who"
-			       " commits the state has not ended after %" PRId64
-			       " s; it may still appear", limit_ms / 1000);
+		ret = dsv_fail(err, DSV_EPARTIAL, "all ranks arrived, but"
+			       " the one that commits the state has not"
+			       " finished after %" PRId64 " s; it may still"
+			       " appear", limit_ms / 1000);
 	return ret < 0 ? ret : (int)NOT_YET;
 }
 

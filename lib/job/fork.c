@@ -32,8 +32,8 @@ static int unknown_key(const char *key, bool may_be_new,
 		keys[i] = params->items[i].key;
 	if (keys)
 		nearest = dsv_suggest(key, keys, params->count);
-	dsv_fail(err, DSV_EREFUSED, "'%s' is no parameter of the state%s%s%s"
-		 "%s%s%s", key, nearest ? "; the nearest is '" : "",
+	dsv_fail(err, DSV_EREFUSED, "'%s' is not a parameter of the state%s"
+		 "%s%s%s%s%s", key, nearest ? "; the nearest is '" : "",
 		 nearest ? nearest : "", nearest ? "'" : "",
 		 may_be_new ? " ('+" : "", may_be_new ? key : "",
 		 may_be_new ? "=...' adds a new one)" : "");
@@ -148,7 +148,7 @@ static int fork_as(struct dsv *d, const struct fork_request *r,
 				    branch);
 	if (ret == CATALOG_MISSING)
 		ret = dsv_fail(err, DSV_ENOTFOUND,
-			       "%.12s was pruned meanwhile", source->id);
+			       "%.12s was pruned in the meantime", source->id);
 	if (ret == 0)
 		strcpy(out->branch, branch);
 out:

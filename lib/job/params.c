@@ -273,7 +273,7 @@ int dsv_params_format(const struct dsv_kvs *params, const char *format,
 	for (i = 0; i < 6 && strcmp(format, formats[i]); i++)
 		;
 	if (i == 6)
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no format (json,"
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a format (json,"
 				" nested, env, argparse, hydra, lines)",
 				format);
 	if (i < 2) {

@@ -193,8 +193,8 @@ static int resolve_steps(struct dsv *d, const char *rev, const char *steps,
 		int64_t n = digits ? strtoll(p, NULL, 10) : 1;
 
 		if ((kind != '~' && kind != '^') || digits > MAX_STEPS_DIGITS)
-			return dsv_fail(err, DSV_EUSAGE, "'%s' is no revision"
-					" (after '~' and '^' comes a number)",
+			return dsv_fail(err, DSV_EUSAGE, "'%s' is not a"
+					" revision (after '~' and '^' comes a number)",
 					rev);
 		p += digits;
 		if (*seq < 0)
@@ -220,7 +220,7 @@ int rev_resolve_any(struct dsv *d, const char *rev, int64_t *out,
 	if (!word)
 		return dsv_fail_nomem(err);
 	if (len == 0)
-		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is no revision", rev);
+		ret = dsv_fail(err, DSV_EUSAGE, "'%s' is not a revision", rev);
 	else
 		ret = resolve_word(d, word, &seq, err);
 	if (ret >= 0)

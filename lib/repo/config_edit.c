@@ -22,15 +22,15 @@ int config_split_key(const char *key, char **section, char **sub, char **name,
 	const char *p;
 
 	if (!first || first == key || !last[1])
-		return dsv_fail(err, DSV_EUSAGE, "'%s' is no key of the form"
-				" section.name", key);
+		return dsv_fail(err, DSV_EUSAGE, "'%s' is not a key of the"
+				" form section.name", key);
 	for (p = key; *p; p++) {
 		bool in_sub = p > first && p < last;
 
 		if (*p == '\n' || (!in_sub && *p != '.' && *p != '-' &&
 				   !isalnum((unsigned char)*p)))
 			return dsv_fail(err, DSV_EUSAGE,
-					"'%s' is no valid key", key);
+					"'%s' is not a valid key", key);
 	}
 	*section = strndup(key, (size_t)(first - key));
 	*sub = first == last ? strdup("") :

@@ -67,8 +67,8 @@ static int check_value(enum type type, const char *value, struct dsv_err *err)
 	case ABSOLUTE:
 		/* "": none, over that of a file that is read before. */
 		return !*value || *value == '/' ? 0 :
-			dsv_fail(err, DSV_EUSAGE, "'%s' is no absolute path",
-				 value);
+			dsv_fail(err, DSV_EUSAGE, "'%s' is not an absolute"
+				 " path", value);
 	}
 	return 0;
 }

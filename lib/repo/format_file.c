@@ -88,8 +88,8 @@ int format_file_read(const char *repo, char uuid[37], bool *shared,
 		return dsv_fail_nomem(err);
 	ret = fs_read(path, FORMAT_LIMIT_BYTES, &text, err);
 	if (ret == DSV_ENOTFOUND)
-		ret = dsv_fail(err, DSV_ENOREPO, "'%s' is no repository: it has"
-			       " no file 'format'", repo);
+		ret = dsv_fail(err, DSV_ENOREPO, "'%s' is not a repository: it"
+			       " has no file 'format'", repo);
 	if (ret == 0 && strncmp(str_text(&text), "dsv-repository ", 15) != 0)
 		ret = dsv_fail(err, DSV_ENOREPO, "'%s' is not a format file of"
 			       " dsv", path);

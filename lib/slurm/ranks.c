@@ -60,8 +60,8 @@ int ranks_parse(const char *text, struct ranks *out, struct dsv_err *err)
 		int64_t rank = take_number(&p);
 
 		if (rank < 0 || (*p && *p != ','))
-			ret = dsv_fail(err, DSV_EUSAGE, "'%.40s' is no list of"
-				       " ranks", text);
+			ret = dsv_fail(err, DSV_EUSAGE, "'%.40s' is not a list"
+				       " of ranks", text);
 		else
 			ret = ranks_add(&r, rank, err);
 		if (!*p++)
