@@ -83,8 +83,8 @@ static void lower(char *text)
 }
 
 /*
- * "[section]" or "[section "sub"]" to "section" or "section.sub", in place;
- * NULL: malformed.
+ * Turns "[section]" or "[section "sub"]" into "section" or "section.sub", in
+ * place.  Returns NULL if it is malformed.
  */
 static char *parse_section(char *line)
 {
@@ -114,7 +114,10 @@ static char *parse_section(char *line)
 	return line;
 }
 
-/* Quotes and backslashes out, comments off; in place.  False: malformed. */
+/*
+ * Removes quotes, backslashes and comments in place.  Returns false if text
+ * is malformed.
+ */
 static bool parse_value(char *text)
 {
 	char *out = text;

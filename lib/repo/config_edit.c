@@ -113,7 +113,7 @@ static void put_header(struct str *out, const char *section, const char *sub)
 		str_printf(out, "[%s]\n", section);
 }
 
-/* Whether line is the header of the section. */
+/* Returns whether line is the header of the section. */
 static bool is_header(const char *line, size_t len, const char *section,
 		      const char *sub)
 {
@@ -123,7 +123,7 @@ static bool is_header(const char *line, size_t len, const char *section,
 	put_header(&header, section, sub);
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
-	/* Of upper and lower case only subsections take notice. */
+	/* Only subsections are case-sensitive. */
 	same = !str_failed(&header) && header.len - 1 == len &&
 		!strncasecmp(header.data, line, strlen(section) + 1) &&
 		!memcmp(header.data + strlen(section) + 1,
@@ -140,7 +140,7 @@ static bool sets_name(const char *line, size_t len, const char *name)
 	       (len == n || line[n] == '=' || isspace((unsigned char)line[n]));
 }
 
-/* The file with the key set, or unset when value is NULL. */
+/* Writes the file with the key set, or unset if value is NULL, to out. */
 static void edit(struct str *out, const char *text, const char *section,
 		 const char *sub, const char *name, const char *value,
 		 bool *found)
@@ -201,7 +201,7 @@ int dsv_config_set(struct dsv *d, enum dsv_config_level level,
 	char *section, *sub, *name;
 	char *path = config_file(level, d ? d->path : NULL);
 	struct stat st;
-	/* Every member of the group can read what one sets. */
+	/* Every member of the group can read what another member sets. */
 	mode_t mode = d && level != DSV_CONFIG_USER &&
 		level != DSV_CONFIG_SYSTEM ? d->file_mode : 0;
 	bool found = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys that dsv reads, and what their values can be; described in
- * dsv-config(1).  Rules of policies are the business of rules.c, commands of
- * hooks can be anything.
+ * The keys that dsv reads and the values they can have, as described in
+ * dsv-config(1).  rules.c checks the rules of policies; commands of hooks can
+ * be anything.
  */
 #include "config.h"
 
@@ -65,7 +65,7 @@ static int check_value(enum type type, const char *value, struct dsv_err *err)
 			return 0;
 		/* fall through */
 	case ABSOLUTE:
-		/* "": none, over that of a file that is read before. */
+		/* "" means none and overrides the value of an earlier file. */
 		return !*value || *value == '/' ? 0 :
 			dsv_fail(err, DSV_EUSAGE, "'%s' is not an absolute"
 				 " path", value);

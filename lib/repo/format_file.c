@@ -12,7 +12,7 @@
 
 enum { FORMAT_VERSION = 1, FORMAT_LIMIT_BYTES = 64 << 10 };
 
-/* RFC 9562, version 4. */
+/* Makes a UUID of RFC 9562, version 4. */
 static bool make_uuid(char out[37])
 {
 	unsigned char b[16];
@@ -64,7 +64,7 @@ static int read_line(const char *path, char *line, char uuid[37],
 		return dsv_fail(err, DSV_ENOREPO, "'%s' has format %s, this dsv"
 				" knows %d: use a newer one", path, value,
 				FORMAT_VERSION);
-	/* No feature is known yet; compatible ones may be passed over. */
+	/* No feature is known yet; compatible ones can be ignored. */
 	if (!strcmp(line, "incompatible") || !strcmp(line, "read-compatible"))
 		return dsv_fail(err, DSV_ENOREPO, "'%s' needs the feature '%s',"
 				" unknown to this dsv: use a newer one", path,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HEAD, of each user.
+ * Each user has a HEAD of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static char *head_path(struct dsv *d)
 	return repo_path(d, DIR_HEADS "/%lu", (unsigned long)geteuid());
 }
 
-/* The user's branch outside of jobs; "main" until a switch. */
+/* Reads the user's branch outside of jobs; it is "main" until a switch. */
 static int read_head(struct dsv *d, char **out, struct dsv_err *err)
 {
 	struct str text = STR_INIT;
@@ -85,7 +85,7 @@ int dsv_switch(struct dsv *d, const char *name, bool create,
 		ret = catalog_branch_set(d->catalog, name, 0, false, err);
 	else
 		ret = catalog_branch_head(d->catalog, name, &head, err);
-	/* As git after init: the branch to be may have no state yet. */
+	/* As in git after init, the initial branch may have no state yet. */
 	if (ret == DSV_ENOTFOUND && !strcmp(name, "main"))
 		ret = 0;
 	if (ret < 0)

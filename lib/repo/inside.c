@@ -13,7 +13,7 @@
 
 enum { JOB_FILES_DEPTH = 3 };	/* jobs/<fork>/files-<id> */
 
-/* path without links, as far as it exists; the rest as it is given. */
+/* Resolves links in the part of path that exists and keeps the rest. */
 static char *resolve(const char *path)
 {
 	char *text = str_format("%s%s", *path == '/' ? "/" : "./", path);
@@ -40,7 +40,7 @@ static char *resolve(const char *path)
 	return out;
 }
 
-/* rest is what follows the repository's own path in that of the files. */
+/* rest is the part of the files' path after the repository's own path. */
 static bool is_of_a_job(const char *rest)
 {
 	int depth = 0;
@@ -70,7 +70,7 @@ int repo_check_outside(const struct dsv *d, const char *path,
 	struct stat own;
 	int ret = 0;
 
-	/* What cannot be looked at is told by whoever opens it. */
+	/* Whoever opens the path reports that it cannot be examined. */
 	if (!dir || stat(d->path, &own) < 0)
 		goto out;
 	while (*dir && !is_repo(dir, &own))

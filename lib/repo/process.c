@@ -21,7 +21,7 @@ static const char *get(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* false: out of memory. */
+/* Returns false if out of memory. */
 static bool copy(char **out, const char *value)
 {
 	*out = value ? strdup(value) : NULL;
@@ -101,7 +101,7 @@ static bool get_number(const char *name, int64_t *out)
 }
 
 /*
- * A batch script has the numbers of the job, but is no step of it: there are
+ * A batch script has the job's numbers but is not a step of it, so there are
  * no other processes to wait for.
  */
 static void fill_rank(struct process *p)
@@ -116,8 +116,8 @@ static void fill_rank(struct process *p)
 }
 
 /*
- * torchrun starts its processes again within one step of a job: then each of
- * them counts its tags anew.
+ * torchrun restarts its processes within one step of a job; each of them then
+ * starts counting its tags from the beginning.
  */
 static bool fill_step(struct process *p)
 {
@@ -135,7 +135,7 @@ static bool fill_step(struct process *p)
 	return p->step;
 }
 
-/* Of a heterogeneous job, whose components have numbers of their own. */
+/* A heterogeneous job's components have task counts of their own. */
 static int64_t het_tasks(int64_t components)
 {
 	int64_t i, n, sum = 0;
@@ -151,7 +151,7 @@ static int64_t het_tasks(int64_t components)
 	return sum;
 }
 
-/* Slurm tells a step which of its tasks are here. */
+/* Slurm lets a step know which of its tasks run on this node. */
 static bool fill_tasks(struct process *p)
 {
 	const char *nodes = p->nodes ? p->nodes : "";

@@ -68,7 +68,7 @@ const char *dsv_path(const struct dsv *d)
 	return d->path;
 }
 
-/* The .dsv directory that path names: itself, or the one it holds. */
+/* Returns the .dsv directory that path is or contains. */
 static char *repo_at(const char *path)
 {
 	char *inside = str_format("%s/.dsv", path);
@@ -139,7 +139,7 @@ static bool in_group(gid_t gid)
 	return false;
 }
 
-/* safe.repository: paths of repositories or of what holds them, or "*". */
+/* safe.repository lists repositories or their parent directories, or "*". */
 static bool is_safe(const struct config *config, const char *path)
 {
 	size_t i, len;
@@ -162,8 +162,8 @@ static bool is_safe(const struct config *config, const char *path)
 }
 
 /*
- * As git: somebody else's repository may hold anything.  One that is shared
- * with a group of ours (init --shared=group) is meant for us.
+ * As in git, somebody else's repository may contain anything.  One that is
+ * shared with a group of ours (init --shared=group) is meant for us.
  */
 static int check_owner(struct dsv *d, struct dsv_err *err)
 {
@@ -269,7 +269,7 @@ static const char *const dirs[] = {
 	DIR_TMP, DIR_TURNS,
 };
 
-/* What is written, freed and swept through a link would be that of others. */
+/* Through a link, we would write, free and sweep files of others. */
 static int check_dirs(struct dsv *d, struct dsv_err *err)
 {
 	size_t i;
@@ -304,7 +304,7 @@ int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		ret = find_repo(d->options.repo, &d->path, err);
 	d->options.branch = d->branch;
 	d->options.repo = NULL;
-	/* Whether to trust it is decided before it is read. */
+	/* We decide whether to trust the repository before we read it. */
 	if (ret == 0)
 		ret = config_read(&d->config, NULL, err);
 	if (ret == 0)
@@ -372,7 +372,7 @@ int repo_writable(struct dsv *d, struct dsv_err *err)
 	return 0;
 }
 
-/* The directories of a new repository, the format file and the catalog. */
+/* Makes a new repository's directories, format file and catalog. */
 static int fill_repo(const char *path, bool shared, struct dsv_err *err)
 {
 	mode_t mode = shared ? SHARED_DIR_MODE : 0;
@@ -430,7 +430,7 @@ int dsv_init(const char *dir, bool shared, bool *existed, struct dsv_err *err)
 	ret = fs_make_dirs(dir, 0, err);
 	if (ret == 0)
 		ret = fill_repo(tmp, shared, err);
-	/* It appears whole or not at all. */
+	/* The repository appears whole or not at all. */
 	if (ret == 0 && rename(tmp, path) < 0) {
 		if (errno == EEXIST || errno == ENOTEMPTY) {
 			if (existed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handle, and what the verbs share.
+ * The handle, and the functions that the verbs share.
  */
 #ifndef DSV_REPO_REPO_H
 #define DSV_REPO_REPO_H
@@ -14,7 +14,7 @@
 #include "../store/store.h"
 #include "config.h"
 
-/* Where this process runs: what it was told by its environment. */
+/* Where this process runs, according to its environment. */
 struct process {
 	char *author;		/* user name */
 	char *host;		/* in a job the node's name */
@@ -26,10 +26,10 @@ struct process {
 	char *branch;		/* $DSV_BRANCH */
 	char *state;		/* $DSV_STATE */
 	int attempt;		/* 1 + $SLURM_RESTART_COUNT */
-	/* Of a group of processes: -1, NULL when that is unknown. */
+	/* These describe a group of processes; -1 or NULL means unknown. */
 	int64_t rank, ranks;
 	char *step;		/* what no other group of processes has */
-	/* Of the step, or of the job as it will start its steps. */
+	/* These describe the step, or the job as it will start its steps. */
 	int64_t tasks;		/* -1: as tasks_per_node says */
 	char *node_tasks;	/* "0,2": those here; NULL: no step */
 	char *tasks_per_node;	/* "2(x3),1"; NULL: unknown */
@@ -38,7 +38,7 @@ struct process {
 	bool many_nodes;
 };
 
-/* What all of a shared repository has. */
+/* All files and directories of a shared repository have these modes. */
 enum { SHARED_FILE_MODE = 0660, SHARED_DIR_MODE = 02770 };
 
 struct dsv {
@@ -56,49 +56,51 @@ struct dsv {
 	int64_t total_bytes;	/* of what is done now; 0: not known */
 };
 
-/* Warn through options.warn. */
+/* Warns through options.warn. */
 void repo_warn(struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* fs_replace_from() of a file in the repository, with its modes. */
+/* Calls fs_replace_from() for a file in the repository, with its modes. */
 int repo_replace(const struct dsv *d, const char *path, const char *text,
 		 struct dsv_err *err);
-/* "<.dsv>/<format...>", the caller's to free(); NULL: out of memory. */
+/*
+ * Returns "<.dsv>/<format...>", or NULL if out of memory.  The caller frees it.
+ */
 char *repo_path(const struct dsv *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Fails with code when path, or what exists above it, is a repository or lies
- * in one, by whatever links it is named.  Files of jobs may be used.
+ * Fails with code if path, or its nearest existing parent, is a repository or
+ * lies in one, through whatever links.  Files of jobs may be used.
  */
 int repo_check_outside(const struct dsv *d, const char *path,
 		       enum dsv_code code, struct dsv_err *err);
 
 /*
- * The current branch: options.branch, $DSV_BRANCH, job-<id>, HEAD.  *out is
- * the caller's to free().
+ * Finds the current branch: options.branch, $DSV_BRANCH, job-<id> or HEAD, in
+ * this order.  The caller frees *out.
  */
 int repo_branch(struct dsv *d, char **out, struct dsv_err *err);
 
-/* Progress is of so many bytes from now on; 0: not known. */
+/* Starts progress over total_bytes bytes; 0 means unknown. */
 void repo_begin(struct dsv *d, int64_t total_bytes);
 
-/* DSV_EINTERRUPTED when the user wants to stop; from any thread. */
+/* Fails with DSV_EINTERRUPTED if the user wants to stop; any thread may call. */
 int repo_poll(const struct dsv *d, struct dsv_err *err);
 
-/* May this process write here at all?  DSV_ESYS, says why not. */
+/* Fails with DSV_ESYS, and says why, if this process cannot write here. */
 int repo_writable(struct dsv *d, struct dsv_err *err);
 
-/* dsv_open() without catalog and store. */
+/* Does what dsv_open() does, without catalog and store. */
 int repo_open_dir(const struct dsv_options *options, struct dsv **out,
 		  struct dsv_err *err);
-/* What catalog and store are opened with, as far as it needs no config. */
+/* Sets those options of catalog and store that need no configuration. */
 void repo_part_options(struct dsv *d, struct catalog_options *catalog,
 		       struct store_options *store);
-/* The rest of dsv_open(). */
+/* Does the rest of dsv_open(). */
 int repo_open_parts(struct dsv *d, struct dsv_err *err);
 
-/* Fill from the environment. */
+/* Fills *p from the environment. */
 int process_init(struct process *p, struct dsv *d, struct dsv_err *err);
 void process_release(struct process *p);
 
