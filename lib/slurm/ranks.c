@@ -38,7 +38,7 @@ int ranks_add(struct ranks *r, int64_t rank, struct dsv_err *err)
 	return ret;
 }
 
-/* A number that *p begins with, which is moved on; -1: none. */
+/* Returns the number at *p and moves *p past it, or -1 if there is none. */
 static int64_t take_number(const char **p)
 {
 	int64_t n = 0;
@@ -82,7 +82,7 @@ void ranks_print(const struct ranks *r, struct str *out)
 		str_printf(out, "%s%" PRId64, i > 0 ? "," : "", r->items[i]);
 }
 
-/* "2(x3),1": how many tasks each node has. */
+/* Parses how many tasks each node has, as in "2(x3),1". */
 static int parse_counts(const char *text, struct str *out, int64_t *sum,
 			struct dsv_err *err)
 {
@@ -136,7 +136,7 @@ static int first_node(const int64_t *counts, size_t nodes, int64_t share,
 	return ret;
 }
 
-/* How many a node gets at a time; 0: each task has been told its node. */
+/* Returns how many a node gets at a time, or 0 if each task has its node. */
 static int64_t share_of(const struct process *p)
 {
 	const char *name = p->distribution ? p->distribution : "block";

@@ -17,14 +17,15 @@ void ranks_release(struct ranks *r);
 bool ranks_has(const struct ranks *r, int64_t rank);
 int ranks_add(struct ranks *r, int64_t rank, struct dsv_err *err);
 
-/* "0,2,3", as Slurm and we write it.  DSV_EUSAGE: it is not that. */
+/* Parses "0,2,3", as Slurm and we write it, or fails with DSV_EUSAGE. */
 int ranks_parse(const char *text, struct ranks *out, struct dsv_err *err);
 void ranks_print(const struct ranks *r, struct str *out);
 
 /*
- * Those of this node: in a step as Slurm tells it, in a batch script those
- * that a step with the job's own layout will have here.  DSV_EREFUSED: there
- * are not size of them in all, or their layout is not known yet.
+ * Returns the ranks of this node: in a step, those that Slurm reports; in a
+ * batch script, those that a step with the job's own layout will have here.
+ * Fails with DSV_EREFUSED if there are not size ranks in all, or if their
+ * layout is not known yet.
  */
 int ranks_here(struct dsv *d, int64_t size, struct ranks *out,
 	       struct dsv_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slurm is asked by its commands, in text with explicit fields: its JSON
- * changes from release to release.
+ * We query Slurm through its commands, as text with explicit fields, because
+ * its JSON changes from release to release.
  */
 #include "slurm.h"
 
@@ -17,7 +17,7 @@ enum { SLURM_TIMEOUT_MS = 20000 };
 
 extern char **environ;
 
-/* SLURM_CLUSTERS is -M; others filter, or change how something is written. */
+/* SLURM_CLUSTERS is -M; others filter the output or change its format. */
 static bool is_kept(const char *variable)
 {
 	static const char *const dropped[] = {
@@ -140,7 +140,7 @@ char *slurm_cluster(void)
 	return name;
 }
 
-/* The value of NAME= in a line of "scontrol -o show job"; NULL: none. */
+/* Returns the value of NAME= in a line of "scontrol -o show job", or NULL. */
 static char *scontrol_field(const char *line, const char *name)
 {
 	size_t len = strlen(name);
@@ -156,7 +156,7 @@ static char *scontrol_field(const char *line, const char *name)
 	return NULL;
 }
 
-/* How the job ended, as far as the controller remembers. */
+/* Fills in how the job ended, as far as the controller remembers. */
 static void ask_scontrol(const char *id, struct slurm_outcome *out)
 {
 	char scontrol[] = "scontrol", one_line[] = "-o", show[] = "show",
@@ -181,7 +181,7 @@ static void ask_scontrol(const char *id, struct slurm_outcome *out)
 	str_release(&text);
 }
 
-/* "CANCELLED by 123|0:15|2026-01-31T14:00:00"; a field may be empty. */
+/* Parses "CANCELLED by 123|0:15|2026-01-31T14:00:00"; fields may be empty. */
 static void read_sacct(char *line, struct slurm_outcome *out)
 {
 	char *state = strsep(&line, "|");
@@ -198,8 +198,8 @@ static void read_sacct(char *line, struct slurm_outcome *out)
 }
 
 /*
- * What accounting remembers, or else the log of completed jobs.  That one has
- * a line for each attempt, of which the last counts.
+ * Reads what accounting remembers, or else the log of completed jobs.  That
+ * log has a line for each attempt; the last one counts.
  */
 static void ask_sacct(const char *id, bool completions,
 		      struct slurm_outcome *out)
@@ -234,7 +234,7 @@ void slurm_outcome(const char *id, struct slurm_outcome *out)
 		ask_sacct(id, false, out);
 	if (!out->state)
 		ask_sacct(id, true, out);
-	/* Slurm says 0:0 as well of what did not exit, but was lost. */
+	/* Slurm also reports 0:0 for jobs that were lost and did not exit. */
 	if (out->state && out->exit_code == 0 && out->signal == 0 &&
 	    strcmp(out->state, "COMPLETED") != 0)
 		out->exit_code = -1;

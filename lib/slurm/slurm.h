@@ -6,8 +6,8 @@
 #include "../dsv.h"
 
 /*
- * What a command of Slurm prints about the cluster of this host, whatever the
- * user's environment wants of it; false: it gives no answer.
+ * Returns what a Slurm command prints about the cluster of this host,
+ * regardless of the user's environment.  Returns false if it gives no answer.
  */
 bool slurm_output(char *const argv[], int64_t timeout_ms, struct str *out);
 
@@ -24,16 +24,16 @@ struct slurm_jobs {
 };
 
 /*
- * 1: the jobs of the users ("a,b"), also those that ended not long ago;
- * 0: Slurm gives no answer.
+ * Returns 1 and the jobs of the users ("a,b"), including those that ended not
+ * long ago, or 0 if Slurm gives no answer.
  */
 int slurm_queue(const char *users, struct slurm_jobs *out,
 		struct dsv_err *err);
 void slurm_jobs_release(struct slurm_jobs *jobs);
 
 /*
- * The cluster that the other functions ask; the caller's to free().  NULL:
- * Slurm did not say.
+ * Returns the cluster that the other functions query, or NULL if Slurm did not
+ * say.  The caller frees it.
  */
 char *slurm_cluster(void);
 
@@ -44,7 +44,7 @@ struct slurm_outcome {
 	int64_t ended_ns;	/* 0: not known */
 };
 
-/* Of the controller, or else accounting, or else the log of completions. */
+/* Asks the controller, or else accounting, or else the log of completions. */
 void slurm_outcome(const char *id, struct slurm_outcome *out);
 
 bool slurm_has_ended(const char *state);

@@ -32,7 +32,7 @@ static int add(struct tasks *t, int64_t id, struct dsv_err *err)
 	return ret;
 }
 
-/* false: there is no number at *p. */
+/* Returns false if there is no number at *p. */
 static bool number(const char **p, int64_t *out)
 {
 	char *end;
@@ -45,7 +45,7 @@ static bool number(const char **p, int64_t *out)
 	return !errno;
 }
 
-/* "5", "5-9", "5-9:2" */
+/* Adds "5", "5-9" or "5-9:2". */
 static int add_range(const char *spec, const char **p, struct tasks *t,
 		     struct dsv_err *err)
 {

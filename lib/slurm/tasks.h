@@ -18,7 +18,7 @@ struct tasks {
 #define TASKS_INIT { 0, NULL }
 
 int tasks_parse(const char *spec, struct tasks *out, struct dsv_err *err);
-/* 0 to count - 1. */
+/* Lists the tasks 0 to count - 1. */
 int tasks_count_up(size_t count, struct tasks *out, struct dsv_err *err);
 bool tasks_equal(const struct tasks *a, const struct tasks *b);
 void tasks_release(struct tasks *t);
