@@ -65,7 +65,7 @@ int contents_take(struct contents *c, const struct tree *tree,
 	return ret;
 }
 
-/* CATALOG_MISSING: the sweep has taken it. */
+/* Returns CATALOG_MISSING if the sweep has removed a segment. */
 static int store_once(struct dsv *d, const struct tree *tree,
 		      struct contents *out, struct dsv_err *err)
 {

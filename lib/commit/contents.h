@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files into the store: durable, known to the catalog as staged, of no state
- * yet.
+ * Puts files into the store: they are durable and known to the catalog as
+ * staged, but do not belong to a state yet.
  */
 #ifndef DSV_COMMIT_CONTENTS_H
 #define DSV_COMMIT_CONTENTS_H
@@ -19,15 +19,15 @@ struct contents {
 };
 
 /*
- * Store the files, for this process to commit them at once: a few new chunks
- * are made known by the commit, which is given result.
+ * Stores the files for this process to commit at once.  The commit, which gets
+ * the result, makes a few new chunks known to the catalog.
  */
 int contents_store(struct dsv *d, const struct tree *tree,
 		   struct contents *out, struct dsv_err *err);
-/* Only take them in, and their manifest: c->ingest is not finished yet. */
+/* Only ingests them and their manifest: c->ingest is not finished yet. */
 int contents_take(struct contents *c, const struct tree *tree,
 		  struct dsv_err *err);
-/* keep: the catalog knows the segments, they stay. */
+/* keep is true if the catalog knows the segments, so that they stay. */
 void contents_release(struct contents *c, bool keep);
 
 #endif

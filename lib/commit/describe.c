@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* All that a tagged state is but its content. */
+/* Everything in a tagged state except its content. */
 #include "describe.h"
 
 #include "../base/value.h"
 #include "../files/origin.h"
 
 /*
- * Files that were checked out from a state and are tagged onto another line
- * would lose where they came from.
+ * If files were checked out from a state and are tagged onto another line,
+ * the record of where they came from would be lost.
  */
 static int check_origin(struct dsv *d, const struct draft *draft,
 			const struct dsv_strings *paths, struct dsv_err *err)

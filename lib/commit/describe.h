@@ -4,7 +4,7 @@
 
 #include "draft.h"
 
-/* All that a state is but its content. */
+/* Fills in everything of a state except its content. */
 int tag_describe(struct dsv *d, const struct dsv_tag_options *o,
 		 struct draft *out, struct dsv_err *err);
 

@@ -22,7 +22,7 @@ void draft_release(struct draft *draft)
 	memset(draft, 0, sizeof(*draft));
 }
 
-/* The parents that were asked for; the head must be among them. */
+/* Adds the requested parents; the head must be among them. */
 static int given_parents(struct dsv *d, const struct dsv_strings *revs,
 			 struct draft *draft, struct dsv_err *err)
 {

@@ -20,31 +20,31 @@ struct draft {
 void draft_release(struct draft *draft);
 
 /*
- * The branch, its head, and as parents the revisions given, else the head.
- * DSV_EREFUSED: the parents do not hold the head.
+ * Fills in the branch, its head, and as parents the given revisions, or else
+ * the head.  Fails with DSV_EREFUSED if the parents do not include the head.
  */
 int draft_place(struct dsv *d, const struct dsv_strings *parents,
 		struct draft *out, struct dsv_err *err);
 
-/* Author, host, job, time and nonce. */
+/* Fills in author, host, job, time and nonce. */
 int draft_stamp(struct dsv *d, struct draft *draft, struct dsv_err *err);
 
 /*
- * From the inherited parameters to the record's (params, set, unset): from
- * (a JSON object, may be NULL) replaces all, assignments single ones.
+ * Derives the record's parameters (params, set, unset) from the inherited ones:
+ * from (a JSON object or NULL) replaces all, assignments replace single ones.
  */
 int draft_params(struct draft *draft, const struct dsv_kvs *inherited,
 		 const char *from, const struct dsv_strings *assignments,
 		 const struct dsv_strings *unset, struct dsv_err *err);
-/* Say in the record what differs from the inherited parameters. */
+/* Records what differs from the inherited parameters. */
 int draft_changes(struct draft *draft, const struct dsv_kvs *inherited,
 		  struct dsv_err *err);
 
-/* The parameters of the first parent; none: an empty list. */
+/* Returns the first parent's parameters, or an empty list without one. */
 int draft_inherited(struct dsv *d, const struct draft *draft,
 		    struct dsv_kvs *out, struct dsv_err *err);
 
-/* What a struct catalog_state borrows. */
+/* A struct catalog_state borrows from this. */
 struct draft_text {
 	struct str record;
 	struct str message;	/* valid UTF-8 */
@@ -52,16 +52,16 @@ struct draft_text {
 };
 
 /*
- * Encode the record: fills in s, whose content, files, scopes, ... are there
- * already; its id is known then.  It borrows from l and out.
+ * Encodes the record and fills in s, whose content, files, scopes, ... are
+ * already set; its id is then known.  It borrows from l and out.
  */
 int draft_encode(struct draft *draft, struct catalog_state *s,
 		 struct draft_text *out, struct dsv_err *err);
 void draft_text_release(struct draft_text *text);
 
 /*
- * Encode the record and commit the state, whose content, files, scopes, ...
- * are in s already.  An enum catalog_outcome; on 0 id is the state's.
+ * Encodes the record and commits the state, whose content, files, scopes, ...
+ * are already in s.  Returns an enum catalog_outcome; on 0, id is the state's.
  */
 int draft_commit(struct dsv *d, struct draft *draft, struct catalog_state *s,
 		 char id[DSV_ID_SIZE], struct dsv_err *err);

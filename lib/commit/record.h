@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of a state: the bytes whose SHA-256 is its id.  JSON, sorted
- * keys, no white space; hashed and kept as bytes, never written again from
- * what was read (dsv-format(5)).
+ * The record of a state is the bytes whose SHA-256 is its id.  It is JSON with
+ * sorted keys and no white space; it is hashed and kept as bytes, and never
+ * written again from what was read (dsv-format(5)).
  */
 #ifndef DSV_COMMIT_RECORD_H
 #define DSV_COMMIT_RECORD_H
@@ -17,7 +17,7 @@
 
 struct record {
 	const char *kind;
-	/* The manifest's id; while that is unknown a random number. */
+	/* The manifest's id, or a random number while that is unknown. */
 	unsigned char content[HASH_BYTES];
 	bool is_capture;
 	size_t parent_count;
@@ -32,14 +32,14 @@ struct record {
 	unsigned char nonce[16];
 };
 
-/* Append the bytes; the id is their hash. */
+/* Appends the bytes; the id is their hash. */
 int record_encode(const struct record *r, struct str *out,
 		  unsigned char id[HASH_BYTES], struct dsv_err *err);
 
-/* The {"set":{},"unset":[]} of the record; NULL (no error) when empty. */
+/* Returns the record's {"set":{},"unset":[]}; NULL (no error) if empty. */
 int record_changes(const struct record *r, char **out, struct dsv_err *err);
 
-/* Whether the state with that id (hexadecimal) is a parent. */
+/* Returns whether the state with that id (hexadecimal) is a parent. */
 bool record_has_parent(const struct record *r, const char *id);
 
 #endif
