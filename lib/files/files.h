@@ -8,20 +8,20 @@
 #include "../base/glob.h"
 #include "../repo/repo.h"
 
-/* DSV_ENOTFOUND: pruned; the message says when and by which rule. */
+/* Fails with DSV_ENOTFOUND if pruned, and says when and by which rule. */
 int files_of(struct dsv *d, int64_t seq, struct manifest *out,
 	     struct dsv_err *err);
 
-/* Only what that rank tagged.  DSV_ENOTFOUND, too: it has no part in it. */
+/* Only what that rank tagged; also DSV_ENOTFOUND if it has no part in it. */
 int files_of_rank(struct dsv *d, int64_t seq, int64_t rank,
 		  struct manifest *out, struct dsv_err *err);
-/* How many ranks have tagged it together; 0: it has no parts. */
+/* Returns how many ranks tagged it together, or 0 if it has no parts. */
 int files_parts(struct dsv *d, int64_t seq, int64_t *out,
 		struct dsv_err *err);
 
 /*
- * Why reading the state's bytes failed with ret: DSV_ENOTFOUND, in place of
- * DSV_ECORRUPT, if it was pruned and its bytes freed while they were read.
+ * Returns why reading the state's bytes failed with ret: DSV_ENOTFOUND instead
+ * of DSV_ECORRUPT if it was pruned and its bytes freed during the read.
  */
 int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err);
 
@@ -31,13 +31,13 @@ void files_select(struct manifest *m, struct globs *globs);
 void files_tell_unused(struct dsv *d, const struct globs *globs,
 		       const struct dsv_strings *patterns);
 
-/* NULL: there is none. */
+/* Returns NULL if there is none. */
 const struct manifest_entry *files_find(const struct manifest *m,
 					const char *path);
 
 /*
- * 1: the first bytes of fd, as many as the entry has, are those of the entry;
- * 0: others.
+ * Returns 1 if the first bytes of fd, as many as the entry has, are those of
+ * the entry, or 0 if not.
  */
 int files_are_bytes(struct dsv *d, const struct manifest_entry *e, int fd,
 		    struct dsv_err *err);

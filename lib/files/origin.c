@@ -24,7 +24,7 @@ void origin_release(struct origin *o)
 	memset(o, 0, sizeof(*o));
 }
 
-/* Where it is noted which states this user's directories were filled from. */
+/* Holds notes on which states this user's directories were filled from. */
 static char *notes_dir(struct dsv *d)
 {
 	return repo_path(d, DIR_HEADS "/%lu.dirs", (unsigned long)geteuid());
@@ -139,7 +139,7 @@ bool origin_find(struct dsv *d, const char *path, struct origin *out)
 	return found && out->path;
 }
 
-/* Whether a is b or above it. */
+/* Returns whether a is b or above it. */
 static bool holds(const char *a, const char *b)
 {
 	size_t len = strlen(a);
@@ -156,7 +156,7 @@ bool origin_covers(struct dsv *d, const struct origin *o)
 
 	if (covers)
 		return true;
-	/* What cannot be known any more is taken for the worst. */
+	/* If it can no longer be determined, we assume the worst. */
 	if (rev_resolve(d, o->filled_from, &seq, NULL) < 0 ||
 	    files_of(d, seq, &m, NULL) < 0)
 		return true;

@@ -18,19 +18,19 @@ struct origin {
 
 void origin_release(struct origin *o);
 
-/* dir has been filled from the state id. */
+/* Notes that dir has been filled from the state id. */
 void origin_note(struct dsv *d, const char *dir, const char *id);
 
 /*
- * What is known of the nearest directory at or above path.  False: nothing
- * (any more); *out is to be released all the same.
+ * Returns what is known of the nearest directory at or above path, or false if
+ * nothing is known (any more); the caller releases *out in either case.
  */
 bool origin_find(struct dsv *d, const char *path, struct origin *out);
 
-/* Whether path is of what the directory was filled with. */
+/* Returns whether path is among the files that filled the directory. */
 bool origin_covers(struct dsv *d, const struct origin *o);
 
-/* The files were tagged as the state id. */
+/* Notes that the files were tagged as the state id. */
 void origin_tagged(struct dsv *d, const struct origin *o, const char *id);
 
 #endif

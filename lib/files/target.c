@@ -15,9 +15,9 @@
 #include "files.h"
 
 /*
- * Open the directory that holds path (below t->dirfd), component by
- * component and never through a link; made when make.  *last is path's last
- * component.  -1 with errno.
+ * Opens the directory that holds path (below t->dirfd), component by component
+ * and never through a link, and creates it if make is set.  *last is path's
+ * last component.  Returns -1 with errno on failure.
  */
 static int open_parent(const struct target *t, const char *path, bool make,
 		       const char **last)
@@ -132,7 +132,7 @@ int target_blocked(const struct target *t, const struct manifest_entry *e,
 			"goes through a link or a file" : "is a directory");
 }
 
-/* The file or link under a temporary name. */
+/* Writes the file or link under a temporary name. */
 static int write_temporary(const struct target *t,
 			   const struct manifest_entry *e, int parent,
 			   const char *tmp, bool *reflinked,
@@ -162,7 +162,7 @@ static int write_temporary(const struct target *t,
 	return 0;
 }
 
-/* In the place of a file, if there is one. */
+/* Makes the directory, in place of a file if there is one. */
 static int make_dir(int parent, const char *name)
 {
 	struct stat st;

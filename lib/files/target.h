@@ -23,15 +23,15 @@ enum target_find {
 				   or a link or a file on the way */
 };
 
-/* What is where the entry is to be: an enum target_find, or < 0. */
+/* Returns what is at the entry's place: an enum target_find, or < 0. */
 int target_compare(const struct target *t, const struct manifest_entry *e,
 		   struct dsv_err *err);
 
-/* The error that says what is in the way. */
+/* Sets the error that says what is in the way. */
 int target_blocked(const struct target *t, const struct manifest_entry *e,
 		   struct dsv_err *err);
 
-/* Write the entry over what may be there; *reflinked unless NULL. */
+/* Writes the entry over what may be there; sets *reflinked unless NULL. */
 int target_write(const struct target *t, const struct manifest_entry *e,
 		 bool *reflinked, struct dsv_err *err);
 

@@ -75,7 +75,7 @@ static int add_file(struct tree *t, const char *source, const char *path,
 	return file->path && file->source ? 0 : dsv_fail_nomem(err);
 }
 
-/* 1: a glob says so, 0: none does. */
+/* Returns 1 if a glob says so, 0 if none does. */
 static int excluded(const struct walk *w, const char *path, bool is_dir,
 		    struct dsv_err *err)
 {
@@ -168,7 +168,7 @@ static int walk_dir(struct walk *w, const char *source, const char *path,
 
 		if (ret == 0 && strcmp(name, ".") && strcmp(name, "..") &&
 		    strcmp(name, ".dsv") &&
-		    /* What a checkout that was killed has left. */
+		    /* A checkout that was killed left this behind. */
 		    strncmp(name, ".dsv-tmp-", strlen(".dsv-tmp-"))) {
 			from = str_format("%s/%s", source, name);
 			to = *path ? str_format("%s/%s", path, name) :
@@ -216,8 +216,8 @@ static int walk_path(struct walk *w, const char *source, const char *path,
 }
 
 /*
- * The name a PATH is recorded under: its last component; "" for its contents
- * ("DIR/." and ".").  The caller's to free().
+ * Returns the name that a PATH is recorded under: its last component, or "" for
+ * its contents ("DIR/." and ".").  The caller frees it.
  */
 static char *recorded_name(const char *path)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files that a tag is given: what is where, and under which path it is
+ * The files given to a tag: where each one is, and under which path it is
  * recorded.
  */
 #ifndef DSV_FILES_TREE_H
@@ -31,11 +31,11 @@ struct tree {
 enum { TREE_QUIET = 1 };
 
 /*
- * Walk paths (files and directories) by the rules of dsv-tag(1).  flags: 0, or
- * TREE_QUIET, which warns of no link that leads outside.
+ * Walks paths (files and directories) by the rules of dsv-tag(1).  flags is 0
+ * or TREE_QUIET, which suppresses warnings about links that lead outside.
  *
- * DSV_ENOTFOUND: a path is not there.  DSV_EUSAGE: two would be recorded
- * under one name, or one is a socket, fifo or device.
+ * Fails with DSV_ENOTFOUND if a path does not exist, and with DSV_EUSAGE if two
+ * would be recorded under one name or one is a socket, fifo or device.
  */
 int tree_walk(struct dsv *d, const struct dsv_strings *paths,
 	      const struct dsv_strings *excludes, int flags, struct tree *out,
