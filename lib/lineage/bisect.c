@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first bad state of a line.  What was said is kept in heads/<uid>.bisect
- * as lines; all else is worked out anew each time, since states may be pruned
- * meanwhile.
+ * Finds the first bad state of a line.  The user's verdicts are kept as lines
+ * in heads/<uid>.bisect; everything else is computed again each time, since
+ * states may have been pruned in the meantime.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static int make_line(struct dsv *d, struct search *s, struct dsv_err *err)
 	int64_t seq = s->bad;
 	int ret = 0;
 
-	/* A parent is older: beyond good nothing is to be found. */
+	/* A parent is older, so there is nothing to find beyond good. */
 	while (ret == 0 && seq > s->good) {
 		ret = repo_poll(d, err);
 		if (ret == 0)

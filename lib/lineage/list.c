@@ -12,7 +12,7 @@
 
 enum {
 	LIST_BATCH = 64,
-	/* So much of a log is walked before its first state is there. */
+	/* This much of a log is walked before its first state is returned. */
 	LOG_AHEAD = 10000,
 };
 
@@ -56,7 +56,7 @@ int64_t dsv_list_count(const struct dsv_list *l)
 	return l->more ? -1 : (int64_t)l->count;
 }
 
-/* All that is left of a log takes the place of what was read. */
+/* The rest of a log replaces what was read. */
 static int list_continue(struct dsv_list *l, struct dsv_err *err)
 {
 	int64_t *seqs;
@@ -213,7 +213,7 @@ static int find_ends(struct dsv *d, const struct dsv_log_options *options,
 	if (ret == 0 && options->all)
 		ret = add_branches(d, &branches, e, err);
 	if (ret == 0 && !options->all && options->revs.count == 0) {
-		/* Nothing yet is an empty history. */
+		/* If there is no state yet, the history is empty. */
 		ret = rev_resolve_any(d, "HEAD", &e->heads[0], err);
 		e->head_count = ret == 0 && e->heads[0] > 0;
 	}

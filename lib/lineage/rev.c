@@ -32,7 +32,7 @@ static int resolve_head(struct dsv *d, int64_t *seq, struct dsv_err *err)
 	return ret;
 }
 
-/* Whether there is such a branch, as catalog_branch_head() says it. */
+/* Checks that the branch exists; fails as catalog_branch_head() does. */
 static int need_branch(struct dsv *d, const char *branch, struct dsv_err *err)
 {
 	int64_t ignored;

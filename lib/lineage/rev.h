@@ -9,10 +9,10 @@
 #include "../repo/repo.h"
 
 /*
- * The state that rev (NULL: HEAD) means.
+ * Returns the state that rev (NULL: HEAD) means.
  *
- * DSV_ENOTFOUND: none, or ambiguous; the message says which part, and what
- * may have been meant.
+ * Fails with DSV_ENOTFOUND if there is none or rev is ambiguous; the message
+ * says which part, and what may have been meant.
  */
 int rev_resolve(struct dsv *d, const char *rev, int64_t *seq,
 		struct dsv_err *err);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Until a state satisfies an expression.  Where the catalog can tell of
- * changes, they are waited for; else one looks again and again, ever more
- * rarely.
+ * Waits until a state satisfies an expression.  If the catalog can report
+ * changes, we wait for them; otherwise we poll at growing intervals.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +19,7 @@ enum {
 	WATCHED_MS = 30000,	/* look again even if nothing was heard */
 };
 
-/* Until something may have been committed, or until end_ms. */
+/* Sleeps until something may have been committed, or until end_ms. */
 static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 		       struct dsv_err *err)
 {
@@ -39,7 +38,7 @@ static int sleep_until(struct dsv *d, int fd, int64_t end_ms,
 	return 0;
 }
 
-/* 1: id is the newest that satisfies the query. */
+/* Returns 1 if id is the newest that satisfies the query. */
 static int look(struct dsv *d, const struct catalog_query *query,
 		char id[DSV_ID_SIZE], struct dsv_err *err)
 {
@@ -65,7 +64,7 @@ int dsv_wait_for(struct dsv *d, const char *expr, int64_t timeout_ms,
 	const struct catalog_query query = { .expr = expr, .limit = 1 };
 	int64_t start = monotonic_ms();
 	int64_t pause = POLL_FIRST_MS, end;
-	/* Before the first look: nothing is missed. */
+	/* We watch before the first look, so that nothing is missed. */
 	int fd = catalog_watch(d->catalog);
 	int ret;
 
