@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two states, or a state and a directory: files, parameters, attributes.
+ * Compares two states, or a state and a directory: files, parameters,
+ * attributes.
  */
 #include "../base/options.h"
 #include "../files/files.h"
@@ -83,7 +84,7 @@ static int add_entry(struct dsv_diff *diff, const struct manifest_entry *x,
 	return 0;
 }
 
-/* All tensors of a file that is only in one of the two. */
+/* Adds all tensors of a file that is only in one of the two. */
 static int tensors_of_one(const struct side *s, const struct manifest_entry *e,
 			  bool added, struct dsv_diff *diff,
 			  struct dsv_err *err)
@@ -103,7 +104,7 @@ static int tensors_of_one(const struct side *s, const struct manifest_entry *e,
 	return ret;
 }
 
-/* Two files whose recipes do not say that they are the same. */
+/* Compares two files whose recipes do not say that they are the same. */
 static int diff_files(const struct diff_memory *m,
 		      const struct dsv_diff_options *o,
 		      const struct manifest_entry *x,

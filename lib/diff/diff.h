@@ -4,7 +4,7 @@
 
 #include "side.h"
 
-/* What a struct dsv_diff borrows from. */
+/* A struct dsv_diff borrows from this. */
 struct diff_memory {
 	struct side a, b;
 	int64_t seq_a, seq_b;

@@ -50,7 +50,7 @@ int64_t side_run(const struct side_file *a, int64_t offset_a,
 		 const struct side_file *b, int64_t offset_b, int64_t len,
 		 bool *equal);
 
-/* Whether two files have the same bytes; reads what the recipes leave open. */
+/* Checks whether two files are equal; reads what the recipes leave open. */
 int side_same_bytes(struct side_file *a, struct side_file *b, bool *same,
 		    struct dsv_err *err);
 

@@ -31,7 +31,7 @@ struct view_pair {
 	double tolerance;	/* the caller's */
 };
 
-/* NULL, or why the two cannot be compared. */
+/* Returns NULL, or why the two cannot be compared. */
 const char *view_pair_init(struct view_pair *p, struct side_file *a,
 			   const struct format_tensor *x, struct side_file *b,
 			   const struct format_tensor *y);
