@@ -85,7 +85,7 @@ int repo_branch(struct dsv *d, char **out, struct dsv_err *err);
 /* Starts progress over total_bytes bytes; 0 means unknown. */
 void repo_begin(struct dsv *d, int64_t total_bytes);
 
-/* Fails with DSV_EINTERRUPTED if the user wants to stop; any thread may call. */
+/* Fails with DSV_EINTERRUPTED if the user wants to stop; thread-safe. */
 int repo_poll(const struct dsv *d, struct dsv_err *err);
 
 /* Fails with DSV_ESYS, and says why, if this process cannot write here. */
