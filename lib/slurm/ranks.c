@@ -136,7 +136,7 @@ static int first_node(const int64_t *counts, size_t nodes, int64_t share,
 	return ret;
 }
 
-/* Returns how many a node gets at a time, or 0 if each task has its node. */
+/* Returns how many a node gets at a time, or 0 if each task knows its node. */
 static int64_t share_of(const struct process *p)
 {
 	const char *name = p->distribution ? p->distribution : "block";
