@@ -6,8 +6,8 @@
 #include "../files/origin.h"
 
 /*
- * If files were checked out from a state and are tagged onto another line,
- * the record of where they came from would be lost.
+ * If files were checked out from a state and are tagged onto another line, it
+ * would be lost where they came from.
  */
 static int check_origin(struct dsv *d, const struct draft *draft,
 			const struct dsv_strings *paths, struct dsv_err *err)
