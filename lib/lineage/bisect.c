@@ -23,7 +23,7 @@ static const char *const marks[] = {
 	[DSV_BISECT_SKIP] = "skip",
 };
 
-/* Indexes are of the line, whose first is the bad end. */
+/* Indexes refer to the line, whose first state is the bad end. */
 struct search {
 	struct str text;	/* as in the file */
 	int64_t bad, good;	/* the ends */
@@ -61,7 +61,7 @@ static int append(struct search *s, int64_t seq, struct dsv_err *err)
 	return ret;
 }
 
-/* Of several parents the one made on s->along, else the first; 0: none. */
+/* Steps to the parent made on s->along, else to the first; 0 means none. */
 static int step_back(struct dsv *d, const struct search *s, int64_t *seq,
 		     struct dsv_err *err)
 {
@@ -147,9 +147,9 @@ static int find_live(struct dsv *d, struct search *s, struct dsv_err *err)
 	return 0;
 }
 
-/* ---- What was said ---- */
+/* ---- The user's verdicts ---- */
 
-/* False: not on the line.  The line is in descending order. */
+/* Returns false if seq is not on the line, which is in descending order. */
 static bool find_index(const struct search *s, int64_t seq, size_t *out)
 {
 	size_t low = 0;
@@ -216,7 +216,7 @@ static int begin(struct dsv *d, struct search *s, struct dsv_err *err)
 	return ret < 0 ? ret : find_live(d, s, err);
 }
 
-/* A line of the file, which is cut at spaces. */
+/* Replays a line of the file; the line is cut at spaces. */
 static int replay(struct dsv *d, struct search *s, char *line,
 		  struct dsv_err *err)
 {
@@ -316,7 +316,7 @@ static int64_t seq_at(const struct search *s, size_t i)
 	return i < s->count ? s->line[i] : s->good;
 }
 
-/* The middle of the live states between, as an index; 0: none. */
+/* Returns the index of the middle of the live states between; 0: none. */
 static size_t find_next(const struct search *s, int64_t left)
 {
 	int64_t seen = 0;

@@ -28,7 +28,7 @@ struct dsv_list {
 	size_t next;		/* of seqs, to be loaded */
 	struct dsv_state *loaded[LIST_BATCH];
 	size_t loaded_count, loaded_next;
-	/* Of a log: how to find what is older than the last of seqs. */
+	/* For a log: how to find what is older than the last of seqs. */
 	bool more;
 	struct ends ends;
 	struct catalog_log_query query;
@@ -78,7 +78,7 @@ static int list_continue(struct dsv_list *l, struct dsv_err *err)
 static int list_fill(struct dsv_list *l, struct dsv_err *err)
 {
 	size_t n = l->count - l->next;
-	/* The first rows soon, the rest in larger steps. */
+	/* We return the first rows soon, and the rest in larger steps. */
 	size_t most = l->next == 0 ? 16 : LIST_BATCH;
 	int ret;
 
@@ -132,7 +132,7 @@ void dsv_list_free(struct dsv_list *l)
 
 /* ---- log ------------------------------------------------------------- */
 
-/* "A..B", where either may be left out for HEAD. */
+/* Adds "A..B", where either may be left out and then means HEAD. */
 static int add_range(struct dsv *d, const char *range, const char *dots,
 		     struct ends *e, struct dsv_err *err)
 {
@@ -236,7 +236,7 @@ static int list_log(struct dsv *d, const struct dsv_log_options *options,
 	size_t count;
 	int ret;
 
-	/* All of that second, as of "created <= TIME" in an expression. */
+	/* Include all of that second, as "created <= TIME" does in an expression. */
 	if (query.until_ns && query.until_ns % NS_PER_S == 0)
 		query.until_ns += NS_PER_S - 1;
 	ret = find_ends(d, options, &e, err);

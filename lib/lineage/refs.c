@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Branches, names, scopes, attributes, pins: revisions in, the catalog's
- * operations out.
+ * Branches, names, scopes, attributes and pins: this resolves revisions and
+ * calls the catalog's operations.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,7 @@ int dsv_name_delete(struct dsv *d, const char *name, struct dsv_err *err)
 	return catalog_name_delete(d->catalog, name, err);
 }
 
-/* Each revision as a seq; the caller frees *out. */
+/* Resolves each revision to a seq; the caller frees *out. */
 static int resolve_all(struct dsv *d, const struct dsv_strings *revs,
 		       int64_t **out, struct dsv_err *err)
 {

@@ -40,7 +40,7 @@ static int need_branch(struct dsv *d, const char *branch, struct dsv_err *err)
 	return catalog_branch_head(d->catalog, branch, &ignored, err);
 }
 
-/* "KEY", "KEY@BRANCH", "KEY@*" */
+/* Resolves "KEY", "KEY@BRANCH" or "KEY@*". */
 static int resolve_extreme(struct dsv *d, const char *text, int sign,
 			   int64_t *seq, struct dsv_err *err)
 {
@@ -134,7 +134,7 @@ static int resolve_word(struct dsv *d, const char *word, int64_t *seq,
 	return catalog_find_id(d->catalog, word, seq, err);
 }
 
-/* From seq to its n-th first parent. */
+/* Goes from seq to its n-th first parent. */
 static int step_back(struct dsv *d, const char *rev, int64_t n, int64_t *seq,
 		     struct dsv_err *err)
 {
@@ -180,7 +180,7 @@ static int nth_parent(struct dsv *d, const char *rev, int64_t n, int64_t *seq,
 	return ret;
 }
 
-/* "~2^^3", each without a number one step. */
+/* Follows "~2^^3"; each of them without a number is one step. */
 static int resolve_steps(struct dsv *d, const char *rev, const char *steps,
 			 int64_t *seq, struct dsv_err *err)
 {
@@ -232,7 +232,7 @@ int rev_resolve_any(struct dsv *d, const char *rev, int64_t *out,
 	return 0;
 }
 
-/* "max:KEY" of which there is none. */
+/* Reports that "max:KEY" has no candidate. */
 static int no_extreme(struct dsv *d, const char *rev, struct dsv_err *err)
 {
 	const char *start = strchr(rev, ':') + 1;

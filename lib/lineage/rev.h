@@ -17,9 +17,8 @@
 int rev_resolve(struct dsv *d, const char *rev, int64_t *seq,
 		struct dsv_err *err);
 /*
- * The same, but -1 in *seq (and success) when rev is well understood and
- * there is just no state yet: the branch is empty, or max: and min: have no
- * candidate.
+ * Does the same, but succeeds with -1 in *seq if rev is valid and there is
+ * just no state yet: the branch is empty, or max: and min: have no candidate.
  */
 int rev_resolve_any(struct dsv *d, const char *rev, int64_t *seq,
 		    struct dsv_err *err);
