@@ -25,9 +25,9 @@ int files_parts(struct dsv *d, int64_t seq, int64_t *out,
  */
 int files_failed(struct dsv *d, int64_t seq, int ret, struct dsv_err *err);
 
-/* Drops from m what no glob matches; without globs nothing. */
+/* Drops from m what no glob matches; without globs, drops nothing. */
 void files_select(struct manifest *m, struct globs *globs);
-/* Warns of each of the patterns, which are in globs, that was of no use. */
+/* Warns about each of the patterns, which are in globs, that was unused. */
 void files_tell_unused(struct dsv *d, const struct globs *globs,
 		       const struct dsv_strings *patterns);
 

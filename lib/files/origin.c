@@ -30,7 +30,7 @@ static char *notes_dir(struct dsv *d)
 	return repo_path(d, DIR_HEADS "/%lu.dirs", (unsigned long)geteuid());
 }
 
-/* Named after the directory's path.  NULL: it cannot be. */
+/* Returns a path named after the directory's path, or NULL on failure. */
 static char *note_path(struct dsv *d, const char *dir)
 {
 	unsigned char hash[HASH_BYTES];
@@ -47,8 +47,8 @@ static char *note_path(struct dsv *d, const char *dir)
 }
 
 /*
- * What tells a directory from another one that has its path later, or on
- * another node: inode numbers are used again at once, so its birth as well.
+ * Distinguishes a directory from another one that has its path later, or on
+ * another node.  Inode numbers are reused at once, so we take its birth, too.
  */
 static bool dir_mark(const char *dir, uint64_t *inode, int64_t *born_ns)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dsv remembers from which state a directory was filled, so that a tag of
- * those files onto another line is noticed.  Best effort: what cannot be
- * noted (a read-only repository) is not.
+ * those files onto another line is noticed.  This is best effort: nothing is
+ * noted if that is impossible (a read-only repository).
  */
 #ifndef DSV_FILES_ORIGIN_H
 #define DSV_FILES_ORIGIN_H

@@ -102,7 +102,7 @@ static bool is_inside(const char *path, const char *root)
 	       (!strncmp(path, root, len) && (!path[len] || path[len] == '/'));
 }
 
-/* A link to what is not there: by its text.  path is the link's own. */
+/* Judges a dangling link by its text.  path is the link's own. */
 static bool climbs_out(const char *path, const char *target)
 {
 	const char *p;
@@ -269,7 +269,7 @@ static int walk_root(struct walk *w, const char *given, struct dsv_err *err)
 	return ret;
 }
 
-/* As in a manifest, but that what is below a path follows it at once. */
+/* Sorts as in a manifest, but what is below a path follows it at once. */
 static int compare_paths(const void *a, const void *b)
 {
 	const char *p = ((const struct tree_file *)a)->path;
@@ -282,8 +282,8 @@ static int compare_paths(const void *a, const void *b)
 }
 
 /*
- * The contents of several directories may meet: directories become one,
- * anything else may be there once.
+ * The contents of several directories may meet: directories are merged,
+ * and anything else may occur only once.
  */
 static int merge(struct tree *t, struct dsv_err *err)
 {
@@ -316,8 +316,8 @@ static int merge(struct tree *t, struct dsv_err *err)
 /* ---- What is left out ---- */
 
 /*
- * The walk meets paths without links: a pattern's directory is taken without
- * them, too, if it is there.  The last component may be a link itself.
+ * The walk sees paths without links, so a pattern's directory is resolved, too,
+ * if it exists.  The last component may be a link itself.
  */
 static int add_absolute(struct globs *g, const char *given,
 			struct dsv_err *err)
