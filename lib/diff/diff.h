@@ -12,8 +12,8 @@ struct diff_memory {
 };
 
 /*
- * Append to diff the tensors in which two files with one path differ.  Either
- * may be NULL: then all of the other's.  *held: both hold tensors.
+ * Appends to diff the tensors in which two files with one path differ.  If one
+ * is NULL, appends all of the other's.  Sets *held if both hold tensors.
  */
 int diff_tensors(const char *path, struct side_file *a, struct side_file *b,
 		 double tolerance, struct dsv_diff *diff, bool *held,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tensor by tensor, in the types that the files hold, without reading what
- * the recipes say is equal.
+ * Compares tensor by tensor, in the types that the files hold, without reading
+ * what the recipes say is equal.
  */
 #include "diff.h"
 
@@ -87,8 +87,8 @@ static bool same_shape(const struct format_tensor *x,
 }
 
 /*
- * *unknown is why nothing is known of the numbers, or NULL.  *differ: in any
- * byte.
+ * *unknown is the reason why nothing is known of the numbers, or NULL.  *differ
+ * says whether any byte differs.
  */
 static int diff_numbers(struct side_file *a, const struct format_tensor *x,
 			struct side_file *b, const struct format_tensor *y,
@@ -139,7 +139,7 @@ static int diff_one(const char *path, struct side_file *a,
 
 /* ---- All of a file ---- */
 
-/* A tensor's name and its place, for those that share a name. */
+/* Sorts by a tensor's name, and by its place if two share a name. */
 static int by_name(const void *a, const void *b)
 {
 	const struct format_tensor *x = *(struct format_tensor *const *)a;
@@ -149,7 +149,7 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y);
 }
 
-/* The tensors of f (NULL: none), and pointers to them by name. */
+/* Lists the tensors of f (NULL: none), and pointers to them by name. */
 static int list_tensors(struct side_file *f, struct format_tensors *tensors,
 			struct format_tensor ***out, struct dsv_err *err)
 {

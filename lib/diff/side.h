@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is compared: the files of a state, or of a directory.  Memory is
- * bounded: of a stored file its recipe and one chunk.
+ * One side of a comparison: the files of a state or of a directory.  Memory is
+ * bounded: a stored file needs its recipe and one chunk.
  */
 #ifndef DSV_DIFF_SIDE_H
 #define DSV_DIFF_SIDE_H
@@ -37,14 +37,14 @@ int side_open(const struct side *s, const struct manifest_entry *entry,
 	      struct side_file *out, struct dsv_err *err);
 void side_close(struct side_file *f);
 
-/* As struct format_source has it; arg is a struct side_file. */
+/* Reads as struct format_source defines it; arg is a struct side_file. */
 int side_read(void *arg, void *buf, size_t len, int64_t offset,
 	      struct dsv_err *err);
 
 /*
- * How many of the len > 0 bytes at offset_a and offset_b belong together:
- * the recipes say that they are equal (then so does *equal), or nothing.
- * Reads nothing.
+ * Returns how many of the len > 0 bytes at offset_a and offset_b belong
+ * together: the recipes say that they are equal (then *equal is set), or say
+ * nothing.  Reads nothing.
  */
 int64_t side_run(const struct side_file *a, int64_t offset_a,
 		 const struct side_file *b, int64_t offset_b, int64_t len,

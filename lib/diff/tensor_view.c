@@ -6,13 +6,13 @@
 
 enum {
 	BLOCK_BYTES = 256 << 10,
-	/* What is held of a tensor whose elements are needed out of order. */
+	/* This much is held of a tensor whose elements are needed out of order. */
 	WHOLE_MAX_BYTES = 64 << 20,
 };
 
 /* ---- Which elements, in which order ---- */
 
-/* elements > 0.  False: an element is not a number of whole bytes. */
+/* elements > 0.  Returns false if an element is not whole bytes. */
 static bool init_view(struct view *v, struct side_file *f,
 		      const struct format_tensor *t, int64_t elements)
 {
@@ -48,7 +48,7 @@ static void swap(int64_t *items, size_t i, size_t k)
 	items[k] = kept;
 }
 
-/* By the strides of a, then of b, the largest first. */
+/* Sorts by the strides of a, then of b, the largest first. */
 static void sort_dimensions(struct view_pair *p)
 {
 	int64_t *a = p->a.stride, *b = p->b.stride;
@@ -67,8 +67,8 @@ static void sort_dimensions(struct view_pair *p)
 }
 
 /*
- * Leave out dimensions of 1 and those in which both repeat themselves, and
- * join those that follow one another in both.
+ * Leaves out dimensions of 1 and those in which both repeat themselves, and
+ * joins those that follow one another in both.
  */
 static void join_dimensions(struct view_pair *p)
 {
@@ -116,7 +116,7 @@ static bool in_order(const struct view_pair *p, const struct view *v)
 	return true;
 }
 
-/* Blocks of several elements: bytes, one after the other. */
+/* Treats blocks of several elements as consecutive bytes. */
 static const char *init_bytes(struct view_pair *p,
 			      const struct format_tensor *x,
 			      const struct format_tensor *y)
@@ -216,7 +216,7 @@ static int view_read(struct view *v, int64_t at, void *buf, int64_t len,
 	return 0;
 }
 
-/* count elements with a stride, packed. */
+/* Gathers count elements with a stride and packs them. */
 static int view_gather(struct view *v, int64_t at, int64_t stride,
 		       int64_t count, char *buf, struct dsv_err *err)
 {
@@ -240,7 +240,7 @@ struct walk {
 	bool differ;
 };
 
-/* count elements in x and y. */
+/* Compares count elements in x and y. */
 static void compare_block(struct walk *w, int64_t count)
 {
 	struct view_pair *p = w->p;
@@ -258,8 +258,8 @@ static void compare_block(struct walk *w, int64_t count)
 }
 
 /*
- * How many of count elements can be skipped or read at once, from one place
- * of both on.
+ * Returns how many of count elements can be skipped or read at once, starting
+ * at the given place of each.
  */
 static int64_t next_run(struct walk *w, int64_t at_a, int64_t at_b,
 			int64_t count, bool dense, bool *equal)
@@ -284,7 +284,7 @@ static int64_t next_run(struct walk *w, int64_t at_a, int64_t at_b,
 	return count;
 }
 
-/* The innermost dimension. */
+/* Compares the innermost dimension. */
 static int compare_row(struct walk *w, int64_t at_a, int64_t at_b,
 		       int64_t count, int64_t stride_a, int64_t stride_b,
 		       struct dsv_err *err)
@@ -366,7 +366,7 @@ int view_pair_compare(struct view_pair *p, struct numeric_diff *out,
 	free(w.y);
 	if (ret < 0)
 		return ret;
-	/* The squares keep their mean when all repeat alike. */
+	/* The squares keep their mean if all elements repeat equally often. */
 	out->squares *= (double)p->repeated;
 	out->count *= p->repeated;
 	out->differing *= p->repeated;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two tensors of one shape, element by element, in whatever order is best
- * for both: sizes and strides after dimensions that do not matter are gone
- * and those that lie together are one.
+ * for both: these are sizes and strides after irrelevant dimensions are
+ * removed and adjacent ones are joined.
  */
 #ifndef DSV_DIFF_TENSOR_VIEW_H
 #define DSV_DIFF_TENSOR_VIEW_H
@@ -36,7 +36,7 @@ const char *view_pair_init(struct view_pair *p, struct side_file *a,
 			   const struct format_tensor *x, struct side_file *b,
 			   const struct format_tensor *y);
 void view_pair_release(struct view_pair *p);
-/* *differ: in any byte; of different types: in any number. */
+/* Sets *differ if any byte, or with different types any number, differs. */
 int view_pair_compare(struct view_pair *p, struct numeric_diff *out,
 		      bool *differ, struct dsv_err *err);
 
