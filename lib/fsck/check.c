@@ -286,7 +286,8 @@ static const struct row_check row_checks[] = {
 	  "DELETE FROM name WHERE state NOT IN (SELECT seq FROM state)" },
 	{ "scope",
 	  "SELECT 'row ' || scope, NULL,"
-	  " 'it holds something that is not a state' FROM scope_state WHERE state NOT IN (SELECT seq FROM state)"
+	  " 'it holds something that is not a state' FROM scope_state"
+	  " WHERE state NOT IN (SELECT seq FROM state)"
 	  " OR scope NOT IN (SELECT id FROM scope)",
 	  "DELETE FROM scope_state WHERE state NOT IN (SELECT seq FROM state)"
 	  " OR scope NOT IN (SELECT id FROM scope)" },
