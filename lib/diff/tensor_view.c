@@ -6,7 +6,7 @@
 
 enum {
 	BLOCK_BYTES = 256 << 10,
-	/* This much is held of a tensor whose elements are needed out of order. */
+	/* This is how much is held of a tensor that is read out of order. */
 	WHOLE_MAX_BYTES = 64 << 20,
 };
 

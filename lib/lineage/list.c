@@ -236,7 +236,7 @@ static int list_log(struct dsv *d, const struct dsv_log_options *options,
 	size_t count;
 	int ret;
 
-	/* Include all of that second, as "created <= TIME" does in an expression. */
+	/* Include all of that second, as "created <= TIME" does. */
 	if (query.until_ns && query.until_ns % NS_PER_S == 0)
 		query.until_ns += NS_PER_S - 1;
 	ret = find_ends(d, options, &e, err);

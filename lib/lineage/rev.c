@@ -194,7 +194,8 @@ static int resolve_steps(struct dsv *d, const char *rev, const char *steps,
 
 		if ((kind != '~' && kind != '^') || digits > MAX_STEPS_DIGITS)
 			return dsv_fail(err, DSV_EUSAGE, "'%s' is not a"
-					" revision (after '~' and '^' comes a number)",
+					" revision (a number follows '~'"
+					" and '^')",
 					rev);
 		p += digits;
 		if (*seq < 0)
