@@ -61,7 +61,7 @@ static void put_params(struct env *env, const struct dsv_kvs *params)
 	}
 }
 
-/* The fork's params.json; the same bytes whoever writes. */
+/* Writes the fork's params.json; the bytes are the same whoever writes them. */
 static int write_params(struct dsv *d, const struct dsv_state *fork,
 			char **path, struct dsv_err *err)
 {
@@ -84,7 +84,7 @@ static int write_params(struct dsv *d, const struct dsv_state *fork,
 	return ret;
 }
 
-/* The files of the fork, in the repository, as those of a job are. */
+/* Places the files of the fork in the repository, like those of a job. */
 static int place_files(struct dsv *d, const struct dsv_state *fork,
 		       char **dir, struct dsv_err *err)
 {

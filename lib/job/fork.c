@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Splitting the lineage: a branch that starts with a state of the content and
- * the parameters of another.  Copies and hashes no byte.
+ * Splits the lineage: creates a branch that starts with a state that has the
+ * content and the parameters of another. It copies and hashes no bytes.
  */
 #include "fork.h"
 
@@ -41,7 +41,7 @@ static int unknown_key(const char *key, bool may_be_new,
 	return DSV_EREFUSED;
 }
 
-/* "K=V" of a parameter that is there, "+K=V" of a new one. */
+/* Applies "K=V" to an existing parameter, or adds a new one for "+K=V". */
 static int set_param(struct dsv_kvs *params, const char *assignment,
 		     bool any_new, struct dsv_err *err)
 {
@@ -107,7 +107,7 @@ int fork_source(struct dsv *d, int64_t seq, struct dsv_state **out,
 	return ret;
 }
 
-/* One try, under one name. */
+/* Makes one attempt, under one name. */
 static int fork_as(struct dsv *d, const struct fork_request *r,
 		   const struct dsv_state *source,
 		   const unsigned char manifest[HASH_BYTES],
@@ -162,7 +162,7 @@ static int fail_no_name(const char *source, struct dsv_err *err)
 			     "no name of the form '%s-N' is free", source);
 }
 
-/* "<branch>-N".  1: a branch or a state is called so. */
+/* Builds "<branch>-N". Returns 1 if a branch or a state has that name. */
 static int is_taken(struct dsv *d, const char *source, int n, char *branch,
 		    size_t size, struct dsv_err *err)
 {
@@ -181,8 +181,8 @@ static int is_taken(struct dsv *d, const char *source, int n, char *branch,
 }
 
 /*
- * The first free number from n on; where many are taken, one that follows a
- * taken one, found in steps that grow and then shrink.
+ * Finds the first free number from n on; where many are taken, finds one that
+ * follows a taken one, in steps that grow and then shrink.
  */
 static int free_number(struct dsv *d, const char *source, int n, char *branch,
 		       size_t size, int *out, struct dsv_err *err)
@@ -215,7 +215,7 @@ static int free_number(struct dsv *d, const char *source, int n, char *branch,
 	return ret < 0 ? ret : 0;
 }
 
-/* "<branch>-1", "-2", ... */
+/* Forks as "<branch>-1", "-2", ..., whichever is free. */
 static int fork_anywhere(struct dsv *d, const struct fork_request *r,
 			 const struct dsv_state *source,
 			 const unsigned char manifest[HASH_BYTES],
@@ -233,7 +233,7 @@ static int fork_anywhere(struct dsv *d, const struct fork_request *r,
 		snprintf(branch, sizeof(branch), "%.*s-%d",
 			 (int)sizeof(branch) - 13, source->branch, n);
 		ret = fork_as(d, r, source, manifest, branch, out, err);
-		/* Somebody else was faster. */
+		/* Another process took the name first. */
 		if (ret != DSV_EREFUSED ||
 		    is_taken(d, source->branch, n, branch, sizeof(branch),
 			     NULL) != 1)
@@ -277,7 +277,7 @@ void dsv_forks_free(struct dsv_forks *forks)
 	*forks = (struct dsv_forks){ 0, NULL };
 }
 
-/* One of the forks of a sweep. */
+/* Makes one of the forks of a sweep. */
 static int fork_task(struct dsv *d, int64_t seq,
 		     const struct fork_request *base, const struct grid *grid,
 		     int64_t task, struct dsv_fork *out, struct dsv_err *err)

@@ -18,15 +18,18 @@ struct grid {
 
 #define GRID_INIT { 0, NULL, 0 }
 
-/* "K=V,V" or "K:=[JSON,...]" each; a '+' before K: a new parameter. */
+/*
+ * Parses sweeps, each "K=V,V" or "K:=[JSON,...]"; a '+' before K adds a new
+ * parameter.
+ */
 int grid_parse(const struct dsv_strings *sweeps, struct grid *out,
 	       struct dsv_err *err);
 void grid_release(struct grid *g);
 
-/* The job has other tasks than a sweep needs: DSV_EUSAGE. */
+/* Fails with DSV_EUSAGE: the tasks of the job are not those the sweep needs. */
 int grid_fail_tasks(const struct grid *g, struct dsv_err *err);
 
-/* set, then the assignments of the row; the caller frees out->items. */
+/* Returns set, then the assignments of the row; the caller frees out->items. */
 int grid_row(const struct grid *g, size_t row, const struct dsv_strings *set,
 	     struct dsv_strings *out, struct dsv_err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a forked job: submitted (prepare, bind), started, finished.
- * What became of jobs that could not say is asked of Slurm in job_sync.c.
+ * The life of a forked job: it is submitted (prepare, bind), started, finished.
+ * job_sync.c asks Slurm what became of jobs that could not report it.
  */
 #include "job.h"
 
@@ -51,8 +51,9 @@ char *job_clusters(const struct catalog_job *job)
 }
 
 /*
- * The process whose end means that the submission has succeeded or failed:
- * sbatch, our parent; or, when the fork is made at once, we are it.
+ * Describes the process whose end means that the submission has succeeded or
+ * failed: this is sbatch, our parent, or ourselves when the fork is made at
+ * once.
  */
 static char *submitter_text(struct dsv *d, bool ourselves)
 {
@@ -70,7 +71,7 @@ static char *submitter_text(struct dsv *d, bool ourselves)
 	return text;
 }
 
-/* No newline, no NUL: values go through environments and lines. */
+/* Rejects newlines and NULs: values go through environments and lines. */
 static int check_text(const char *text, struct dsv_err *err)
 {
 	if (text && strpbrk(text, "\n\r"))
@@ -80,7 +81,9 @@ static int check_text(const char *text, struct dsv_err *err)
 	return 0;
 }
 
-/* Whether the parameters of the request, or of its first task, can be set. */
+/*
+ * Checks that the parameters of the request, or of its first task, can be set.
+ */
 static int check_params(const struct dsv_job_request *r,
 			const struct dsv_state *source,
 			const struct grid *grid, struct dsv_err *err)
@@ -154,8 +157,8 @@ static int make_ticket(char ticket[DSV_TICKET_SIZE], struct dsv_err *err)
 }
 
 /*
- * The row that holds the state until the job has started; for an array whose
- * forks are made at once a row for each task.
+ * Adds the row that holds the state until the job has started; for an array
+ * whose forks are made at once, adds a row for each task.
  */
 static int add_rows(struct dsv *d, const struct dsv_job_request *r,
 		    const struct dsv_state *source, int64_t seq, char *ticket,
@@ -212,7 +215,10 @@ static int fork_at_once(struct dsv *d, const struct dsv_job_request *r,
 	return ret;
 }
 
-/* The tasks that are known now; none: one job, or each makes itself known. */
+/*
+ * Returns the tasks that are known now; none means that there is one job, or
+ * that each task makes itself known.
+ */
 static int known_tasks(const struct dsv_job_request *r,
 		       const struct grid *grid, struct tasks *out,
 		       struct dsv_err *err)
@@ -315,8 +321,8 @@ int dsv_job_bind(struct dsv *d, const char *ticket, const char *job_id,
 }
 
 /*
- * Take a fork back of which nothing came: its branch goes, the state stays as
- * a record that nothing leads to.
+ * Takes back a fork that nothing came of: its branch is deleted, and the state
+ * stays as a record that nothing leads to.
  */
 int job_withdraw(struct dsv *d, const struct catalog_job *job,
 		 const char *state, struct dsv_err *err)

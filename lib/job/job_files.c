@@ -30,8 +30,9 @@ static bool is_active(const struct jobs *jobs, int64_t fork)
 }
 
 /*
- * Its branch has gone, or has been pruned: its head has stepped back past the
- * fork, or to it, and nothing has come of the fork for a while.
+ * Returns whether the branch of the fork is gone or has been pruned: its head
+ * has stepped back past the fork, or to it and nothing has come of the fork for
+ * a while.
  */
 static bool is_spent(struct dsv *d, const struct dsv_state *fork, bool young)
 {
@@ -51,7 +52,7 @@ static bool is_spent(struct dsv *d, const struct dsv_state *fork, bool young)
 	return spent;
 }
 
-/* "files-<12 digits>", and the note beside it, of a state that is pruned. */
+/* Removes "files-<12 digits>", and the note beside it, of each pruned state. */
 static void sweep_states(struct dsv *d, const char *dir)
 {
 	DIR *entries = opendir(dir);
@@ -95,7 +96,7 @@ static void sweep_fork(struct dsv *d, const char *name, const char *dir,
 	mtime_ns = stat_mtime_ns(&st);
 	ret = catalog_find_id(d->catalog, name, &seq, NULL);
 	if (ret == DSV_ENOTFOUND) {
-		/* Forgotten; or its fork is about to be committed. */
+		/* The fork was forgotten, or is about to be committed. */
 		if (mtime_ns < now_ns() - DAY_NS)
 			fs_remove_tree(dir, NULL);
 		return;

@@ -16,7 +16,9 @@ void dsv_jobs_free(struct dsv_jobs *jobs)
 	*jobs = (struct dsv_jobs){ 0, NULL };
 }
 
-/* The id of a state as a string of its own; NULL: none. */
+/*
+ * Returns the id of a state as a string of its own, or NULL if there is none.
+ */
 static int state_id(struct dsv *d, int64_t seq, const char **out,
 		    struct dsv_err *err)
 {
@@ -37,7 +39,7 @@ static int state_id(struct dsv *d, int64_t seq, const char **out,
 	return 0;
 }
 
-/* Moves the texts. */
+/* This moves the texts out of from. */
 static int convert(struct dsv *d, struct catalog_job *from,
 		   struct dsv_job *to, struct dsv_err *err)
 {
@@ -48,7 +50,7 @@ static int convert(struct dsv *d, struct catalog_job *from,
 	memset(to, 0, sizeof(*to));
 	to->id = from->job_id;
 	to->cluster = job_clusters(from);
-	/* On which of several it will be is not known yet. */
+	/* It is not known yet which of several it will run on. */
 	if (to->cluster && strchr(to->cluster, ',')) {
 		text_free(to->cluster);
 		to->cluster = NULL;
@@ -94,7 +96,10 @@ int dsv_jobs(struct dsv *d, struct dsv_jobs *out, struct dsv_err *err)
 	if (!list.items)
 		ret = dsv_fail_nomem(err);
 	for (i = 0; ret == 0 && i < count; i++) {
-		/* Of an array whose tasks have all come. */
+		/*
+		 * This is the submission of an array whose tasks have all
+		 * arrived.
+		 */
 		if (!strcmp(jobs[i].state, "SUBMITTED"))
 			continue;
 		ret = convert(d, &jobs[i], &list.items[list.count++], err);

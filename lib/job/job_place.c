@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a forked job in their directory.  Beside it lies a note, which
- * is locked by whoever is at work on the directory and says what is in it:
- * the state's id, and if it is not all of it, " " and the ranks whose parts
- * there are.
+ * The files of a forked job in their directory. Beside it lies a note, which is
+ * locked by whoever is working on the directory and says what is in it: the
+ * state's id and, if the state is not complete there, " " and the ranks whose
+ * parts are present.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static void note_close(struct note *n)
 	ranks_release(&n->ranks);
 }
 
-/* Where there are no locks the rename still decides. */
+/* Where locks are not available, the rename still decides. */
 static int note_lock(struct dsv *d, int fd, struct dsv_err *err)
 {
 	if (file_lock(fd, true, d->options.interrupted) < 0 && errno == EINTR)
@@ -69,7 +69,7 @@ static int note_open(struct dsv *d, const char *dir, struct note *n,
 	return 0;
 }
 
-/* id "": the files are being changed. */
+/* Writes the note; an id of "" means that the files are being changed. */
 static int note_write(struct note *n, const char *id,
 		      const struct ranks *ranks, struct dsv_err *err)
 {
@@ -89,7 +89,7 @@ static int note_write(struct note *n, const char *id,
 	return ret;
 }
 
-/* All, or the parts of ranks. */
+/* Writes all files, or only the parts of ranks. */
 static int write_files(struct dsv *d, int64_t seq, const char *dir, bool force,
 		       const struct ranks *ranks, struct dsv_err *err)
 {
@@ -108,7 +108,7 @@ static int write_files(struct dsv *d, int64_t seq, const char *dir, bool force,
 	return ret;
 }
 
-/* Into a temporary directory, then renamed. */
+/* Places the files into a temporary directory, which is then renamed. */
 static int place_new(struct dsv *d, int64_t seq, const char *dir,
 		     const struct ranks *ranks, struct dsv_err *err)
 {
@@ -128,12 +128,15 @@ static int place_new(struct dsv *d, int64_t seq, const char *dir,
 	return ret;
 }
 
-/* Into the directory that is there; have: ours, of an earlier start. */
+/*
+ * Places the files into an existing directory, which may be ours from an
+ * earlier start.
+ */
 static int place_over(struct dsv *d, const struct job_placement *p,
 		      struct note *n, const struct ranks *ranks,
 		      struct dsv_err *err)
 {
-	/* The user's must not be overwritten. */
+	/* The user's files must not be overwritten. */
 	bool ours = n->text[0];
 	int ret = ours ? note_write(n, "", &(struct ranks)RANKS_INIT, err) : 0;
 
@@ -141,7 +144,7 @@ static int place_over(struct dsv *d, const struct job_placement *p,
 	       write_files(d, p->seq, p->dir, ours, ranks, err);
 }
 
-/* Those that are not there yet, and all that there are then. */
+/* Lists the missing ranks, and makes wanted all that will then be present. */
 static int add_missing(const struct note *n, struct ranks *wanted,
 		       struct ranks *missing, struct dsv_err *err)
 {
@@ -193,8 +196,9 @@ static int place_locked(struct dsv *d, const struct job_placement *p,
 }
 
 /*
- * A step of other tasks than the state has parts, "srun -n1 tool" in a job
- * whose steps have placed theirs, uses what is there.
+ * Determines the ranks to place. A step with other tasks than the state has
+ * parts, "srun -n1 tool" in a job whose steps have placed theirs, uses what is
+ * present.
  */
 static int which_ranks(struct dsv *d, const struct job_placement *p,
 		       const struct note *n, struct ranks *out, bool *as_is,

@@ -17,8 +17,8 @@
 #include "job.h"
 
 /*
- * "<REV's branch>-<job id>[.<task>]"; "dsv fork" counts from 1, too, and so
- * may have taken that: then "-1", "-2", ... after it.
+ * Returns "<REV's branch>-<job id>[.<task>]". "dsv fork" also counts from 1 and
+ * so may have taken that name: then "-1", "-2", ... is appended.
  */
 static char *default_branch(struct dsv *d, const json_t *request)
 {
@@ -45,7 +45,10 @@ static char *default_branch(struct dsv *d, const json_t *request)
 	}
 }
 
-/* An array whose submission names a branch: one for each task. */
+/*
+ * Returns the branch; if an array is submitted with a branch name, each task
+ * gets one.
+ */
 static char *named_branch(struct dsv *d, const char *name)
 {
 	if (d->process.array_task)
@@ -53,7 +56,7 @@ static char *named_branch(struct dsv *d, const char *name)
 	return strdup(name);
 }
 
-/* The grid of a sweep; *task: which row is this job's. */
+/* Returns the grid of a sweep; *task is the row that belongs to this job. */
 static int task_grid(struct dsv *d, const json_t *request, struct grid *grid,
 		     size_t *task, struct dsv_err *err)
 {
@@ -75,7 +78,7 @@ static int task_grid(struct dsv *d, const json_t *request, struct grid *grid,
 	return ret;
 }
 
-/* set, and in a sweep the task's own; the caller frees out->items. */
+/* Returns set and, in a sweep, the task's own; the caller frees out->items. */
 static int task_set(const json_t *request, const struct grid *grid,
 		    size_t task, struct dsv_strings *out, struct dsv_err *err)
 {
@@ -125,7 +128,7 @@ static int make_fork(struct dsv *d, const struct catalog_job *job,
 	return ret;
 }
 
-/* The fork of this job, made by the first that comes. */
+/* Ensures that this job has its fork, which the first task to arrive makes. */
 static int ensure_fork(struct dsv *d, struct catalog_job *job,
 		       const json_t *request, struct dsv_err *err)
 {
@@ -137,7 +140,7 @@ static int ensure_fork(struct dsv *d, struct catalog_job *job,
 	ret = make_fork(d, job, request, err);
 	if (ret < 0 && ret != DSV_EREFUSED)
 		return ret;
-	/* Refused: perhaps another task of this job was faster. */
+	/* If refused, another task of this job was perhaps faster. */
 	ticket = job->ticket;
 	job->ticket = NULL;
 	catalog_job_release(job);
@@ -150,7 +153,7 @@ static int ensure_fork(struct dsv *d, struct catalog_job *job,
 	return ret;
 }
 
-/* %j job id, %a array task, %N node, %b branch, %%. */
+/* Expands %j (job id), %a (array task), %N (node), %b (branch) and %%. */
 static char *expand(struct dsv *d, const char *pattern, const char *branch)
 {
 	struct str out = STR_INIT;
@@ -185,7 +188,7 @@ static char *expand(struct dsv *d, const char *pattern, const char *branch)
 	return str_take(&out);
 }
 
-/* Where the files go: each node its own directory, or one for all. */
+/* Returns where the files go: one directory for each node, or one for all. */
 static char *placement_dir(struct dsv *d, const json_t *request,
 			   const struct dsv_state *fork, const char *id,
 			   bool mine)
@@ -208,8 +211,9 @@ static bool wants_mine(const json_t *request)
 }
 
 /*
- * The branch goes on from the state whose files the job gets: what it tags is
- * made of them, and not of a head that was lost or is on another node.
+ * Makes the branch continue from the state whose files the job gets: what the
+ * job tags is made from them, and not from a head that was lost or is on
+ * another node.
  */
 static int go_back(struct dsv *d, const char *branch, int64_t head,
 		   int64_t seq, const char *hex, struct dsv_err *err)
@@ -219,7 +223,7 @@ static int go_back(struct dsv *d, const char *branch, int64_t head,
 	return catalog_branch_back(d->catalog, branch, head, seq, err);
 }
 
-/* The files of the branch head: after a requeue it has moved on. */
+/* Places the files of the branch head, which has moved on after a requeue. */
 static int place_head(struct dsv *d, const struct dsv_state *fork,
 		      const json_t *request, char **dir, struct dsv_err *err)
 {
@@ -302,7 +306,7 @@ static int job_environment(struct dsv *d, const struct catalog_job *job,
 	return ret;
 }
 
-/* The other nodes have directories of their own. */
+/* Returns whether the other nodes have directories of their own. */
 static bool is_of_nodes(struct dsv *d, const json_t *request)
 {
 	return d->process.many_nodes && (wants_mine(request) ||

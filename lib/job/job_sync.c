@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What became of jobs, as far as Slurm knows.  A hold ends when Slurm no
- * longer knows the job, not by a clock; without Slurm here, or when it gives
- * no answer, nothing is changed.
+ * This finds out what became of jobs, as far as Slurm knows. A hold ends when
+ * Slurm no longer knows the job, not by a clock; if Slurm is not available
+ * here, or gives no answer, nothing is changed.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -40,8 +40,8 @@ static bool has_record(const struct records *all, const char *id)
 }
 
 /*
- * The job; or, of an array, a task that is still to come and has no record of
- * its own: "120_3" is of "120".
+ * Finds the job or, for an array, a task that has yet to start and has no
+ * record of its own: "120_3" belongs to "120".
  */
 static const struct slurm_job *find(const struct slurm_jobs *jobs,
 				    const struct records *all, const char *id)
@@ -66,8 +66,8 @@ static const struct slurm_job *find(const struct slurm_jobs *jobs,
 }
 
 /*
- * The submission of an array that has at least one task by now.  The tasks
- * share its ticket, but have started.
+ * Returns whether this is the submission of an array that has at least one task
+ * by now. The tasks share its ticket, but have started.
  */
 static bool has_tasks(const struct records *all, const struct catalog_job *job)
 {
@@ -108,8 +108,9 @@ static bool submitter_lives(struct dsv *d, const struct catalog_job *job)
 }
 
 /*
- * A submission whose job id nobody knows: it may still be any job that was
- * submitted then or later and is not known to be another.
+ * Returns whether a submission whose job id nobody knows may still start: it
+ * may be any job that was submitted then or later and is not known to be
+ * another.
  */
 static bool may_still_come(const struct catalog_job *job,
 			   const struct slurm_jobs *slurm,
@@ -130,8 +131,8 @@ static bool may_still_come(const struct catalog_job *job,
 }
 
 /*
- * Close a record by what Slurm says.  Of an array the submission's stood for
- * the tasks to come.
+ * Closes a record by what Slurm says. For an array, the record of the
+ * submission stood for the tasks that had yet to start.
  */
 static int close_job(struct dsv *d, const struct catalog_job *job,
 		     const struct records *all, struct dsv_err *err)
@@ -155,7 +156,7 @@ static int close_job(struct dsv *d, const struct catalog_job *job,
 	return ret < 0 ? ret : 1;
 }
 
-/* 1: the record was changed. */
+/* Returns 1 if the record was changed. */
 static int sync_job(struct dsv *d, const struct catalog_job *job,
 		    const struct slurm_jobs *slurm, const struct records *all,
 		    struct dsv_err *err)
@@ -176,7 +177,7 @@ static int sync_job(struct dsv *d, const struct catalog_job *job,
 	return close_job(d, job, all, err);
 }
 
-/* It looks as if Slurm had ended it, and Slurm may still know why. */
+/* Returns whether Slurm seems to have ended it, and may still know why. */
 static bool was_killed(const struct catalog_job *job)
 {
 	return !job->active && job->job_id && !strcmp(job->state, "FAILED") &&
@@ -185,8 +186,9 @@ static bool was_killed(const struct catalog_job *job)
 }
 
 /*
- * A batch script that a time limit or scancel ended was recorded by its
- * signal; Slurm knows the reason.  A requeued job waits again.
+ * Refines the record: a batch script ended by a time limit or scancel was
+ * recorded by its signal, but Slurm knows the reason. A requeued job waits
+ * again.
  */
 static int refine_job(struct dsv *d, const struct catalog_job *job,
 		      const struct slurm_jobs *slurm,
@@ -208,7 +210,10 @@ static int refine_job(struct dsv *d, const struct catalog_job *job,
 	if (state && strcmp(state, job->state) != 0 &&
 	    strcmp(state, "COMPLETING") != 0) {
 		ended = slurm_has_ended(state);
-		/* srun's: it still runs on other nodes than the one told. */
+		/*
+		 * An srun job still runs on nodes other than the one that
+		 * reported.
+		 */
 		ret = catalog_job_update(d->catalog, job->row, ended ||
 					 !strcmp(state, "RUNNING") ? state :
 					 "WAITING", !ended, job->exit_code,
@@ -219,7 +224,7 @@ static int refine_job(struct dsv *d, const struct catalog_job *job,
 	return ret;
 }
 
-/* "a,b": who submitted these jobs; the caller's to free(). */
+/* Returns who submitted these jobs, as "a,b"; the caller frees it. */
 static char *authors(const struct catalog_job *jobs, size_t count)
 {
 	struct str list = STR_INIT;
@@ -237,9 +242,10 @@ static char *authors(const struct catalog_job *jobs, size_t count)
 }
 
 /*
- * Clusters count their jobs alike: what this one says of job 8 is not about
- * another's.  The records of others, and of jobs that may be on another, go to
- * the end, where none is looked at; the order of ours stays.
+ * Clusters number their jobs alike: what this one says about job 8 does not
+ * apply to another's. The records of other clusters, and of jobs that may be on
+ * another, are moved to the end, where none is looked at; ours keep their
+ * order.
  */
 static void keep_own(struct records *all)
 {
@@ -263,7 +269,10 @@ static void keep_own(struct records *all)
 	free(here);
 }
 
-/* 1: Slurm has answered.  On return all has the records of its cluster. */
+/*
+ * Returns 1 if Slurm has answered. On return all has the records of its
+ * cluster.
+ */
 static int sync_records(struct dsv *d, struct records *all, int64_t *closed,
 			struct dsv_err *err)
 {
@@ -310,7 +319,7 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 	return 0;
 }
 
-/* Whether Slurm has something to say. */
+/* Returns whether Slurm may have something to report. */
 static bool has_open(const struct catalog_job *jobs, size_t count)
 {
 	size_t i;

@@ -22,7 +22,7 @@ char *params_variable(const char *key)
 	return name;
 }
 
-/* For a POSIX shell. */
+/* Quotes text for a POSIX shell. */
 static void put_quoted(struct str *out, const char *text)
 {
 	str_putc(out, '\'');
@@ -49,7 +49,7 @@ static void put_env(struct str *out, const struct dsv_kv *kv)
 	free(name);
 }
 
-/* Whether Hydra takes a bare word for nothing but a string. */
+/* Returns whether Hydra takes a bare word as nothing but a string. */
 static bool is_plain(const char *text)
 {
 	static const char *const words[] = { "null", "true", "false" };
@@ -65,7 +65,7 @@ static bool is_plain(const char *text)
 			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")] == '\0';
 }
 
-/* Within quotes backslashes count before a quote only. */
+/* Within quotes, backslashes are special only before a quote. */
 static void put_hydra_quoted(struct str *out, const char *p)
 {
 	size_t run, i;
@@ -87,7 +87,7 @@ static void put_hydra_quoted(struct str *out, const char *p)
 }
 
 /*
- * A value for Hydra's override grammar: what is not plain is quoted
+ * Writes a value in Hydra's override grammar: what is not plain is quoted
  * (https://hydra.cc/docs/advanced/override_grammar/basic/).
  */
 static void put_hydra(struct str *out, const struct dsv_kv *kv)
@@ -104,7 +104,7 @@ static void put_hydra(struct str *out, const struct dsv_kv *kv)
 	str_putc(out, '\n');
 }
 
-/* For people: a parameter a line whatever its value. */
+/* Writes for people: one parameter a line whatever its value. */
 static void put_plain(struct str *out, const struct dsv_kv *kv)
 {
 	const char *p;
@@ -130,7 +130,7 @@ static int put_line(struct str *out, const struct dsv_kv *kv,
 		put_plain(out, kv);
 		return 0;
 	}
-	/* One word a line: another line would be another option. */
+	/* There is one word a line: another line would be another option. */
 	if (strchr(kv->value.text, '\n'))
 		return dsv_fail(err, DSV_EUSAGE, "the value of '%s' has a line"
 				" break, which the format %s cannot carry",
@@ -142,7 +142,9 @@ static int put_line(struct str *out, const struct dsv_kv *kv,
 	return 0;
 }
 
-/* The length of the prefix that two dotted keys share, dots included. */
+/*
+ * Returns the length of the prefix that two dotted keys share, dots included.
+ */
 static size_t shared_prefix(const char *a, const char *b)
 {
 	size_t shared = 0;
@@ -165,7 +167,7 @@ static int key_depth(const char *key, size_t len)
 	return depth;
 }
 
-/* Whether key is also an object: "a" beside "a.b". */
+/* Returns whether key is also an object: "a" beside "a.b". */
 static bool is_object_too(const struct dsv_kvs *params, const char *key)
 {
 	size_t len = strlen(key);
@@ -186,7 +188,9 @@ static int compare_paths(const void *a, const void *b)
 
 	for (; *p && *p == *q; p++, q++)
 		;
-	/* The dot first, so that members of an object stand together. */
+	/*
+	 * The dot sorts first, so that the members of an object stand together.
+	 */
 	return (*p == '.' ? 1 : (unsigned char)*p + 1) * !!*p -
 	       (*q == '.' ? 1 : (unsigned char)*q + 1) * !!*q;
 }

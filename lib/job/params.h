@@ -4,7 +4,9 @@
 
 #include "../repo/repo.h"
 
-/* "DSV_PARAM_<KEY>", the caller's to free(); NULL: out of memory. */
+/*
+ * Returns "DSV_PARAM_<KEY>", which the caller frees, or NULL if out of memory.
+ */
 char *params_variable(const char *key);
 
 #endif
