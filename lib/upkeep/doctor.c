@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the file systems here can do.  Everything is tried, not assumed.
+ * This finds out what the file systems here can do. Everything is tried, not
+ * assumed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ enum {
 	SPACE_LOW_PERCENT = 5
 };
 
-/* A directory that is looked at, with two files of ours in it. */
+/* A directory that is being examined, with two files of ours in it. */
 struct probe {
 	const char *dir;
 	char *a, *b;
@@ -55,7 +56,7 @@ static void probe_close(struct probe *p)
 	free(p->b);
 }
 
-/* False when nothing can be written there; errno says why. */
+/* Returns false if nothing can be written there; errno says why. */
 static bool probe_open(struct probe *p, const char *dir)
 {
 	char block[4096];
@@ -90,7 +91,7 @@ void dsv_findings_free(struct dsv_findings *findings)
 	*findings = (struct dsv_findings){ 0, NULL };
 }
 
-/* advice NULL: all is well. */
+/* Adds a finding; advice is NULL if all is well. */
 static void say(struct dsv_findings *list, const char *name,
 		const char *advice, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -115,7 +116,10 @@ static void say(struct dsv_findings *list, const char *name,
 	finding->advice = advice;
 }
 
-/* The daemon's name, too: fuse.sshfs.  proc(5), mountinfo. */
+/*
+ * Returns the type with the daemon's name, as in fuse.sshfs; see proc(5),
+ * mountinfo.
+ */
 static bool mount_type(const char *path, char out[FS_NAME_SIZE])
 {
 	unsigned int major_of, minor_of;
@@ -143,7 +147,7 @@ static bool mount_type(const char *path, char out[FS_NAME_SIZE])
 
 static const char *fs_name(const char *path, char buf[FS_NAME_SIZE])
 {
-	/* statfs(2) */
+	/* The numbers are those of statfs(2). */
 	static const struct {
 		uint32_t magic;
 		const char *name;

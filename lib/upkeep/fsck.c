@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is everything there, and as it was stored?
+ * This checks that everything is present and is what was stored.
  */
 #include <stdlib.h>
 #include <string.h>

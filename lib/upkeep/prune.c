@@ -22,7 +22,7 @@ enum { EXACT_STATES = 500 };	/* of how many the bytes are worked out */
 
 static int grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err)
 {
-	/* What is mistyped would have bytes freed earlier than was meant. */
+	/* A mistyped key would have bytes freed earlier than was meant. */
 	int ret = config_check_section(&d->config, "prune.",
 				       "nothing was removed", err);
 
@@ -30,7 +30,9 @@ static int grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err)
 					       DAY_NS, out_ns, err);
 }
 
-/* What will be removed, oldest first: heads step back but once. */
+/*
+ * Lists what will be removed, oldest first, so that heads step back only once.
+ */
 static int list_removed(const struct pruning *p, int64_t **out, size_t *count,
 			struct dsv_err *err)
 {
@@ -48,8 +50,8 @@ static int list_removed(const struct pruning *p, int64_t **out, size_t *count,
 }
 
 /*
- * No more than the states added, these or those pruned before: what a state
- * that stays has added is in use.
+ * Returns an upper bound: no more than what the states added, these or those
+ * pruned before, since what a remaining state has added is in use.
  */
 static int64_t bound(const struct pruning *p)
 {
@@ -65,7 +67,7 @@ static int64_t bound(const struct pruning *p)
 	return stored < size ? stored : size;
 }
 
-/* What it would free, as the report of a dry run. */
+/* Computes what it would free, for the report of a dry run. */
 static int foresee(struct pruning *p, const int64_t *seqs, size_t count,
 		   struct dsv_prune_report *out, struct dsv_err *err)
 {
@@ -107,7 +109,7 @@ static void sweep_files(struct dsv *d, int64_t before_ns)
 		job_sweep_files(d, now_ns() - grace_ns);
 }
 
-/* All of it may be done again: what is done is passed over. */
+/* All of this may be repeated: what is already done is skipped. */
 static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 			  struct catalog_pruned *pruned,
 			  struct dsv_prune_report *out, struct dsv_err *err)
@@ -119,7 +121,7 @@ static int carry_out_once(struct dsv *d, const struct catalog_prune *prune,
 	int ret;
 
 	ret = grace(d, &grace_ns, err);
-	/* Those that were pruned before, named once more. */
+	/* These were pruned before and are named once more. */
 	for (i = 0; ret == 0 && prune->expire && !prune->by_rule &&
 	     i < prune->count; i++)
 		ret = catalog_expire(d->catalog, d->store, prune->seqs[i],
@@ -162,7 +164,7 @@ static int carry_out(struct dsv *d, const struct catalog_prune *prune,
 	int ret;
 
 	ret = carry_out_once(d, prune, &pruned, out, err);
-	/* The catalog needs some room to say what is to be freed. */
+	/* The catalog needs some room to record what is to be freed. */
 	if (ret == DSV_ENOSPC && catalog_reserve_use(d->catalog))
 		ret = carry_out_once(d, prune, &pruned, out, err);
 	if (ret == 0) {
@@ -233,7 +235,7 @@ static int resolve_all(struct dsv *d, const struct dsv_strings *revs,
 	return 0;
 }
 
-/* As if a rule had said so, for the report. */
+/* Fills the candidates as if a rule had chosen them, for the report. */
 static int fill_candidates(struct pruning *p, const int64_t *seqs,
 			   size_t count, struct dsv_err *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which states a prune by rules keeps.
+ * This decides which states a prune by rules keeps.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -45,7 +45,7 @@ static void inputs_release(struct inputs *in)
 	free(in->created_ns);
 }
 
-/* The selected states that satisfy expr: match[i] is 1. */
+/* Finds the selected states that satisfy expr: match[i] is 1. */
 static int find_matches(struct pruning *p, const char *expr,
 			unsigned char *match, struct dsv_err *err)
 {
@@ -70,7 +70,7 @@ static int find_matches(struct pruning *p, const char *expr,
 	return ret;
 }
 
-/* Only what satisfies --where stays in the list. */
+/* Keeps in the list only what satisfies --where. */
 static int select_where(struct pruning *p, struct dsv_err *err)
 {
 	unsigned char *match;
@@ -143,7 +143,7 @@ static int load_rule(struct pruning *p, struct inputs *in, size_t i,
 	in->rules[i].values = in->values[i];
 	ret = catalog_candidate_values(p->d->catalog, &p->list, rule->key,
 				       in->values[i], &any, err);
-	/* Most likely it is mistyped, and would keep nothing. */
+	/* The key is most likely mistyped, and would keep nothing. */
 	if (ret == 0 && !any)
 		ret = dsv_fail(err, DSV_EREFUSED, "no state that is selected"
 			       " has a numeric attribute '%s' (%s); nothing"
@@ -162,7 +162,10 @@ static int load_inputs(struct pruning *p, struct inputs *in,
 	in->created_ns = malloc(p->list.count * sizeof(int64_t));
 	if (!in->created_ns)
 		return dsv_fail_nomem(err);
-	/* What a clock that ran ahead made counts as made now. */
+	/*
+	 * A state dated in the future by a clock that ran ahead counts as made
+	 * now.
+	 */
 	for (i = 0; i < p->list.count; i++) {
 		int64_t created_ns = p->list.items[i].created_ns;
 
@@ -215,7 +218,7 @@ static int mark_always_kept(struct pruning *p, struct dsv_err *err)
 	return 0;
 }
 
-/* Group by group, newest first. */
+/* Orders members group by group, newest first. */
 static int compare_members(const void *a, const void *b)
 {
 	const struct member *x = a, *y = b;
@@ -227,7 +230,9 @@ static int compare_members(const void *a, const void *b)
 	return (x->index < y->index) - (x->index > y->index);
 }
 
-/* A state of several scopes is a member of several groups. */
+/*
+ * Lists the members; a state of several scopes is a member of several groups.
+ */
 static int list_members(struct pruning *p, struct member **out, size_t *count,
 			struct dsv_err *err)
 {
@@ -263,7 +268,7 @@ static int list_members(struct pruning *p, struct member **out, size_t *count,
 	return 0;
 }
 
-/* "branch main, scope warmup"; the caller's to free(). */
+/* Returns "branch main, scope warmup"; the caller frees it. */
 static char *group_name(struct pruning *p, const struct member *m)
 {
 	struct str text = STR_INIT;
@@ -344,7 +349,7 @@ static int apply_rules(struct pruning *p, const struct inputs *in,
 			;
 		ret = apply_group(p, in, list + from, to - from, indexes, err);
 	}
-	/* Only now it is known what other groups keep. */
+	/* Only now is it known what other groups keep. */
 	for (from = 0; ret == 0 && !p->options->remove_all && from < count;
 	     from = to) {
 		for (to = from; to < count && same_group(&list[from],

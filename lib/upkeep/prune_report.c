@@ -10,7 +10,7 @@
 #include "../base/texts.h"
 #include "pruning.h"
 
-/* What a report's strings are part of. */
+/* This holds what a report's strings are part of. */
 struct memory {
 	size_t branch_count;
 	struct {
@@ -43,7 +43,7 @@ void dsv_prune_report_free(struct dsv_prune_report *report)
 	memset(report, 0, sizeof(*report));
 }
 
-/* Where id is, or is to be put. */
+/* Returns where id is, or where it is to be put. */
 static size_t branch_place(const struct memory *m, int64_t id)
 {
 	size_t low = 0, high = m->branch_count;
@@ -179,7 +179,7 @@ int pruning_report(struct pruning *p, struct dsv_prune_report *out,
 	report.items = calloc(report.count + 1, sizeof(*report.items));
 	if (!m || !report.items)
 		ret = dsv_fail_nomem(err);
-	/* Newest first. */
+	/* The report lists the newest first. */
 	for (i = 0; ret == 0 && i < report.count; i++) {
 		ret = fill_item(p, m, report.count - 1 - i, &report.items[i],
 				err);

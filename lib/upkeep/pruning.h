@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A prune by rules: what is decided, and the report of it.
+ * A prune by rules: what it decides, and the report of it.
  */
 #ifndef DSV_UPKEEP_PRUNING_H
 #define DSV_UPKEEP_PRUNING_H
@@ -31,17 +31,19 @@ struct pruning {
 	struct texts alone;	/* groups that are left alone */
 };
 
-/* For how long nothing removes the head of a branch: prune.headGrace. */
+/*
+ * Returns for how long nothing removes the head of a branch: prune.headGrace.
+ */
 int pruning_head_grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err);
 
 /*
- * Select, group, apply the rules.  DSV_EREFUSED: a group would become empty,
- * or no state has a key.
+ * Selects, groups and applies the rules. Fails with DSV_EREFUSED if a group
+ * would become empty, or if no state has a key.
  */
 int pruning_decide(struct pruning *p, struct dsv_err *err);
 void pruning_release(struct pruning *p);
 
-/* Fill items, removed and left_alone of *out. */
+/* Fills items, removed and left_alone of *out. */
 int pruning_report(struct pruning *p, struct dsv_prune_report *out,
 		   struct dsv_err *err);
 

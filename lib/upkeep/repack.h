@@ -5,8 +5,8 @@
 #include "../repo/repo.h"
 
 /*
- * When small segments have piled up, or much in segments is dead.  A failure
- * is a warning: what was to be done before is done.
+ * Repacks when small segments have piled up, or when much of the segments is
+ * dead. A failure is only a warning: the work before it is already done.
  */
 void repack_if_it_pays(struct dsv *d);
 

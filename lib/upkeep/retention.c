@@ -13,7 +13,10 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* Months since year 0 of a day since 1970 (proleptic Gregorian, UTC). */
+/*
+ * Returns the months since year 0 for a day since 1970 (proleptic Gregorian,
+ * UTC).
+ */
 static int64_t month_of(int64_t day)
 {
 	int64_t z = day + 719468;	/* since 0000-03-01 */
@@ -54,7 +57,10 @@ static void keep(uint64_t *kept, size_t index, size_t rule)
 	kept[index] |= UINT64_C(1) << rule;
 }
 
-/* Periods met, in a table of a power of two with room to spare. */
+/*
+ * The periods met so far, in a table whose size is a power of two with room to
+ * spare.
+ */
 struct periods {
 	size_t size;
 	int64_t *slots;		/* INT64_MIN: empty */
@@ -74,9 +80,9 @@ static bool meet(struct periods *p, int64_t period)
 }
 
 /*
- * The newest of each of the first count periods that are met.  "Newest" is
- * the order of commits: clocks may have gone back and forth, so a period
- * may be met again.
+ * Keeps the newest of each of the first count periods that are met. "Newest" is
+ * by the order of commits: clocks may have gone back and forth, so a period may
+ * be met again.
  */
 static int apply_calendar(const struct group *g, const struct retention_rule *r,
 			  size_t rule, uint64_t *kept, struct dsv_err *err)
@@ -111,7 +117,7 @@ struct ranked {
 	size_t index;
 };
 
-/* Best first; among equals the newest. */
+/* Orders the best first and, among equals, the newest. */
 static int compare_ranked(const void *a, const void *b)
 {
 	const struct ranked *x = a, *y = b;
@@ -205,7 +211,7 @@ int retention_apply(const int64_t *created_ns, const size_t *members,
 	return ret;
 }
 
-/* The part of text up to its last colon is the key. */
+/* Splits text at its last colon; the part before it is the key. */
 static int split_key(const char *text, char **key, const char **rest,
 		     struct dsv_err *err)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules of a prune, on numbers alone: which states of one group are kept.
+ * The rules of a prune, on numbers alone: they decide which states of one group
+ * are kept.
  */
 #ifndef DSV_UPKEEP_RETENTION_H
 #define DSV_UPKEEP_RETENTION_H
@@ -36,26 +37,29 @@ struct retention_rule {
 };
 
 /*
- * Apply the rules to one group: members[count] are indexes of states, newest
- * first; created_ns is by index, too.  Sets bit i of kept[index] when rule i
+ * Applies the rules to one group: members[count] are indexes of states, newest
+ * first; created_ns is also by index. Sets bit i of kept[index] when rule i
  * keeps the state.
  *
- * *alone: the group has no value of a RETENTION_BEST rule, and is to be left
- * alone; kept is as it was.
+ * Sets *alone if the group has no value of a RETENTION_BEST rule and is to be
+ * left alone; kept is then unchanged.
  */
 int retention_apply(const int64_t *created_ns, const size_t *members,
 		    size_t count, const struct retention_rule *rules,
 		    size_t rule_count, uint64_t *kept, bool *alone,
 		    struct dsv_err *err);
 
-/* "max:KEY:N" or "min:KEY:N"; *key is the caller's to free().  DSV_EUSAGE. */
+/*
+ * Parses "max:KEY:N" or "min:KEY:N"; the caller frees *key. Fails with
+ * DSV_EUSAGE.
+ */
 int retention_parse_best(const char *text, int *sign, char **key,
 			 int64_t *count, struct dsv_err *err);
-/* "KEY:N" */
+/* Parses "KEY:N". */
 int retention_parse_every(const char *text, char **key, double *every,
 			  struct dsv_err *err);
 
-/* The period of a kind that a time falls into, numbered. */
+/* Returns the number of the period of a kind that a time falls into. */
 int64_t retention_period(enum retention_kind kind, int64_t time_ns);
 
 #endif

@@ -98,7 +98,7 @@ static int add_within(struct rules *rules, int64_t within_ns,
 	return add_rule(rules, &rule, text ? text : seconds, err);
 }
 
-/* best, every, where */
+/* Adds a rule of the kinds best, every and where. */
 static int add_text(struct rules *rules, enum retention_kind kind,
 		    const char *text, struct dsv_err *err)
 {
@@ -273,7 +273,10 @@ static int set_selection(struct dsv *d, const struct dsv_prune_options *options,
 		ret = set_text(&rules->where, options->where, err);
 	if (ret == 0)
 		ret = set_text(&rules->author, options->author, err);
-	/* In a shared repository one removes only one's own unless told. */
+	/*
+	 * In a shared repository, users remove only their own states unless
+	 * told otherwise.
+	 */
 	if (ret == 0 && !rules->author && d->shared)
 		ret = set_text(&rules->author, d->process.author, err);
 	if (rules->author && !strcmp(rules->author, "*")) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a prune is told: its options and those of a policy, checked and put
- * into one form.
+ * The input of a prune: its options and those of a policy, checked and put into
+ * one form.
  */
 #ifndef DSV_UPKEEP_RULES_H
 #define DSV_UPKEEP_RULES_H
@@ -33,8 +33,8 @@ struct rules {
 };
 
 /*
- * DSV_EUSAGE: a rule or a key of the policy is wrong (the nearest is named).
- * DSV_ENOTFOUND: there is no such policy.
+ * Fails with DSV_EUSAGE if a rule or a key of the policy is wrong (the nearest
+ * is named) and with DSV_ENOTFOUND if there is no such policy.
  */
 int rules_init(struct dsv *d, const struct dsv_prune_options *options,
 	       struct rules *out, struct dsv_err *err);
