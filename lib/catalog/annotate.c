@@ -323,7 +323,7 @@ int catalog_scope_close(struct catalog *c, const char *name,
 	return scope_set_open(c, name, false, err);
 }
 
-/* What would keep states has to find them alive. */
+/* An operation that keeps states has to find them alive. */
 static int check_live(struct catalog *c, const int64_t *seqs, size_t count,
 		      struct dsv_err *err)
 {

@@ -92,7 +92,7 @@ bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
 
 /* ---- Making states --------------------------------------------------- */
 
-/* What a state is made from; see struct dsv_state. */
+/* A state is made from this; see struct dsv_state. */
 struct catalog_state {
 	unsigned char id[HASH_BYTES];
 	const void *record;
@@ -143,7 +143,7 @@ enum catalog_outcome {
 int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 		      struct dsv_err *err);
 
-/* What makes a pending state durable. */
+/* This makes a pending state durable. */
 struct catalog_content {
 	unsigned char manifest[HASH_BYTES];
 	const struct manifest *files_of;

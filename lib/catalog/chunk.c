@@ -128,7 +128,7 @@ static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 	return ret < 0 ? ret : 0;
 }
 
-/* Whether the file of a segment has so many bytes. */
+/* Returns whether the file of a segment has so many bytes. */
 static bool has_bytes(struct catalog *c, const char *name, int64_t bytes)
 {
 	char *path = segment_path(c->dir, name, "");
@@ -235,7 +235,7 @@ static int chunk_row(struct catalog *c, int64_t segment,
 	return query_run(&q, err);
 }
 
-/* How far a staging is. */
+/* This is how far a staging has got. */
 struct staging {
 	const struct ingest_segment *segments;
 	size_t count;

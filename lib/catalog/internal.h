@@ -60,12 +60,12 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err);
  */
 int journal_op(struct catalog *c, json_t *op, struct dsv_err *err);
 
-/* What journal_op() was given becomes the line of c->seq, in the outbox. */
+/* Makes what journal_op() was given the line of c->seq, in the outbox. */
 struct str;
 int catalog_write_outbox(struct catalog *c, struct str *line,
 			 struct dsv_err *err);
 
-/* What a set of parameters is known by: SHA-256 of its canonical JSON. */
+/* A set of parameters is known by the SHA-256 of its canonical JSON. */
 int catalog_params_hash(const struct dsv_kvs *params,
 			unsigned char hash[HASH_BYTES], struct dsv_err *err);
 /* The set of a row; params is empty before, and to be freed. */

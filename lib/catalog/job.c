@@ -250,7 +250,7 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 	return catalog_end(c, ret, err);
 }
 
-/* Of an array whose id its first task tells. */
+/* The first task of an array tells its id. */
 static int name_submission(struct catalog *c, const struct catalog_job *job,
 			   const char *task_id, struct dsv_err *err)
 {

@@ -41,7 +41,7 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 int catalog_job_get(struct catalog *c, const char *ticket, const char *job_id,
 		    struct catalog_job *out, struct dsv_err *err);
 
-/* What a job says of itself when it starts. */
+/* A job says this of itself when it starts. */
 struct catalog_job_start {
 	const char *ticket;
 	const char *job_id;

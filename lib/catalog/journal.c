@@ -69,7 +69,7 @@ bool journal_parse(const char *line, size_t len, int64_t *seq,
 	return true;
 }
 
-/* Whether the end of the file, limit bytes, holds the line of seq. */
+/* Returns whether the last limit bytes of the file have the line of seq. */
 static int scan_tail(int fd, int64_t seq, size_t limit, bool *found,
 		     bool *torn)
 {

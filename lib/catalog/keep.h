@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the rules of a prune look at. */
+/* The rules of a prune look at this. */
 #ifndef DSV_CATALOG_KEEP_H
 #define DSV_CATALOG_KEEP_H
 
@@ -66,7 +66,7 @@ int catalog_memberships(struct catalog *c,
 			const struct catalog_candidates *list,
 			struct catalog_membership **out, size_t *count,
 			struct dsv_err *err);
-/* Of any state, however it is. */
+/* Loads that of any state, pruned or not. */
 int catalog_candidate_load(struct catalog *c, int64_t seq,
 			   struct catalog_candidate *out, struct dsv_err *err);
 /* The name of a branch or scope by its row; the caller's to free(). */

@@ -12,7 +12,7 @@
 #include "chunk.h"
 #include "uses.h"
 
-/* What the steps of one commit hand on. */
+/* The steps of one commit hand this on. */
 struct addition {
 	const struct catalog_state *s;
 	int64_t branch;
@@ -330,7 +330,7 @@ static int settle_segments(struct catalog *c, struct addition *a,
 	return ret;
 }
 
-/* What is not in the record. */
+/* Adds what is not in the record. */
 static int add_journal(struct catalog *c, struct addition *a,
 		       struct dsv_err *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How much there is, for status and du. */
+/* This counts how much there is, for status and du. */
 #ifndef DSV_CATALOG_TOTALS_H
 #define DSV_CATALOG_TOTALS_H
 

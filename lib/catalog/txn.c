@@ -116,7 +116,7 @@ static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
 	return ret;
 }
 
-/* What earlier writers committed, up to *done; *why: why not all of it. */
+/* Publishes what was committed, up to *done; *why: why not all of it. */
 static int publish_rows(struct catalog *c, int64_t *done, struct dsv_err *why,
 			struct dsv_err *err)
 {

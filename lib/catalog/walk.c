@@ -21,7 +21,7 @@ static const char sql_created[] =
 static const char sql_since[] =
 	"SELECT min(seq) FROM state WHERE created >= :since";
 
-/* What is known of a state that waits. */
+/* This is known of a state that waits. */
 enum { SHOWN = 1, HIDDEN = 2, OF_A = 1, OF_B = 2 };
 
 struct waiting {
@@ -165,7 +165,7 @@ static int oldest(struct catalog *c, const struct catalog_log_query *query,
 	return 0;
 }
 
-/* Of forgotten states only the way through them is left. */
+/* Only the way through forgotten states is left of them. */
 static int has_forgotten(struct catalog *c, int64_t seq, struct dsv_err *err)
 {
 	int64_t n;

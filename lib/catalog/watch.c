@@ -18,7 +18,7 @@ int catalog_watch(struct catalog *c)
 	if (fs_is_network(c->dir))
 		return -1;
 	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	/* Of the directory: the journal may not be there yet. */
+	/* It watches the directory: the journal may not exist yet. */
 	if (fd >= 0 && inotify_add_watch(fd, c->dir, IN_MODIFY | IN_CREATE |
 					 IN_MOVED_TO) < 0) {
 		close(fd);

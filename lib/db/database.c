@@ -109,7 +109,7 @@ static int open_reader(struct database *d, struct dsv_err *err)
 		ret = migrate_check(&d->reader, err);
 	if (ret > 0) {
 		db_close(&d->reader);
-		/* Of an older dsv. */
+		/* An older dsv has made it. */
 		ret = upgrade(d, err);
 		if (ret == 0)
 			ret = open_once(d, err);
@@ -124,7 +124,7 @@ static void close_files(struct database *d)
 	turn_forget_pages(&d->turn);
 }
 
-/* Whether a statement of it has not ended. */
+/* Returns whether a statement of it has not ended. */
 static bool is_in_use(struct db *db)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -171,7 +171,7 @@ int database_read_begin(struct database *d, struct dsv_err *err)
 {
 	if (d->locked)
 		return 0;
-	/* Who waits long would wait for ever, and see nothing new. */
+	/* Otherwise a long wait would last for ever and see nothing new. */
 	if (database_is_replaced(d)) {
 		int ret = database_reopen(d, err);
 

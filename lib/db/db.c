@@ -43,7 +43,7 @@ static bool is_shortage(int error)
 	return is_full(error) || error == EMFILE || error == ENFILE;
 }
 
-/* Whether a file can be written beside the database. */
+/* Returns whether a file can be written beside the database. */
 static int probe_errno(struct db *db)
 {
 	static const char block[4096] = "dsv";
@@ -85,7 +85,7 @@ static int io_errno(struct db *db)
 	return is_shortage(probed) ? probed : error;
 }
 
-/* Of errno. */
+/* Maps errno. */
 static int fail_shortage(struct db *db, struct dsv_err *err)
 {
 	return dsv_fail_errno(err, "%s '%s'", is_full(errno) ? "write" :
@@ -188,7 +188,7 @@ int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	sqlite3_busy_handler(db->handle, on_busy, db);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	/* What the schema has none of, an enemy has put there. */
+	/* The schema has none of these: an enemy has put them there. */
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER,
 			  schema_has_triggers, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);

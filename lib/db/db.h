@@ -111,7 +111,7 @@ const void *query_get_blob(struct query *q, int column, size_t *len);
 bool query_get_hash(struct query *q, int column,
 		    unsigned char out[HASH_BYTES]);
 
-/* What rc means, with the database's message. */
+/* Reports what rc means, with the database's message. */
 int db_fail(struct db *db, int rc, struct dsv_err *err);
 
 #endif

@@ -194,7 +194,7 @@ static enum seen owner_read(const char *path, struct owner *o)
 	return seen;
 }
 
-/* Whether /proc shows this PID namespace, and not one above it. */
+/* Returns whether /proc shows this PID namespace, not one above. */
 static bool proc_is_ours(void)
 {
 	char buf[32];

@@ -3,7 +3,7 @@
 
 /* Step N takes a database from user_version N to N + 1.  Append only. */
 const char *const schema_migrations[] = {
-	/* What records and journal say: can be rebuilt from them. */
+	/* These tables can be rebuilt from records and journal. */
 	"CREATE TABLE meta ("
 	"  key   TEXT PRIMARY KEY,"
 	"  value INTEGER NOT NULL"
@@ -162,7 +162,7 @@ const char *const schema_migrations[] = {
 	"CREATE INDEX job_fork ON job (fork) WHERE active;"
 	"CREATE INDEX job_active ON job (active) WHERE active;"
 
-	/* What is where: can be rebuilt from segments and their indexes. */
+	/* These can be rebuilt from segments and their indexes. */
 	"CREATE TABLE manifest ("
 	"  id   INTEGER PRIMARY KEY,"
 	"  hash BLOB NOT NULL UNIQUE,"

@@ -7,7 +7,7 @@
 
 extern const char *const schema_migrations[];
 extern const int schema_version;
-/* Whether they may run: 0 or 1. */
+/* They may run: 0 or 1. */
 extern const int schema_has_triggers;
 
 /*

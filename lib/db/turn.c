@@ -149,7 +149,7 @@ bool turn_looks_torn(const struct turn *t)
 	if (path && t->network)
 		fd = open_anew(path);
 	if (fd >= 0) {
-		/* What SQLite goes by. */
+		/* SQLite goes by this. */
 		if (pread_full(fd, &first, 1, 0) < 0)
 			first = 1;
 		close(fd);

@@ -113,7 +113,7 @@ static int limit_to_relatives(struct search *f, int64_t of, bool descendants)
 
 /* ---- Deciding -------------------------------------------------------- */
 
-/* How many states node's index gives, at most FIND_FEW + 1. */
+/* Counts the states that node's index gives, up to FIND_FEW + 1. */
 static int estimate(struct search *f, const struct find_node *node,
 		    int64_t *out)
 {

@@ -85,7 +85,7 @@ struct find_value {
 	int regex;		/* index of struct find_context's; -1: none */
 };
 
-/* Where the left side of a comparison comes from. */
+/* The left side of a comparison comes from one of these. */
 enum find_source {
 	FIND_NOWHERE,	/* no state of this catalog has it */
 	FIND_BUILTIN,
@@ -96,7 +96,7 @@ enum find_source {
 
 struct find_field;
 
-/* What a key means in this catalog. */
+/* This is what a key means in this catalog. */
 struct find_key {
 	enum find_source source;
 	const struct find_field *field;	/* of FIND_BUILTIN */
@@ -135,7 +135,7 @@ enum find_field_type {
 	FIND_FLAG
 };
 
-/* What an index of the schema can find states by. */
+/* An index of the schema can find states by these. */
 enum find_index {
 	FIND_NO_INDEX,
 	FIND_BY_VALUE,		/* "by": SELECT of seq that ends in a term */
@@ -181,7 +181,7 @@ int find_set_relatives(struct catalog *c, int64_t seq, bool descendants,
 /* Takes other over. */
 void find_set_intersect(struct find_set *set, struct find_set *other);
 
-/* What the SQL functions of one search work on. */
+/* The SQL functions of one search work on this. */
 struct find_context {
 	struct catalog *c;
 	struct db *db;
@@ -247,7 +247,7 @@ void find_sql_row_test(struct find_sql *sql, const struct find_node *node,
 void find_sql_type_test(struct find_sql *sql, const struct find_node *node,
 			const char *row, enum dsv_type type);
 bool find_has_type(const struct find_node *node, enum dsv_type type);
-/* What follows a built-in field's value: " = ?1". */
+/* Writes what follows a built-in field's value: " = ?1". */
 void find_sql_field_term(struct find_sql *sql, const struct find_node *node,
 			 size_t i);
 /* Is there an index that finds node's states? */

@@ -70,7 +70,7 @@ static bool node_join(struct find_node *node, struct find_node *child)
 		if (!node_add(node, child->children[i]))
 			break;
 	}
-	/* What was not moved is still the child's. */
+	/* Whatever was not moved still belongs to the child. */
 	child->child_count -= i;
 	memmove(child->children, child->children + i,
 		child->child_count * sizeof(*child->children));

@@ -37,7 +37,7 @@ static const char *after_prefix(const char *text, const char *prefix)
 	return text + len + 1;
 }
 
-/* Where rows of the key are, among the places that it may come from. */
+/* Finds where rows of the key are, of the places it may come from. */
 static int find_rows(struct find_context *x, const char *name, bool attr,
 		     bool param, struct find_key *out, struct dsv_err *err)
 {
@@ -116,7 +116,7 @@ static int add_regex(struct find_context *x, struct find_value *value,
 	return 0;
 }
 
-/* What stands beside a key of the user: typed as the user's values are. */
+/* Types the value beside a key as the user's values are typed. */
 static void resolve_free_value(struct find_value *value)
 {
 	struct dsv_value typed;

@@ -9,7 +9,7 @@
 
 #include "../base/list.h"
 
-/* What every answer satisfies.  seq is a column, the first to be had. */
+/* Every answer satisfies this.  seq is the first column available. */
 static void where(struct search *f, struct find_sql *sql, const char *seq)
 {
 	if (!sql->given)
@@ -252,7 +252,7 @@ static void sorted_from(struct search *f, struct find_sql *sql)
 	sort_joins(f, sql, 1);
 }
 
-/* Those with a number; from a bound on when there is one. */
+/* Selects those with a number, from a bound on if there is one. */
 static int run_numbers(struct search *f, const struct find_node *range,
 		       const double *bound)
 {

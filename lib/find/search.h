@@ -28,7 +28,7 @@ struct search {
 	struct find_set set;		/* only these, when it has bits */
 	struct sort sorts[FIND_MAX_SORT];
 	size_t sort_count;
-	/* What finds the fewest states: a conjunct, or the set; or neither. */
+	/* This finds the fewest states: a conjunct, or the set, or none. */
 	const struct find_node *driver;
 	bool set_drives;
 	int64_t estimate;
@@ -45,7 +45,7 @@ static inline bool search_enough(const struct search *f)
 	return f->query->limit >= 0 && f->count >= f->query->limit;
 }
 
-/* What the driver finds and the query is satisfied by, sorted. */
+/* The driver finds these, they satisfy the query, and are sorted. */
 int search_run_driver(struct search *f);
 /* All states from one seq to below another, each looked at, sorted. */
 int search_run_walk(struct search *f, int64_t from, int64_t below);

@@ -49,7 +49,7 @@ struct check {
 	struct check_bad *bad;
 	size_t suspect_count;
 	struct chunk *suspects;	/* whose bytes seemed wrong */
-	/* Of check_records: whether all was seen, and what seemed wrong. */
+	/* check_records() notes whether it saw all, and what was wrong. */
 	bool records_seen;
 	size_t doubt_count;
 	int64_t *doubts;	/* states */
@@ -67,7 +67,7 @@ void check_release(struct check *k);
 int check_problem(struct check *k, const char *kind, const char *object,
 		  bool repaired, struct dsv_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
-/* What can be done about the problem that was noted last. */
+/* Says what can be done about the problem that was noted last. */
 void check_hint(struct check *k, enum dsv_hint hint);
 /* A state is concerned. */
 int check_concerns(struct check *k, size_t problem, int64_t seq,
@@ -78,7 +78,7 @@ int check_concerns_manifest(struct check *k, size_t problem, int64_t manifest,
 /* problem makes a chunk unreadable. */
 int check_add_bad(struct check *k, const unsigned char hash[HASH_BYTES],
 		  size_t problem, struct dsv_err *err);
-/* Those that are left to be looked through one by one. */
+/* Sorts those that are left to be looked through one by one. */
 void check_sort_bad(struct check *k);
 /* NULL: it can be read, as far as is known. */
 const struct check_bad *check_find_bad(const struct check *k,
@@ -95,7 +95,7 @@ int check_journal(struct check *k, struct dsv_err *err);
 int check_modes(struct check *k, struct dsv_err *err);
 /* Before the first check_mode(), and when it may have changed. */
 void check_dir_mode(struct check *k);
-/* Of one file or directory; sealed: nobody is to write to it again. */
+/* Checks one file or directory; sealed: nobody writes to it again. */
 int check_mode(struct check *k, const char *path, const char *object,
 	       bool sealed, struct dsv_err *err);
 

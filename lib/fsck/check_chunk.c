@@ -5,7 +5,7 @@
 #include "../catalog/uses.h"
 #include "check_content.h"
 
-/* What was found last concerns who needs the chunk, a recipe or manifest. */
+/* The last problem concerns whoever needs the chunk: recipe or manifest. */
 static int concern_user(struct pass *p, int64_t id, bool manifest,
 			struct dsv_err *err)
 {

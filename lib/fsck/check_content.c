@@ -164,7 +164,7 @@ static int check_count(struct pass *p, const char *what, const char *sql,
 	return query_run(&q, err);
 }
 
-/* What the manifest needs beside its own chunk. */
+/* Lists what the manifest needs beside its own chunk. */
 static int check_parts(struct pass *p, const struct manifest *files,
 		       struct dsv_err *err)
 {
@@ -201,7 +201,7 @@ static int check_parts(struct pass *p, const struct manifest *files,
 	return ret;
 }
 
-/* What the states say of themselves. */
+/* Compares what the states say of themselves. */
 static int check_totals(struct pass *p, const struct manifest *m,
 			struct dsv_err *err)
 {
@@ -277,7 +277,7 @@ static int check_manifest(struct pass *p, struct dsv_err *err)
 	for (i = 0; ret == 0 && i < files.count; i++)
 		if (files.entries[i].type == DSV_FILE)
 			ret = check_entry(p, &files.entries[i], err);
-	/* What is wrong itself corrects nothing. */
+	/* Something that is wrong itself corrects nothing. */
 	if (ret == 0 && p->k->count == problems)
 		ret = check_totals(p, &files, err);
 	manifest_release(&files);
@@ -325,7 +325,7 @@ static int next_recipe(struct pass *p, int64_t *id,
 	return *id < p->limit;
 }
 
-/* Which files have recipes with the problems from first on? */
+/* Names the files whose recipes have the problems from first on. */
 static int name_users_in(struct pass *p, const struct manifest *m,
 			 size_t first, struct dsv_err *err)
 {
@@ -377,7 +377,7 @@ static int count_recipes(struct pass *p, struct dsv_err *err)
 	int64_t id = 0, refs;
 	int ret;
 
-	/* What an unreadable manifest names is in use, and unknown. */
+	/* The chunks of an unreadable manifest are in use, and unknown. */
 	if (p->unreadable)
 		return 0;
 	while ((ret = next_recipe(p, &id, hash, &refs, err)) > 0) {

@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-/* What is known of a recipe, by its row. */
+/* This is known of a recipe, by its row. */
 struct known {
 	int32_t uses;		/* manifests in use that name it */
 	int32_t manifest;	/* that was counted last */

@@ -118,7 +118,7 @@ static int compare_index(struct check *k, const struct check_segment *g,
 	return ret < 0 ? ret : 0;
 }
 
-/* What is wrong with the index, or NULL. */
+/* Says what is wrong with the index, or NULL. */
 static int index_defect(struct check *k, const struct check_segment *g,
 			const char **defect, struct dsv_err *err)
 {

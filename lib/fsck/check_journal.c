@@ -141,7 +141,7 @@ static int check_forged(struct check *k, const struct seen *seen,
 	return ret;
 }
 
-/* What is published at least: transactions before those of the outbox. */
+/* Transactions before those of the outbox are published at least. */
 static int published(struct check *k, int64_t *last, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(k->c),

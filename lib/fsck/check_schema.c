@@ -32,7 +32,7 @@ static bool same_text(struct query *a, struct query *b, int column)
 	return x && y && !strcmp(x, y);
 }
 
-/* Of two rows, one of which there may not be; < 0: the first comes first. */
+/* Orders two rows, of which one may be missing; < 0: the first is first. */
 static int compare_names(struct query *ours, bool has_ours,
 			 struct query *theirs, bool has_theirs)
 {

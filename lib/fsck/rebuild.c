@@ -38,7 +38,7 @@ static int fill(struct check *k, struct catalog *old, struct dsv_err *err)
 	return ret < 0 ? ret : db_exec(catalog_db(k->c), "COMMIT", err);
 }
 
-/* What holds others off while the catalog is replaced. */
+/* This holds others off while the catalog is replaced. */
 struct holding {
 	struct catalog *old;	/* its lock; NULL: it cannot be had */
 	struct guard *guard;	/* then: one rebuild at a time */

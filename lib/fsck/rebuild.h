@@ -27,10 +27,10 @@ int catalog_rebuild(const struct catalog_options *options, struct check *k,
 int rebuild_segments(struct check *k, struct dsv_err *err);
 int rebuild_journal(struct check *k, struct dsv_err *err);
 int rebuild_content(struct check *k, struct dsv_err *err);
-/* What is wrong is not relied on; old: the catalog before, or NULL. */
+/* Relies on nothing that is wrong; old: the catalog before, or NULL. */
 int rebuild_doubtful(struct check *k, struct catalog *old,
 		     struct dsv_err *err);
-/* What an operation says under key, borrowed; "": nothing. */
+/* Returns what an operation says under key, borrowed; "": nothing. */
 const char *op_text(const json_t *op, const char *key);
 int rebuild_job(struct check *k, const json_t *op, struct dsv_err *err);
 /*
@@ -44,7 +44,7 @@ int rebuild_stub(struct check *k, const json_t *op, const json_t *forgotten,
 /* Records that no line of the journal spoke of. */
 int rebuild_orphans(struct check *k, struct dsv_err *err);
 
-/* What the journal says of a state, beside its record. */
+/* The journal says this of a state, beside its record. */
 struct rebuild_state {
 	const char *branch, *name;
 	struct dsv_strings scopes;

@@ -34,7 +34,7 @@ static int compare_names(const void *a, const void *b)
 	return memcmp(a, b, SEGMENT_NAME_SIZE);
 }
 
-/* Of two that hold a chunk the first is kept, unless its bytes are wrong. */
+/* The first of two that hold a chunk stays, unless its bytes are wrong. */
 static int add_chunk(struct check *k, int64_t segment,
 		     const struct chunk *chunk, struct dsv_err *err)
 {
@@ -241,7 +241,7 @@ int rebuild_content(struct check *k, struct dsv_err *err)
 
 /* ---- What is not to be relied on -------------------------------------- */
 
-/* Whether a row's bytes are wrong or missing, or cannot be read. */
+/* Returns whether a row's bytes are wrong, missing or unreadable. */
 static int is_wrong(struct check *k, const unsigned char hash[HASH_BYTES],
 		    struct dsv_err *err)
 {

@@ -378,7 +378,7 @@ static int do_op(struct check *k, struct journal *j, const json_t *op,
 	return do_one_state(k, what, op, err);
 }
 
-/* What cannot be done is told and undone; the rest is done. */
+/* Operations that cannot be done are reported and undone. */
 static int do_ops(struct check *k, struct journal *j, const json_t *ops,
 		  struct dsv_err *err)
 {

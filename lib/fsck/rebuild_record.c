@@ -87,7 +87,7 @@ static char *changes_of(const json_t *record)
 	return text;
 }
 
-/* Those that are there; what is missing is told by a check afterwards. */
+/* Adds those that exist; a check reports the missing ones afterwards. */
 static int parents_of(struct check *k, const json_t *record,
 		      struct catalog_state *s,
 		      unsigned char (*parents)[HASH_BYTES],

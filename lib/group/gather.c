@@ -147,7 +147,7 @@ static int stage_segments(struct gathering *x, struct dsv_err *err)
 			     x->all.segment_count, err);
 }
 
-/* What we have added ourselves: the manifest, recipes of replicas. */
+/* This is what we have added: the manifest, recipes of replicas. */
 static int stage_own(struct gathering *x, struct dsv_err *err)
 {
 	const struct ingest_result *own;
@@ -316,7 +316,7 @@ int gathering_store(struct gathering *x, const struct manifest *own,
 					 err);
 	if (ret == 0)
 		ret = count_stored(x, err);
-	/* What a rank had found or stored was freed or swept since. */
+	/* Something a rank had found or stored has since been freed. */
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND)
 		ret = CATALOG_MISSING;
 	return ret;

@@ -7,7 +7,7 @@
 
 #include "group.h"
 
-/* What is gathered from the parts. */
+/* This is what is gathered from the parts. */
 struct gathering {
 	struct group *g;
 	json_t **parts;			/* by rank */

@@ -48,7 +48,7 @@ static int find_rank(struct group *g, const struct dsv_tag_options *o,
 	return 0;
 }
 
-/* Where ranks meet that have agreed on text. */
+/* Returns where ranks meet that have agreed on text. */
 static char *intake_dir(struct dsv *d, const char *what, const char *text)
 {
 	unsigned char hash[HASH_BYTES];

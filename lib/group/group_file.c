@@ -18,7 +18,7 @@
 /* Pieces of a replica's files are the most of it. */
 #define FILE_LIMIT_BYTES (1u << 30)
 
-/* Where there are no links, a rename decides. */
+/* A rename decides where there are no links. */
 static int link_new(const char *from, const char *to)
 {
 	int ret = fs_link_once(from, to);
@@ -124,7 +124,7 @@ bool group_file_has_part(struct group *g, int64_t rank)
 	return there;
 }
 
-/* What a file says of a failure; 0: it tells of none. */
+/* Reads what a file says of a failure; 0: it reports none. */
 static int told_failure(const json_t *json, struct dsv_err *err)
 {
 	const char *why = json_text(json, "message");

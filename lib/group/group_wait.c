@@ -23,7 +23,7 @@ enum {
 	COMMIT_MIN_MS = 5 * 60 * 1000,
 	/* After this another looks whether who commits has died. */
 	PATIENCE_MS = 1000,
-	/* Where no lock says so, one after the other does. */
+	/* Without a lock to say so, the ranks look one after another. */
 	LOCKLESS_MS = 30000,
 	LOCKLESS_RANK_MS = 10000,
 	RANKS_NAMED = 8

@@ -172,7 +172,7 @@ static int fail_differs(json_t *const *parts, int64_t ranks, size_t i,
 	for (rank = 0; rank < ranks; rank++)
 		same += same_file(file_of(parts[rank], i), first);
 	rank = 2 * same < ranks ? 0 : other;
-	/* Of a file that only one has, the other has a later one. */
+	/* If only one has a file, the other has a later one. */
 	if (!second || (first && strcmp(path_of(first), path_of(second)) < 0))
 		path = path_of(first);
 	else

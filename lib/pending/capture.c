@@ -71,7 +71,7 @@ static int capture_entry(const struct tree_file *file,
 	return ret;
 }
 
-/* Whether files of the tree can be cloned into dir; tried with the first. */
+/* Tries with the first file whether the tree can be cloned into dir. */
 static bool can_clone(const struct tree *tree, const char *dir)
 {
 	char *probe = str_format("%s/probe", dir);

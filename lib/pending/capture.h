@@ -44,7 +44,7 @@ void capture_undo(struct dsv *d, const struct tree *tree,
 
 /* ---- capture_entry.c ---------------------------------------------------- */
 
-/* Where a capture is that lies in the repository. */
+/* Returns where a capture lies in the repository. */
 char *capture_shared_dir(struct dsv *d, const char *host,
 			 const unsigned char id[HASH_BYTES]);
 /* Makes its entry; move: its files are to be moved. */
@@ -55,12 +55,12 @@ int capture_write(struct dsv *d, const struct capture *c, bool move,
 int capture_find(struct dsv *d, const unsigned char id[HASH_BYTES],
 		 struct capture *out, struct dsv_err *err);
 
-/* That of a host.  DSV_ENOTFOUND: it has none, or no more. */
+/* Finds that of a host.  DSV_ENOTFOUND: it has none any more. */
 int capture_read(struct dsv *d, const char *host,
 		 const unsigned char id[HASH_BYTES], struct capture *out,
 		 struct dsv_err *err);
 
-/* Whether its files can be read here. */
+/* Returns whether its files can be read here. */
 bool capture_is_here(const struct capture *c);
 
 /* The bytes are in the store: away with it. */

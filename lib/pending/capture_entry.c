@@ -76,7 +76,7 @@ static bool was_booted(const char *boot)
 	return boot && now[0] && strcmp(now, boot) != 0;
 }
 
-/* What is stored, and removed, is only what capture_make() has named. */
+/* Only what capture_make() has named is stored, and removed. */
 static bool is_named(const char *dir, const unsigned char id[HASH_BYTES])
 {
 	const char *name = fs_basename(dir);
@@ -87,7 +87,7 @@ static bool is_named(const char *dir, const unsigned char id[HASH_BYTES])
 	return strlen(name) == 32 && !strncmp(name, hex, 32);
 }
 
-/* What an entry says. */
+/* Takes over what an entry says. */
 static int fill_capture(struct dsv *d, const json_t *json, const char *host,
 			const unsigned char id[HASH_BYTES],
 			struct capture *out, struct dsv_err *err)

@@ -227,7 +227,7 @@ static bool part_is_lost(struct dsv *d, const struct part *part, bool ask)
 	return ask && node_is_down(part->host);
 }
 
-/* Whether an earlier one is of the same host, which is asked about once. */
+/* Returns whether an earlier one is of the same host: it is asked once. */
 static bool is_asked(const struct parts *p, size_t i)
 {
 	size_t k;

@@ -46,11 +46,11 @@ int parts_note(struct dsv *d, const json_t *group,
 /* As a group whose parts lie in its directory; borrows from p. */
 struct group parts_group(struct dsv *d, const struct parts *p, size_t rank);
 
-/* Whether this host can store it. */
+/* Returns whether this host can store it. */
 bool part_is_here(const struct part *part);
-/* Whether the only copy is gone; ask: Slurm, about other nodes. */
+/* Returns whether the only copy is gone; ask: Slurm, about other nodes. */
 bool parts_lost(struct dsv *d, const struct parts *p, bool ask);
-/* Whether one of them was captured by this host. */
+/* Returns whether this host has captured one of them. */
 bool parts_concern(struct dsv *d, const struct parts *p);
 /* 1: why there will be no content, the caller's. */
 int parts_failed(struct dsv *d, const struct parts *p, char **why,

@@ -338,7 +338,7 @@ int parts_why_failed(struct dsv *d, int64_t seq, char **why,
 	return ret;
 }
 
-/* Which ranks have not been stored, and where they are. */
+/* Names the ranks that have not been stored, and where they are. */
 static void name_missing(const struct parts *p, struct str *text)
 {
 	size_t missing = 0, i;

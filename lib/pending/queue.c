@@ -60,7 +60,7 @@ static int add_item(struct dsv_queue *list, const struct catalog_pending *of,
 	return 0;
 }
 
-/* What of a state is not stored. */
+/* Says what of a state is not stored. */
 static int list_parts(struct dsv *d, const struct catalog_pending *of,
 		      struct dsv_queue *list, struct dsv_err *err)
 {

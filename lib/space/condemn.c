@@ -86,7 +86,7 @@ static int mark_recipe(struct store *s, struct liveness *l,
 	if (l->dead == 0)
 		return 0;
 	ret = store_read_recipe(s, hash, &recipe, err);
-	/* What it names cannot be known: all of the segment may be needed. */
+	/* Nobody knows what it names: all of the segment may be needed. */
 	if (ret == DSV_ECORRUPT || ret == DSV_ENOTFOUND) {
 		l->damaged = true;
 		return 0;
@@ -260,7 +260,7 @@ static int is_staged(struct catalog *c, int64_t segment, struct dsv_err *err)
 	return query_one_int(&q, &n, err);
 }
 
-/* Whether a recipe that was seen has been dropped since. */
+/* Returns whether a recipe that was seen has been dropped since. */
 static int has_dropped(struct catalog *c, const struct liveness *l,
 		       struct dsv_err *err)
 {

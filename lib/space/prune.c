@@ -290,7 +290,7 @@ static json_t *pruned_json(struct catalog *c, int64_t seq, const char *hex,
 	return json;
 }
 
-/* What no rule removes; somebody may have pinned it meanwhile. */
+/* No rule removes these; somebody may have pinned one by now. */
 static const char sql_protected[] =
 	"SELECT 1 FROM state WHERE seq = :seq AND pinned UNION ALL"
 	" SELECT 1 FROM name WHERE state = :seq UNION ALL"

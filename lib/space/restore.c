@@ -30,7 +30,7 @@ static int read_content(struct store *s, struct revival *r,
 						  err);
 }
 
-/* Whether the state's first parents lead to head: nobody has used it since. */
+/* Returns whether first parents lead to head: nobody has used it since. */
 static int leads_to(struct catalog *c, int64_t seq, int64_t head,
 		    struct dsv_err *err)
 {
@@ -232,7 +232,7 @@ static int expire_chunk(struct catalog *c, const unsigned char *hash,
 	return query_run(&q, err);
 }
 
-/* Of those that something needs the status is another. */
+/* Chunks that something needs have another status. */
 static int expire_chunks(struct catalog *c, const struct revival *r,
 			 struct dsv_err *err)
 {

@@ -43,7 +43,7 @@ int catalog_prune(struct catalog *c, struct store *s,
 int catalog_condemn(struct catalog *c, struct store *s, int64_t *bytes,
 		    int64_t *left, struct dsv_err *err);
 
-/* What catalog_prune() of these would condemn; changes nothing. */
+/* Counts what catalog_prune() would condemn; changes nothing. */
 int catalog_prune_estimate(struct catalog *c, struct store *s,
 			   const int64_t *seqs, size_t count, int64_t *bytes,
 			   struct dsv_err *err);
@@ -106,7 +106,7 @@ struct catalog_swept {
 	int64_t bytes;
 };
 
-/* What no live writer's can be: leftovers are told and swept at that age. */
+/* No live writer's file is this old: leftovers are reported and swept. */
 #define LEFTOVER_AGE_NS DAY_NS
 
 /*

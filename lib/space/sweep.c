@@ -157,7 +157,7 @@ static int sweep_segments(struct catalog *c, struct store *s,
 	return ret;
 }
 
-/* What is merely slow to make again is kept for longer. */
+/* Files that are merely slow to make again are kept for longer. */
 static bool is_old(const char *name, const struct stat *st, int64_t before_ns)
 {
 	if (!strncmp(name, "statcache-", 10))

@@ -10,7 +10,7 @@
 
 enum { MAX_ROUNDS = 10 };
 
-/* What all ranks must say alike. */
+/* All ranks must say this alike. */
 static int says_json(struct group *g, const struct dsv_tag_options *o,
 		     json_t **out, struct dsv_err *err)
 {
@@ -28,7 +28,7 @@ static int says_json(struct group *g, const struct dsv_tag_options *o,
 	return *out ? 0 : dsv_fail_nomem(err);
 }
 
-/* What only rank 0 says. */
+/* Only rank 0 says this. */
 static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 {
 	const struct process *p = &g->d->process;
@@ -51,7 +51,7 @@ static json_t *lead_json(struct group *g, const struct dsv_tag_options *o)
 			 "nodes", text_to_json(p->nodes));
 }
 
-/* What every part says; the caller's. */
+/* Every part says this; the caller frees *out. */
 static int part_json(struct group *g, const struct dsv_tag_options *o,
 		     json_t **out, struct dsv_err *err)
 {
@@ -151,12 +151,12 @@ static int store_round(struct group *g, const struct dsv_tag_options *o,
 		group_fail(g, err);
 		g->staged = group_file_verdict(g, NULL) >= 0;
 	}
-	/* What is staged and was not committed the sweep takes. */
+	/* The sweep takes what is staged and was not committed. */
 	contents_release(&c, g->staged);
 	return ret;
 }
 
-/* Whether the others have made, or may still make, a state of our capture. */
+/* Returns whether a state may have been made of our capture. */
 static bool may_be_made(struct group *g, const struct capture *c,
 			const struct dsv_err *why)
 {
@@ -167,7 +167,7 @@ static bool may_be_made(struct group *g, const struct capture *c,
 	group_fail(g, why);
 	if (group_file_verdict(g, NULL) < 0)
 		return false;
-	/* Who commits tells of a failure when all is over. */
+	/* The rank that commits reports a failure at the end. */
 	return group_file_result(g, id, NULL) >= 0 ||
 		parts_wanted(g->d, c->id, false, NULL) != 0;
 }

@@ -9,7 +9,7 @@
 #include "../pending/parts.h"
 #include "tagging.h"
 
-/* Of files up to this the ranks compare the bytes at once. */
+/* Up to this size the ranks compare the bytes of files at once. */
 #define COMPARED_BYTES (1 << 20)
 
 /* In place of a recipe the hash of a small file; of others it is 0. */
@@ -98,7 +98,7 @@ int collective_capture(struct group *g, const struct tree *tree, bool move,
 	return ret;
 }
 
-/* What all have captured, as far as it is known. */
+/* Lists what all have captured, as far as it is known. */
 static int merge_lists(struct gathering *x, struct dsv_err *err)
 {
 	struct manifest part = MANIFEST_INIT;

@@ -15,7 +15,7 @@ static void options_release(struct dsv_tag_options *o)
 	free((void *)o->parents.items);
 }
 
-/* What rank 0 was told; borrows from its part. */
+/* Reads the options of rank 0; they are borrowed from its part. */
 static int lead_options(const json_t *part, struct dsv_tag_options *o,
 			struct dsv_err *err)
 {

@@ -15,7 +15,7 @@ static void warn_stays(struct dsv *d, const char *path, const char *why)
 	repo_warn(d, "'%s' is not removed: %s", path, why);
 }
 
-/* Whether the path still names the file that fd is. */
+/* Returns whether the path still names the file that fd is. */
 static bool is_named(const char *path, int fd)
 {
 	struct stat a, b;

@@ -24,7 +24,7 @@
 
 enum { MAX_TRIES = 10 };
 
-/* What goes on from here goes on from the new state. */
+/* Whatever is tagged from here next continues the new state. */
 static void move_origins(struct dsv *d, const struct draft *draft,
 			 const struct dsv_strings *paths, const char *id)
 {
@@ -116,7 +116,7 @@ static int tag_tree(struct dsv *d, const struct dsv_tag_options *o,
 				break;
 		}
 	}
-	/* What failed to be committed is staged: the sweep takes it. */
+	/* What could not be committed is staged: the sweep takes it. */
 	contents_release(&c, true);
 	return ret;
 }
@@ -211,7 +211,7 @@ bool dsv_tag_leads(const struct dsv *d, const struct dsv_tag_options *given)
 {
 	struct dsv_tag_options o;
 
-	/* What is wrong with them dsv_tag() says. */
+	/* dsv_tag() says what is wrong with them. */
 	return options_take(&o, sizeof(o), given, NULL) < 0 || !o.collective ||
 	       (o.ranks > 0 ? o.rank : d->process.rank) <= 0;
 }
