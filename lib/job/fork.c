@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Splits the lineage: creates a branch that starts with a state that has the
- * content and the parameters of another. It copies and hashes no bytes.
+ * content and the parameters of another.  It copies and hashes no bytes.
  */
 #include "fork.h"
 
@@ -162,7 +162,7 @@ static int fail_no_name(const char *source, struct dsv_err *err)
 			     "no name of the form '%s-N' is free", source);
 }
 
-/* Builds "<branch>-N". Returns 1 if a branch or a state has that name. */
+/* Builds "<branch>-N".  Returns 1 if a branch or a state has that name. */
 static int is_taken(struct dsv *d, const char *source, int n, char *branch,
 		    size_t size, struct dsv_err *err)
 {

@@ -20,7 +20,7 @@ int fork_seq(struct dsv *d, int64_t seq, const struct fork_request *request,
 
 /*
  * Makes a fork for each task, with the parameters that the grid has for it, all
- * or none. rows has the jobs they are made for, or is NULL. A branch that is
+ * or none. rows has the jobs they are made for, or is NULL.  A branch that is
  * given by name gets ".0", ".1", ... appended.
  */
 int fork_tasks(struct dsv *d, int64_t seq, const struct fork_request *request,
@@ -29,15 +29,15 @@ int fork_tasks(struct dsv *d, int64_t seq, const struct fork_request *request,
 	       struct dsv_err *err);
 
 /*
- * Returns the state if it can be forked. Fails with DSV_ENOTFOUND if it is
+ * Returns the state if it can be forked.  Fails with DSV_ENOTFOUND if it is
  * pruned and with DSV_EREFUSED if it is pending.
  */
 int fork_source(struct dsv *d, int64_t seq, struct dsv_state **out,
 		unsigned char manifest[HASH_BYTES], struct dsv_err *err);
 
 /*
- * Computes the effective parameters. Fails with DSV_EREFUSED if a key that does
- * not exist is set.
+ * Computes the effective parameters.  Fails with DSV_EREFUSED if a key that
+ * does not exist is set.
  */
 int fork_params(const struct dsv_kvs *inherited, const struct dsv_strings *set,
 		const struct dsv_strings *unset, struct dsv_kvs *out,

@@ -15,7 +15,7 @@ int job_withdraw(struct dsv *d, const struct catalog_job *job,
 
 /*
  * Returns the cluster where it runs or, before it has started, where it was
- * sent, which may be one of "a,b". Returns NULL if that is not known. The
+ * sent, which may be one of "a,b".  Returns NULL if that is not known.  The
  * caller frees the result.
  */
 char *job_clusters(const struct catalog_job *job);
@@ -35,7 +35,7 @@ struct job_placement {
 
 /*
  * Puts the files of a state into a directory, which appears whole or not at
- * all, and only once however many ask for it at the same time. Fails with
+ * all, and only once however many ask for it at the same time.  Fails with
  * DSV_EREFUSED if it cannot be determined which parts belong to this node.
  */
 int job_place_files(struct dsv *d, const struct job_placement *p,
@@ -49,8 +49,8 @@ char *job_files_dir(struct dsv *d, const char *fork, const char *id);
 
 /*
  * Removes the files placed in the repository for forks whose branch has been
- * pruned, best effort, but never those of a waiting or running job. A fork that
- * nothing has come of is spared if its files were placed after young_ns.
+ * pruned, best effort, but never those of a waiting or running job.  A fork
+ * that nothing has come of is spared if its files were placed after young_ns.
  */
 void job_sweep_files(struct dsv *d, int64_t young_ns);
 

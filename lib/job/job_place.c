@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a forked job in their directory. Beside it lies a note, which is
- * locked by whoever is working on the directory and says what is in it: the
+ * The files of a forked job in their directory.  Beside it lies a note, which
+ * is locked by whoever is working on the directory and says what is in it: the
  * state's id and, if the state is not complete there, " " and the ranks whose
  * parts are present.
  */
@@ -196,7 +196,7 @@ static int place_locked(struct dsv *d, const struct job_placement *p,
 }
 
 /*
- * Determines the ranks to place. A step with other tasks than the state has
+ * Determines the ranks to place.  A step with other tasks than the state has
  * parts, "srun -n1 tool" in a job whose steps have placed theirs, uses what is
  * present.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This finds out what became of jobs, as far as Slurm knows. A hold ends when
+ * This finds out what became of jobs, as far as Slurm knows.  A hold ends when
  * Slurm no longer knows the job, not by a clock; if Slurm is not available
  * here, or gives no answer, nothing is changed.
  */
@@ -67,7 +67,7 @@ static const struct slurm_job *find(const struct slurm_jobs *jobs,
 
 /*
  * Returns whether this is the submission of an array that has at least one task
- * by now. The tasks share its ticket, but have started.
+ * by now.  The tasks share its ticket, but have started.
  */
 static bool has_tasks(const struct records *all, const struct catalog_job *job)
 {
@@ -131,7 +131,7 @@ static bool may_still_come(const struct catalog_job *job,
 }
 
 /*
- * Closes a record by what Slurm says. For an array, the record of the
+ * Closes a record by what Slurm says.  For an array, the record of the
  * submission stood for the tasks that had yet to start.
  */
 static int close_job(struct dsv *d, const struct catalog_job *job,
@@ -187,7 +187,7 @@ static bool was_killed(const struct catalog_job *job)
 
 /*
  * Refines the record: a batch script ended by a time limit or scancel was
- * recorded by its signal, but Slurm knows the reason. A requeued job waits
+ * recorded by its signal, but Slurm knows the reason.  A requeued job waits
  * again.
  */
 static int refine_job(struct dsv *d, const struct catalog_job *job,
@@ -243,8 +243,8 @@ static char *authors(const struct catalog_job *jobs, size_t count)
 
 /*
  * Clusters number their jobs alike: what this one says about job 8 does not
- * apply to another's. The records of other clusters, and of jobs that may be on
- * another, are moved to the end, where none is looked at; ours keep their
+ * apply to another's.  The records of other clusters, and of jobs that may be
+ * on another, are moved to the end, where none is looked at; ours keep their
  * order.
  */
 static void keep_own(struct records *all)
@@ -270,7 +270,7 @@ static void keep_own(struct records *all)
 }
 
 /*
- * Returns 1 if Slurm has answered. On return all has the records of its
+ * Returns 1 if Slurm has answered.  On return all has the records of its
  * cluster.
  */
 static int sync_records(struct dsv *d, struct records *all, int64_t *closed,
@@ -319,7 +319,7 @@ int dsv_job_sync(struct dsv *d, int64_t *changed, struct dsv_err *err)
 	return 0;
 }
 
-/* Returns whether Slurm may have something to report. */
+/* Returns whether Slurm has something to report. */
 static bool has_open(const struct catalog_job *jobs, size_t count)
 {
 	size_t i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This finds out what the file systems here can do. Everything is tried, not
+ * This finds out what the file systems here can do.  Everything is tried, not
  * assumed.
  */
 #include <errno.h>

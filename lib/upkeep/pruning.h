@@ -37,7 +37,7 @@ struct pruning {
 int pruning_head_grace(struct dsv *d, int64_t *out_ns, struct dsv_err *err);
 
 /*
- * Selects, groups and applies the rules. Fails with DSV_EREFUSED if a group
+ * Selects, groups and applies the rules.  Fails with DSV_EREFUSED if a group
  * would become empty, or if no state has a key.
  */
 int pruning_decide(struct pruning *p, struct dsv_err *err);

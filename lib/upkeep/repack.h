@@ -6,7 +6,7 @@
 
 /*
  * Repacks when small segments have piled up, or when much of the segments is
- * dead. A failure is only a warning: the work before it is already done.
+ * dead.  A failure is only a warning: the work before it is already done.
  */
 void repack_if_it_pays(struct dsv *d);
 

@@ -38,7 +38,7 @@ struct retention_rule {
 
 /*
  * Applies the rules to one group: members[count] are indexes of states, newest
- * first; created_ns is also by index. Sets bit i of kept[index] when rule i
+ * first; created_ns is also by index.  Sets bit i of kept[index] when rule i
  * keeps the state.
  *
  * Sets *alone if the group has no value of a RETENTION_BEST rule and is to be
@@ -50,7 +50,7 @@ int retention_apply(const int64_t *created_ns, const size_t *members,
 		    struct dsv_err *err);
 
 /*
- * Parses "max:KEY:N" or "min:KEY:N"; the caller frees *key. Fails with
+ * Parses "max:KEY:N" or "min:KEY:N"; the caller frees *key.  Fails with
  * DSV_EUSAGE.
  */
 int retention_parse_best(const char *text, int *sign, char **key,
