@@ -71,7 +71,7 @@ static char *submitter_text(struct dsv *d, bool ourselves)
 	return text;
 }
 
-/* Rejects newlines and NULs: values go through environments and lines. */
+/* Rejects line breaks: values go through environments and lines. */
 static int check_text(const char *text, struct dsv_err *err)
 {
 	if (text && strpbrk(text, "\n\r"))
