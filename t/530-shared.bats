@@ -146,7 +146,7 @@ wrong_modes() {
 	    'config core.fsync off' 'job list' 'wait'; do
 		# shellcheck disable=SC2086
 		as $mallory -14 $command
-		[[ $stderr == "dsv "*"belongs to another user; to trust it: "* ]]
+		[[ $stderr == "dsv "*"belongs to another user (to trust it: "* ]]
 		assert "$output" ""
 	done
 	as $mallory config --user safe.repository "$home/shared/.dsv"
