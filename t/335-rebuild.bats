@@ -225,7 +225,7 @@ compare() {
 	assert "$status $(cat err)" "0 "
 	wait "$waiter" || status=$?
 	assert "$status" 11
-	[[ $(cat waiting) == *"another command has made the catalog anew"* ]]
+	[[ $(cat waiting) == *"another command has rebuilt the catalog"* ]]
 	compare
 }
 
@@ -275,7 +275,7 @@ line() {
 		line "$n" '{"ops":[{'"$op"'}],"time":1}' >>.dsv/journal
 	done
 	dsv fsck --rebuild
-	run -0 grep -c "no valid\|called HEAD" <<<"$output"
+	run -0 grep -c "not a valid\|called HEAD" <<<"$output"
 	assert "$output" 4
 	dump >after
 	diff before after
