@@ -68,7 +68,7 @@ bool hint_text(enum dsv_hint hint, const char *subject, char out[HINT_SIZE])
 
 	out[0] = '\0';
 	/* Another rank may run a newer dsv. */
-	if ((size_t)hint >= sizeof(words) / sizeof(words[0]))
+	if ((size_t)hint >= sizeof(words) / sizeof(words[0]) || !words[hint])
 		return false;
 	for (p = words[hint]; *p && len < HINT_SIZE; p = *end ? end + 1 : end) {
 		end = p + strcspn(p, "%");

@@ -103,6 +103,15 @@ setup() {
 	[ -z "$output" ] || { echo "$output"; false; }
 }
 
+@test "every hint is given by libdsv and has words in the program" {
+	hints=$(sed -nE 's/^\t(DSV_HINT_[A-Z_]+)\>.*/\1/p' lib/dsv.h)
+	[ -n "$hints" ]
+	for hint in $hints; do
+		grep -q "\[$hint\] = \"" cli/hint.c || { echo "$hint"; false; }
+		grep -qrw "$hint" lib/*/ || { echo "$hint"; false; }
+	done
+}
+
 @test "the program is written on dsv.h alone" {
 	run ! grep -nE '#include "\.\./' <(grep -v '"\.\./lib/dsv\.h"' cli/*.[ch])
 }
