@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening, making and reading; lock.c has the lock.
+ * This opens, makes and reads a database; lock.c has the lock.
  */
 #include "database.h"
 
@@ -35,7 +35,7 @@ static int upgrade(struct database *d, struct dsv_err *err)
 
 	if (ret < 0)
 		return ret;
-	/* Others may have been faster, or know more. */
+	/* Others may have been faster, or may know a newer schema. */
 	ret = migrate_check(&d->writer, err);
 	if (ret > 0)
 		ret = migrate(&d->writer, err);
@@ -48,8 +48,8 @@ static int upgrade(struct database *d, struct dsv_err *err)
 }
 
 /*
- * A reader may not recover a hot journal that a crash has left: a writer
- * must, and does so when it takes its lock.
+ * A reader may not recover a hot journal that a crash has left: a writer must
+ * do that, and does so when it takes its lock.
  */
 static int recover(struct database *d, struct dsv_err *err)
 {
@@ -62,7 +62,7 @@ static int recover(struct database *d, struct dsv_err *err)
 	return ret;
 }
 
-/* Later: a writer was killed while we read. */
+/* This is called later, when a writer was killed while we read. */
 static int recover_again(void *arg)
 {
 	struct database *d = arg;
@@ -109,7 +109,7 @@ static int open_reader(struct database *d, struct dsv_err *err)
 		ret = migrate_check(&d->reader, err);
 	if (ret > 0) {
 		db_close(&d->reader);
-		/* An older dsv has made it. */
+		/* An older dsv made it. */
 		ret = upgrade(d, err);
 		if (ret == 0)
 			ret = open_once(d, err);
@@ -124,7 +124,7 @@ static void close_files(struct database *d)
 	turn_forget_pages(&d->turn);
 }
 
-/* Returns whether a statement of it has not ended. */
+/* Returns whether a statement of db has not ended. */
 static bool is_in_use(struct db *db)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -171,7 +171,7 @@ int database_read_begin(struct database *d, struct dsv_err *err)
 {
 	if (d->locked)
 		return 0;
-	/* Otherwise a long wait would last for ever and see nothing new. */
+	/* Otherwise a long wait would last forever and see nothing new. */
 	if (database_is_replaced(d)) {
 		int ret = database_reopen(d, err);
 
@@ -257,7 +257,7 @@ void database_close(struct database *d)
 	free(d);
 }
 
-/* The file itself, so that SQLite takes over its mode for the journal. */
+/* Makes the file itself, so that SQLite uses its mode for the journal, too. */
 static int make_file(struct database *d, struct dsv_err *err)
 {
 	int fd = open(d->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -271,7 +271,7 @@ static int make_file(struct database *d, struct dsv_err *err)
 	return ret;
 }
 
-/* A new database, which nobody else knows. */
+/* Makes a new database, which nobody else knows. */
 static int make(const struct database_options *options, struct database **out,
 		struct dsv_err *err)
 {
@@ -331,7 +331,7 @@ int database_open_new(const struct database_options *options,
 
 const char *database_describe(struct database *d)
 {
-	/* DELETE is what a rollback journal is called in SQLite's words. */
+	/* DELETE is SQLite's word for a rollback journal. */
 	struct query q = db_query(&d->reader, "PRAGMA journal_mode");
 	const char *mode = query_step(&q, NULL) > 0 ? query_get_text(&q, 0) :
 		NULL;

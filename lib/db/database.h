@@ -30,8 +30,8 @@ struct database_options {
 int database_create(const struct database_options *options,
 		    struct dsv_err *err);
 /*
- * Opens it for reading; the first lock opens it for writing.  Rolls back what
- * a killed writer has left, and brings an older schema up to date.
+ * Opens the database for reading; the first lock opens it for writing.  Rolls
+ * back what a killed writer has left, and brings an older schema up to date.
  */
 int database_open(const struct database_options *options,
 		  struct database **out, struct dsv_err *err);
@@ -51,8 +51,8 @@ struct db *database_db(struct database *d);
 bool database_is_locked(const struct database *d);
 
 /*
- * Waits for the lock and begins a transaction.  The owner ends that before he
- * unlocks.
+ * Waits for the lock and begins a transaction.  The owner ends it before
+ * unlocking.
  */
 int database_lock(struct database *d, struct dsv_err *err);
 void database_unlock(struct database *d);
@@ -63,31 +63,36 @@ void database_unlock(struct database *d);
 void database_doubt(struct database *d);
 
 /*
- * Around statements that must agree with each other.  It has to be short,
- * since it blocks commits.  It reads the newest file, also when that was
- * replaced.  While the database is locked it does nothing: all agrees anyway.
+ * Begins a read whose statements must agree with each other.  It has to be
+ * short, since it blocks commits.  It reads the newest file, even if that was
+ * replaced.  While the database is locked it does nothing, because everything
+ * agrees anyway.
  */
 int database_read_begin(struct database *d, struct dsv_err *err);
 void database_read_end(struct database *d);
 
-/* Tells whether another file has taken the place of the open one. */
+/* Returns whether another file has taken the place of the open one. */
 bool database_is_replaced(struct database *d);
-/* Opens that file.  DSV_ELOCKED: a statement is still in use. */
+/* Opens that file.  Fails with DSV_ELOCKED if a statement is still in use. */
 int database_reopen(struct database *d, struct dsv_err *err);
-/* DSV_ENOREPO: another version of dsv has changed the schema meanwhile. */
+/*
+ * Fails with DSV_ENOREPO if another version of dsv has changed the schema
+ * since.
+ */
 int database_check_version(struct database *d, struct dsv_err *err);
 
 /*
  * Puts the database at temp, which is closed, in the place of the one at path,
- * which is kept as PATH.damaged-<ns>.  old is the latter, locked; NULL: it
- * cannot be opened, and the caller holds the guard instead.
+ * which is kept as PATH.damaged-<ns>.  old is the database at path, locked; if
+ * it is NULL, that one cannot be opened, and the caller holds the guard
+ * instead.
  */
 int database_replace(const char *dir, const char *path, struct database *old,
 		     const char *temp, struct dsv_err *err);
 
 /*
- * Removes the guard that a rebuild has left on a local file system when it
- * died; nothing else takes one there.  Returns whether there was one.
+ * Removes the guard that a rebuild left on a local file system when it died;
+ * nothing else takes one there.  Returns whether there was one.
  */
 bool database_sweep_guard(struct database *d);
 

@@ -15,7 +15,7 @@
 #include "../os/fs.h"
 #include "schema.h"
 
-/* Wait 1 to 20 ms, differently in each process, until wait_ms are over. */
+/* Waits 1 to 20 ms, differently in each process, until wait_ms are over. */
 static int on_busy(void *arg, int count)
 {
 	struct db *db = arg;
@@ -65,9 +65,10 @@ static int probe_errno(struct db *db)
 }
 
 /*
- * Why a call of SQLite's has failed.  That is kept for the database file
- * only; what failed with its journal is lost to the calls that roll back, so
- * it is tried whether the disk is full, or no file can be opened.
+ * Returns why a call of SQLite has failed.  SQLite keeps the reason only for
+ * the database file; the calls that roll back lose the reason why the journal
+ * failed.  So a probe finds out whether the disk is full, or no file can be
+ * opened.
  */
 static int io_errno(struct db *db)
 {
@@ -85,7 +86,7 @@ static int io_errno(struct db *db)
 	return is_shortage(probed) ? probed : error;
 }
 
-/* Maps errno. */
+/* Maps errno to an error. */
 static int fail_shortage(struct db *db, struct dsv_err *err)
 {
 	return dsv_fail_errno(err, "%s '%s'", is_full(errno) ? "write" :
@@ -122,7 +123,7 @@ int db_fail(struct db *db, int rc, struct dsv_err *err)
 		code = DSV_ECORRUPT;
 		break;
 	case SQLITE_READONLY:
-		/* Or it cannot undo what a full disk has broken off. */
+		/* Or SQLite cannot undo what was interrupted by a full disk. */
 		errno = probe_errno(db);
 		if (is_shortage(errno))
 			return fail_shortage(db, err);
@@ -141,7 +142,7 @@ int db_exec(struct db *db, const char *sql, struct dsv_err *err)
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, err);
 }
 
-/* SQLite would wait for a FIFO, and go through a link. */
+/* Checks the files, since SQLite would wait for a FIFO and follow a link. */
 static int check_files(const char *path, struct dsv_err *err)
 {
 	static const char *const suffixes[] = { "", "-journal", "-wal" };
@@ -188,17 +189,17 @@ int db_open(struct db *db, const char *path, bool write, int64_t wait_ms,
 	sqlite3_busy_handler(db->handle, on_busy, db);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	/* The schema has none of these: an enemy has put them there. */
+	/* The schema has none of these: an attacker has put them there. */
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER,
 			  schema_has_triggers, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
 	/*
-	 * FULL does not sync the directory after the journal is unlinked:
-	 * a committed transaction could come undone.  PERSIST: the journal's
-	 * head is overwritten instead, so that a commit makes, grows and
-	 * unlinks no file, each of which is a commit of the file system's
-	 * own journal.
+	 * FULL does not sync the directory after the journal is unlinked, so a
+	 * committed transaction could be undone.  With PERSIST the head of the
+	 * journal is overwritten instead, so that a commit makes, grows and
+	 * unlinks no file, each of which is a commit of the file system's own
+	 * journal.
 	 */
 	ret = db_exec(db, write ? "PRAGMA synchronous = EXTRA;"
 		      "PRAGMA journal_mode = PERSIST;"

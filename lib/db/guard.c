@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DIR/guard is the lock; what it says of its owner is written to a file of
- * the owner's own first, which is then linked to that name.  Whoever has the
+ * DIR/guard is the lock.  What it says about its owner is first written to a
+ * file of the owner's own, which is then linked to that name.  Whoever has the
  * file DIR/guard.break.<nonce> may remove the lock of the dead owner <nonce>,
- * and nobody else may: so a lock that was taken meanwhile is never removed.
+ * and nobody else may: so a lock that has been taken since is never removed.
  */
 #include "guard.h"
 
@@ -48,7 +48,10 @@ struct guard {
 	struct owner self;
 };
 
-/* The first line of a small file, cut to size; empty when there is none. */
+/*
+ * Reads the first line of a small file, cut to size; it is empty if there is
+ * none.
+ */
 static void first_line(const char *path, char *out, size_t size)
 {
 	ssize_t n = 0;
@@ -64,8 +67,8 @@ static void first_line(const char *path, char *out, size_t size)
 }
 
 /*
- * State, threads and start time of a process as /proc has them: 0, or -1
- * when it cannot be known.
+ * Gets the state, threads and start time of a process from /proc.  Returns 0,
+ * or -1 if they cannot be known.
  */
 static int proc_stat(int64_t pid, char *state, int64_t *threads,
 		     uint64_t *start)
@@ -84,7 +87,7 @@ static int proc_stat(int64_t pid, char *state, int64_t *threads,
 	if (n <= 0)
 		return -1;
 	buf[n] = '\0';
-	/* The name in parentheses may hold anything. */
+	/* The name in parentheses may contain anything. */
 	p = strrchr(buf, ')');
 	if (!p || sscanf(p + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
 			 " %*s %*s %*s %*s %*s %*s %" SCNd64 " %*s %" SCNu64,
@@ -93,7 +96,7 @@ static int proc_stat(int64_t pid, char *state, int64_t *threads,
 	return 0;
 }
 
-/* Those that pids and start times are told in. */
+/* Names the namespaces that pids and start times are given in. */
 static void name_spaces(struct owner *o)
 {
 	size_t size = sizeof(o->ns), len = 0;
@@ -101,7 +104,7 @@ static void name_spaces(struct owner *o)
 
 	len = n > 0 ? (size_t)n : 0;
 	o->ns[len] = '\0';
-	/* An older kernel has no namespaces of time. */
+	/* An older kernel has no time namespaces. */
 	n = len > 0 ? readlink("/proc/self/ns/time", o->ns + len,
 			       size - 1 - len) : 0;
 	if (n > 0)
@@ -194,7 +197,7 @@ static enum seen owner_read(const char *path, struct owner *o)
 	return seen;
 }
 
-/* Returns whether /proc shows this PID namespace, not one above. */
+/* Returns whether /proc shows this PID namespace, not one above it. */
 static bool proc_is_ours(void)
 {
 	char buf[32];
@@ -212,7 +215,7 @@ static bool same_host(const struct owner *a, const struct owner *b)
 		!strcmp(a->host, b->host) && !strcmp(a->machine, b->machine);
 }
 
-/* Only what is certain: a doubt means that it lives. */
+/* Returns only what is certain: in doubt, the owner is alive. */
 static bool is_dead(const struct owner *o, const struct owner *self)
 {
 	uint64_t start;
@@ -230,11 +233,14 @@ static bool is_dead(const struct owner *o, const struct owner *self)
 	if (!o->start || !proc_is_ours() ||
 	    proc_stat(o->pid, &state, &threads, &start) < 0)
 		return false;
-	/* The leader of a process whose threads go on is a zombie, too. */
+	/*
+	 * A process whose leader has ended while its threads go on is a zombie,
+	 * too.
+	 */
 	return start != o->start || (state == 'Z' && threads <= 1);
 }
 
-/* 1: path is ours; 0: it is somebody's. */
+/* Returns 1 if path is ours, 0 if it is somebody else's. */
 static int take(const char *own, const char *path, struct dsv_err *err)
 {
 	int ret = fs_link_once(own, path);
@@ -242,7 +248,7 @@ static int take(const char *own, const char *path, struct dsv_err *err)
 	return ret < 0 ? dsv_fail_errno(err, "link '%s'", path) : ret;
 }
 
-/* Remove the lock at path if it is ours, which only the nonce tells. */
+/* Removes the lock at path if it is ours, which only the nonce shows. */
 static int let_go(struct guard *g, const char *path, struct dsv_err *err)
 {
 	struct owner o;
@@ -256,7 +262,7 @@ static int let_go(struct guard *g, const char *path, struct dsv_err *err)
 	return 0;
 }
 
-/* The other file that an owner has. */
+/* Removes the other file that an owner has. */
 static void remove_own(struct guard *g, const char *nonce)
 {
 	char *own = str_format("%s.own.%s", g->lock, nonce);
@@ -267,8 +273,8 @@ static void remove_own(struct guard *g, const char *nonce)
 }
 
 /*
- * Remove the file at path, which the dead owner of nonce left.  A breaker
- * that died is broken the same way.
+ * Removes the file at path, which the dead owner of nonce left.  The lock of a
+ * breaker that died is broken the same way.
  */
 static int break_lock(struct guard *g, const char *path, const char *nonce,
 		      int depth, struct dsv_err *err)
@@ -290,7 +296,7 @@ static int break_lock(struct guard *g, const char *path, const char *nonce,
 	}
 	if (ret <= 0)
 		goto out;
-	/* Now nobody else may remove it; look again what it is. */
+	/* Now nobody else may remove it; check again what it is. */
 	ret = 0;
 	if (owner_read(path, &o) == SEEN_OWNER && !strcmp(o.nonce, nonce)) {
 		if (unlink(path) < 0 && errno != ENOENT)
@@ -298,7 +304,7 @@ static int break_lock(struct guard *g, const char *path, const char *nonce,
 		else
 			remove_own(g, nonce);
 	}
-	/* Were it left, the next link would seem to have succeeded. */
+	/* If it were left, the next link would seem to have succeeded. */
 	ret2 = let_go(g, right, ret == 0 ? err : NULL);
 	if (ret == 0)
 		ret = ret2;
@@ -380,8 +386,8 @@ static int write_own(struct guard *g, struct dsv_err *err)
 		goto out;
 	}
 	/*
-	 * Whoever waits shall be able to read whom for, umask or not, and a
-	 * power cut must not leave a lock that names nobody.
+	 * Whoever waits must be able to read who holds the lock, whatever the
+	 * umask, and a power cut must not leave a lock that names nobody.
 	 */
 	if (fchmod(fd, 0644) < 0 || write_all(fd, text.data, text.len) < 0 ||
 	    fsync(fd) < 0)
@@ -440,7 +446,7 @@ void guard_release(struct guard *g)
 
 	if (!g)
 		return;
-	/* Whoever cannot see that we end would wait for ever. */
+	/* A process that cannot see that we have ended would wait forever. */
 	for (pause_us = 1000; pause_us < RELEASE_LIMIT_US; pause_us *= 2) {
 		if (let_go(g, g->lock, NULL) == 0)
 			break;

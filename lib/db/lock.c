@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lock of a database: guard, transaction, turn.
+ * The lock of a database consists of guard, transaction and turn.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,8 +26,8 @@ static int open_writer(struct database *d, struct dsv_err *err)
 }
 
 /*
- * A host sees for certain what another has written once it opens the file
- * after that one has closed it.  So with a guard the database is open only
+ * A host is certain to see what another has written only if it opens the file
+ * after the other has closed it.  So with a guard, the database is open only
  * while the guard is held.
  */
 static int take_guard(struct database *d, struct dsv_err *err)
@@ -59,7 +59,7 @@ void database_doubt(struct database *d)
 	d->turn.taken = false;
 }
 
-/* 1: locked; 0: what is seen here is not the newest, see turn.h. */
+/* Returns 1 if locked, 0 if what is seen here is not the newest; see turn.h. */
 static int lock_once(struct database *d, bool insist, struct dsv_err *err)
 {
 	int ret = take_guard(d, err);

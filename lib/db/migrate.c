@@ -5,7 +5,7 @@
 
 #include "schema.h"
 
-/* The database's version, or < 0. */
+/* Returns the version of the database, or < 0. */
 static int read_version(struct db *db, struct dsv_err *err)
 {
 	int64_t version = 0, application = 0;

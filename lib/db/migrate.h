@@ -9,11 +9,15 @@
 #include "db.h"
 
 /*
- * Returns 1 when an older dsv made the schema, 0 when it is the current one.
- * DSV_ENOREPO: a newer dsv made it; DSV_ECORRUPT: it is not a catalog.
+ * Returns 1 if an older dsv made the schema, 0 if it is the current one.  Fails
+ * with DSV_ENOREPO if a newer dsv made it, and with DSV_ECORRUPT if it is not a
+ * catalog.
  */
 int migrate_check(struct db *db, struct dsv_err *err);
-/* Brings the schema up to date in the open transaction, and ends that. */
+/*
+ * Brings the schema up to date in the open transaction, and ends the
+ * transaction.
+ */
 int migrate(struct db *db, struct dsv_err *err);
 
 #endif

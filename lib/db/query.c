@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Statements, and functions of SQL that are ours.
+ * This has statements, and our own SQL functions.
  */
 #include "db.h"
 
@@ -58,7 +58,7 @@ int db_function_add(struct db *db, const char *name, int arguments,
 	if (!b)
 		return dsv_fail_nomem(err);
 	*b = (struct binding){ function, arg };
-	/* It frees b, also when it fails. */
+	/* It frees b even if it fails. */
 	rc = sqlite3_create_function_v2(db->handle, name, arguments,
 					SQLITE_UTF8, b, call_function, NULL,
 					NULL, free);
@@ -74,8 +74,8 @@ void db_function_remove(struct db *db, const char *name, int arguments)
 enum { RECOVER_TRIES = 10 };	/* the next writer may be killed, too */
 
 /*
- * Where others commit without a lock that we see, what we have read may be
- * half of that: not any more once we have had the guard, and forget the pages.
+ * Where others commit without a lock that we can see, we may have read half of
+ * a commit.  That is over once we have held the guard and forgotten the pages.
  */
 static bool is_recovered(struct db *db, int rc)
 {
@@ -150,7 +150,9 @@ struct query db_query(struct db *db, const char *sql)
 	return q;
 }
 
-/* The place of a name; an unknown one is an error, not a silent NULL. */
+/*
+ * Returns the place of a name; an unknown one is an error, not a silent NULL.
+ */
 static int place(struct query *q, const char *name)
 {
 	int i;

@@ -24,8 +24,9 @@ static int sync_file(const char *path, struct dsv_err *err)
 }
 
 /*
- * At no time is there none, and nothing is overwritten.  A journal of SQLite's
- * that is hot goes first: it would be rolled back into the new database.
+ * Moves the old database aside.  There is one at every moment, and nothing is
+ * overwritten.  A hot journal of SQLite is moved first: it would be rolled back
+ * into the new database.
  */
 static int move_aside(const char *path, bool hot, struct dsv_err *err)
 {
@@ -60,7 +61,7 @@ static int put_in_place(struct database *old, const char *temp,
 {
 	if (rename(temp, path) < 0)
 		return dsv_fail_errno(err, "rename '%s'", temp);
-	/* The new one counts on from it. */
+	/* The new database continues to count from it. */
 	if (old)
 		old->turn.taken = false;
 	return 0;

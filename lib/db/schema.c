@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "schema.h"
 
-/* Step N takes a database from user_version N to N + 1.  Append only. */
+/*
+ * Step N takes a database from user_version N to N + 1.  Only append to these.
+ */
 const char *const schema_migrations[] = {
 	/* These tables can be rebuilt from records and journal. */
 	"CREATE TABLE meta ("
 	"  key   TEXT PRIMARY KEY,"
 	"  value INTEGER NOT NULL"
 	") WITHOUT ROWID;"
-	/* seq: number of the last transaction; frees: of the last freeing. */
+	/*
+	 * seq is the number of the last transaction, frees that of the last
+	 * freeing.
+	 */
 	"INSERT INTO meta VALUES ('seq', 0), ('frees', 0);"
 
-	/* A line of the lineage; a deleted one keeps its row for its states. */
+	/*
+	 * A branch is a line of the lineage; a deleted one keeps its row for
+	 * its states.
+	 */
 	"CREATE TABLE branch ("
 	"  id      INTEGER PRIMARY KEY,"
 	"  name    TEXT NOT NULL,"
@@ -22,7 +30,10 @@ const char *const schema_migrations[] = {
 	"CREATE INDEX branch_any ON branch (name);"
 	"CREATE INDEX branch_head ON branch (head) WHERE NOT deleted;"
 
-	/* An effective set of parameters, shared by all states that have it. */
+	/*
+	 * This is an effective set of parameters, shared by all states that
+	 * have it.
+	 */
 	"CREATE TABLE params ("
 	"  id   INTEGER PRIMARY KEY,"
 	"  hash BLOB NOT NULL UNIQUE"		/* SHA-256 of its JSON */
@@ -84,7 +95,9 @@ const char *const schema_migrations[] = {
 	") WITHOUT ROWID;"
 	"CREATE INDEX edge_parent ON edge (parent, child);"
 
-	/* The branches that a pruned state headed, for its restore. */
+	/*
+	 * These are the branches that a pruned state headed, for its restore.
+	 */
 	"CREATE TABLE pruned_head ("
 	"  state  INTEGER NOT NULL,"
 	"  branch INTEGER NOT NULL,"
@@ -133,7 +146,9 @@ const char *const schema_migrations[] = {
 	"  PRIMARY KEY (state, seq, key)"
 	") WITHOUT ROWID;"
 
-	/* Jobs that wait for, run or ran from a state; or tagged one. */
+	/*
+	 * These are jobs that wait for, run or ran from a state, or tagged one.
+	 */
 	"CREATE TABLE job ("
 	"  id        INTEGER PRIMARY KEY,"
 	"  ticket    TEXT,"			/* 32 hex, NULL: no fork */
@@ -173,7 +188,7 @@ const char *const schema_migrations[] = {
 	"  hash BLOB NOT NULL UNIQUE,"
 	"  refs INTEGER NOT NULL"		/* live manifests */
 	");"
-	/* The segments that hold a recipe, or a manifest, or their chunks. */
+	/* These segments hold a recipe, or a manifest, or their chunks. */
 	"CREATE TABLE recipe_segment ("
 	"  segment INTEGER NOT NULL,"
 	"  recipe  INTEGER NOT NULL,"
@@ -186,7 +201,7 @@ const char *const schema_migrations[] = {
 	"  PRIMARY KEY (segment, manifest)"
 	") WITHOUT ROWID;"
 	"CREATE INDEX manifest_segment_manifest ON manifest_segment (manifest);"
-	/* The manifests of the parts that a manifest refers to. */
+	/* These are the manifests of the parts that a manifest refers to. */
 	"CREATE TABLE manifest_part ("
 	"  hash     BLOB NOT NULL,"
 	"  manifest INTEGER NOT NULL,"
@@ -215,12 +230,14 @@ const char *const schema_migrations[] = {
 	") WITHOUT ROWID;"
 	"CREATE INDEX chunk_segment ON chunk (segment, offset);"
 	"CREATE INDEX chunk_condemned ON chunk (since) WHERE status = 1;"
-	/* References were dropped: which chunks are dead, is to be found. */
+	/*
+	 * References were dropped; which chunks are dead is still to be found.
+	 */
 	"CREATE TABLE unswept ("
 	"  segment INTEGER PRIMARY KEY,"
 	"  since   INTEGER NOT NULL"		/* ns, 0: no grace */
 	");"
-	/* Bytes that are being given back to the file system. */
+	/* These bytes are being given back to the file system. */
 	"CREATE TABLE freeing ("
 	"  segment TEXT NOT NULL,"
 	"  offset  INTEGER NOT NULL,"		/* -1: all of it */
@@ -228,7 +245,9 @@ const char *const schema_migrations[] = {
 	"  PRIMARY KEY (segment, offset)"
 	") WITHOUT ROWID;"
 
-	/* Committed, but perhaps not yet in states/ and journal. */
+	/*
+	 * These are committed, but perhaps not yet in states/ and the journal.
+	 */
 	"CREATE TABLE outbox ("
 	"  seq     INTEGER PRIMARY KEY,"
 	"  state   BLOB,"			/* id, NULL: no record */
@@ -236,7 +255,7 @@ const char *const schema_migrations[] = {
 	"  journal BLOB NOT NULL"		/* the line */
 	");",
 #ifdef DSV_SCHEMA_NEXT
-	/* For t/fault: what a later version may do. */
+	/* This is for t/fault: it is what a later version may do. */
 	"ALTER TABLE state ADD COLUMN next INTEGER;"
 	"CREATE TRIGGER state_next AFTER INSERT ON state BEGIN"
 	"  UPDATE state SET next = size + 1 WHERE seq = new.seq;"

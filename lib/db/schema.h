@@ -2,17 +2,17 @@
 #ifndef DSV_DB_SCHEMA_H
 #define DSV_DB_SCHEMA_H
 
-/* PRAGMA application_id of catalog.db: "dsv1". */
+/* This is the PRAGMA application_id of catalog.db: "dsv1". */
 #define SCHEMA_APPLICATION_ID 0x64737631
 
 extern const char *const schema_migrations[];
 extern const int schema_version;
-/* They may run: 0 or 1. */
+/* This is 1 if triggers may run, else 0. */
 extern const int schema_has_triggers;
 
 /*
- * What is stored as status: as enum in C, and as text in statements, of the
- * same number.
+ * These numbers are stored as status.  C uses them as enums, and statements use
+ * the same numbers as text.
  */
 #define NUMBER_STATE_DURABLE 0
 #define NUMBER_STATE_PENDING 1
@@ -23,8 +23,8 @@ extern const int schema_has_triggers;
 #define NUMBER_CHUNK_BAD 2
 
 /*
- * state.status.  Of a forgotten state only id and edges are left: neither log
- * nor find shows it.
+ * These are the values of state.status.  Only id and edges are left of a
+ * forgotten state: neither log nor find shows it.
  */
 enum state_status {
 	STATE_DURABLE = NUMBER_STATE_DURABLE,
@@ -33,7 +33,7 @@ enum state_status {
 	STATE_FORGOTTEN = NUMBER_STATE_FORGOTTEN
 };
 
-/* chunk.status */
+/* These are the values of chunk.status. */
 enum chunk_status {
 	CHUNK_OK = NUMBER_CHUNK_OK,
 	CHUNK_CONDEMNED = NUMBER_CHUNK_CONDEMNED,

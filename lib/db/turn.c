@@ -26,7 +26,7 @@ static char *path_of(const char *dir, uint32_t n, const char *suffix)
 			  suffix);
 }
 
-/* 1: made; 0: somebody has. */
+/* Returns 1 if it was made, 0 if somebody else has made it. */
 static int make(const char *dir, uint32_t n, const char *suffix,
 		struct dsv_err *err)
 {
@@ -57,8 +57,8 @@ static void take_away(const char *dir, uint32_t n, const char *suffix)
 }
 
 /*
- * By SQLite's own descriptor: to close another one would drop its locks.
- * -1: it cannot be read.
+ * Reads the counter by SQLite's own descriptor: closing another one would drop
+ * its locks.  Returns -1 if it cannot be read.
  */
 static int64_t read_counter(struct db *writer)
 {
@@ -73,7 +73,7 @@ static int64_t read_counter(struct db *writer)
 	return (int64_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
 }
 
-/* Over NFS a name that was not there may be remembered as such. */
+/* Over NFS, a client may have cached that a name did not exist. */
 static bool is_done(const struct turn *t, uint32_t n)
 {
 	char *dir = str_format("%s/" DIR_TURNS, t->dir);
@@ -106,8 +106,8 @@ static int make_dir(const struct turn *t, struct dsv_err *err)
 }
 
 /*
- * The size, then the pages: those of GlusterFS stayed old for minutes, when
- * they were read while another host wrote.
+ * Looks at the size first, then at the pages: on GlusterFS the pages stayed old
+ * for minutes if they were read while another host wrote.
  */
 static int open_anew(const char *path)
 {
@@ -124,7 +124,7 @@ void turn_look_anew(struct turn *t)
 {
 	if (!t->network)
 		return;
-	/* It stays open: to close it would drop the locks of SQLite. */
+	/* It stays open: closing it would drop the locks of SQLite. */
 	if (t->pages_fd < 0) {
 		t->pages_fd = open_anew(t->path);
 		return;
@@ -149,7 +149,7 @@ bool turn_looks_torn(const struct turn *t)
 	if (path && t->network)
 		fd = open_anew(path);
 	if (fd >= 0) {
-		/* SQLite goes by this. */
+		/* SQLite relies on this. */
 		if (pread_full(fd, &first, 1, 0) < 0)
 			first = 1;
 		close(fd);
@@ -165,11 +165,14 @@ int turn_take(struct turn *t, struct db *writer, bool insist,
 	uint32_t n = (uint32_t)(counter + 1);
 	int ret;
 
-	/* A guard that was asked for on a local file system: all see all. */
+	/*
+	 * The guard was asked for on a local file system: every process sees
+	 * everything.
+	 */
 	if (!t->network)
 		return 1;
 	ret = make_dir(t, err);
-	/* First, for a quota of files. */
+	/* This comes first because of a quota of files. */
 	take_away(t->dir, n - KEPT, "");
 	take_away(t->dir, n - KEPT, ".done");
 	if (ret == 0 && counter < 0)
@@ -182,7 +185,10 @@ int turn_take(struct turn *t, struct db *writer, bool insist,
 	if (ret > 0) {
 		t->taken = true;
 		t->number = n;
-		/* We see that change; who made it may have been killed. */
+		/*
+		 * We see that change; the process that made it may have been
+		 * killed.
+		 */
 		make(t->dir, n - 1, ".done", NULL);
 	}
 	return ret;
@@ -193,10 +199,10 @@ void turn_end(struct turn *t, struct db *writer)
 	int64_t counter = t->taken ? read_counter(writer) : -1;
 	uint32_t n;
 
-	/* When it cannot be known, the next one waits, and takes it over. */
+	/* If it cannot be known, the next writer waits, and takes it over. */
 	if (counter >= 0 && (uint32_t)(counter + 1) == t->number)
 		take_away(t->dir, t->number, "");
-	/* A commit that was made a second time has counted twice. */
+	/* A commit that was made twice has counted twice. */
 	for (n = t->number; n <= counter; n++) {
 		if (n > t->number)
 			make(t->dir, n, "", NULL);
@@ -205,7 +211,7 @@ void turn_end(struct turn *t, struct db *writer)
 	t->taken = false;
 }
 
-/* The last change that has a name; 0: none has. */
+/* Returns the last change that has a name, or 0 if none has. */
 static uint32_t last_turn(const char *dir)
 {
 	char *path = str_format("%s/" DIR_TURNS, dir);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether this host sees what another has committed last.  Bytes and sizes
- * of files may be remembered, and a transaction on an old database would undo
- * the newer ones; that a name is there already, the server says.  So each
- * change of the database makes one: DIR/turns/<n> before, <n>.done after it,
- * where n is SQLite's change counter.  Under the guard only, and on network
- * file systems only: on a local one all see all, and nothing is done.
+ * A turn makes sure that this host sees what another has committed last.  Bytes
+ * and sizes of files may be cached, and a transaction on an old database would
+ * undo the newer ones; but whether a name already exists is answered by the
+ * server.  So each change of the database makes a name: DIR/turns/<n> before it
+ * and <n>.done after it, where n is SQLite's change counter.  This is done only
+ * under the guard and only on network file systems: on a local one every
+ * process sees everything, and nothing is done.
  */
 #ifndef DSV_DB_TURN_H
 #define DSV_DB_TURN_H
@@ -28,31 +29,35 @@ struct turn {
 };
 
 /*
- * Forgets what this host remembers of the database.  To write, with the
- * guard.
+ * Forgets what this host has cached of the database.  It is called in order to
+ * write, with the guard held.
  */
 void turn_look_anew(struct turn *t);
-/* Once SQLite has closed the database: drops what that holds open. */
+/* Drops what keeps the database open, once SQLite has closed it. */
 void turn_forget_pages(struct turn *t);
 /*
- * Before the database is opened: SQLite would roll its journal back.  A writer
- * was killed, or this host remembers the journal of a transaction that has
- * been committed, which would be undone.
+ * Returns whether SQLite would roll a journal back; it is called before the
+ * database is opened.  Either a writer was killed, or this host has cached the
+ * journal of a transaction that has been committed, which would be undone.
  */
 bool turn_looks_torn(const struct turn *t);
 /*
- * In a transaction of writer: 1: ours is the next change; 0: what we see is
- * old, or whoever came to make it has not ended.  insist: take it from the
- * latter.
+ * Is called in a transaction of writer.  Returns 1 if the next change is ours,
+ * or 0 if what we see is old, or if whoever came to make that change has not
+ * ended.  With insist, the change is taken from the latter.
  */
 int turn_take(struct turn *t, struct db *writer, bool insist,
 	      struct dsv_err *err);
-/* Before the guard goes: the change was made, or it was not. */
+/*
+ * Records whether the change was made; it is called before the guard is
+ * released.
+ */
 void turn_end(struct turn *t, struct db *writer);
 /*
- * The new database at path goes on counting at *n, the last turn: that of who
- * replaces the old one, which is done once it has.  So who still sees the old
- * one, or its names come back after a power cut, does not write to it.
+ * Makes the new database at path go on counting at *n, the last turn.  That
+ * turn belongs to the process that replaces the old database, and is done once
+ * it has.  So a process that still sees the old database, or whose names come
+ * back after a power cut, does not write to it.
  */
 int turn_go_on(const char *dir, const char *path, uint32_t *n,
 	       struct dsv_err *err);
