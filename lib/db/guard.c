@@ -215,7 +215,7 @@ static bool same_host(const struct owner *a, const struct owner *b)
 		!strcmp(a->host, b->host) && !strcmp(a->machine, b->machine);
 }
 
-/* Returns only what is certain: in doubt, the owner is alive. */
+/* Returns true only if that is certain: in doubt, the owner is alive. */
 static bool is_dead(const struct owner *o, const struct owner *self)
 {
 	uint64_t start;
@@ -234,8 +234,7 @@ static bool is_dead(const struct owner *o, const struct owner *self)
 	    proc_stat(o->pid, &state, &threads, &start) < 0)
 		return false;
 	/*
-	 * A process whose leader has ended while its threads go on is a zombie,
-	 * too.
+	 * The leader of a process is a zombie, too, while other threads go on.
 	 */
 	return start != o->start || (state == 'Z' && threads <= 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This has statements, and our own SQL functions.
+ * This runs statements, and adds our own functions to SQL.
  */
 #include "db.h"
 

@@ -42,8 +42,8 @@ void turn_forget_pages(struct turn *t);
  */
 bool turn_looks_torn(const struct turn *t);
 /*
- * Is called in a transaction of writer.  Returns 1 if the next change is ours,
- * or 0 if what we see is old, or if whoever came to make that change has not
+ * Takes the next change in a transaction of writer.  Returns 1 if that change
+ * is ours, or 0 if what we see is old, or if whoever came to make it has not
  * ended.  With insist, the change is taken from the latter.
  */
 int turn_take(struct turn *t, struct db *writer, bool insist,
@@ -56,8 +56,8 @@ void turn_end(struct turn *t, struct db *writer);
 /*
  * Makes the new database at path go on counting at *n, the last turn.  That
  * turn belongs to the process that replaces the old database, and is done once
- * it has.  So a process that still sees the old database, or whose names come
- * back after a power cut, does not write to it.
+ * it has.  So a process that still sees the old database, or sees its names
+ * come back after a power cut, does not write to it.
  */
 int turn_go_on(const char *dir, const char *path, uint32_t *n,
 	       struct dsv_err *err);
