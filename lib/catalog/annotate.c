@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is said of states after the fact: attributes, scopes, pins.
+ * This changes what is said about states after the fact: attributes, scopes,
+ * pins.
  */
 #include "internal.h"
 
@@ -57,7 +58,7 @@ int catalog_keys(struct catalog *c, char ***out, size_t *count,
 	return ret;
 }
 
-/* value NULL: unset. */
+/* If value is NULL, the attribute is unset. */
 static int attr_note(struct catalog *c, int64_t seq, int64_t key,
 		     const struct dsv_value *value, const char *author,
 		     struct dsv_err *err)
@@ -335,7 +336,7 @@ static int check_live(struct catalog *c, const int64_t *seqs, size_t count,
 	return ret;
 }
 
-/* The ids of the states, for the journal; NULL with err set. */
+/* Returns the ids of the states, for the journal, or NULL with err set. */
 static json_t *state_ids(struct catalog *c, const int64_t *seqs, size_t count,
 			 struct dsv_err *err)
 {

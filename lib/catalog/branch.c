@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Branches and names of states, which share one namespace.
+ * This handles branches and names of states, which share one namespace.
  */
 #include "internal.h"
 
@@ -9,7 +9,7 @@
 
 #include "../base/list.h"
 
-/* 1: sql, given :name, has a row. */
+/* Returns 1 if sql, given :name, has a row. */
 static int exists(struct catalog *c, const char *sql, const char *name,
 		  struct dsv_err *err)
 {
@@ -20,7 +20,7 @@ static int exists(struct catalog *c, const char *sql, const char *name,
 	return query_one_int(&q, &found, err);
 }
 
-/* Names and branches win over each other in no order: one may not be both. */
+/* Neither names nor branches take precedence: nothing may be both. */
 static int check_free(struct catalog *c, const char *name, bool as_branch,
 		      enum dsv_hint hint, struct dsv_err *err)
 {
@@ -174,7 +174,7 @@ static int branch_op(struct catalog *c, const char *name, int64_t head,
 				       "name", name, "head", hex), err);
 }
 
-/* In a transaction. */
+/* Is called in a transaction. */
 static int set_head(struct catalog *c, const char *name, int64_t head,
 		    struct dsv_err *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and making the catalog; transactions are in txn.c.
+ * This opens and makes the catalog; transactions are in txn.c.
  */
 #include "internal.h"
 

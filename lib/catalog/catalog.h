@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The catalog: which states there are, how they are connected, what they are
- * made of.  Its interface is whole operations: each is one transaction (or
- * one consistent read), so that a database server could take SQLite's place.
- * Nothing here is called with a lock held; no lock is held while bytes move.
+ * The catalog knows which states there are, how they are connected and what
+ * they are made of.  Its interface is whole operations: each is one transaction
+ * (or one consistent read), so that a database server could take SQLite's
+ * place.  Nothing here is called with a lock held; no lock is held while bytes
+ * move.
  *
  * A state is known here by its id (bytes) or by its seq, the number of the
- * transaction that made it: "newest" is the order of seq.
+ * transaction that made it: "newest" refers to the order of seq.
  */
 #ifndef DSV_CATALOG_CATALOG_H
 #define DSV_CATALOG_CATALOG_H
@@ -32,60 +33,69 @@ struct catalog_options {
 };
 
 int catalog_create(const struct catalog_options *options, struct dsv_err *err);
-/* Opens for reading; the first operation that writes opens for writing. */
+/*
+ * Opens the catalog for reading; the first operation that writes opens it for
+ * writing.
+ */
 int catalog_open(const struct catalog_options *options, struct catalog **out,
 		 struct dsv_err *err);
 void catalog_close(struct catalog *c);
 /*
- * Why a record or a line of the journal that was committed could not be
- * written, and waits for the next writer; NULL: all are, as far as is known.
+ * Returns why a committed record or line of the journal could not be written
+ * and waits for the next writer, or NULL if all are written as far as is known.
  */
 const char *catalog_unpublished(const struct catalog *c);
 /*
- * A descriptor that poll(2) finds readable when something may have been
- * committed, the caller's to close(); -1: nobody will tell.
+ * Returns a descriptor that poll(2) finds readable when something may have been
+ * committed, which the caller closes with close(), or -1 if nothing can report
+ * that.
  */
 int catalog_watch(struct catalog *c);
-/* Takes what it tells: whether something may have been committed indeed. */
+/*
+ * Reads the events of fd.  Returns whether something may really have been
+ * committed.
+ */
 bool catalog_watch_heard(int fd);
-/* The database and its journal mode, for people; static. */
+/* Describes the database and its journal mode for people; static. */
 const char *catalog_describe(struct catalog *c);
 
 /*
- * Make sure that a full disk can be pruned: DIR/reserve is given back when
- * there is no space for the catalog's own journal.  Failure is no matter.
+ * Makes sure that a full disk can be pruned: DIR/reserve is given back when
+ * there is no space for the catalog's own journal.  A failure does not matter.
  */
 void catalog_reserve(struct catalog *c);
 bool catalog_reserve_use(struct catalog *c);
 
 /* ---- Chunks ------------------------------------------------------------ */
 
-/* A chunk_lookup; arg is the catalog. */
+/* This is a chunk_lookup; arg is the catalog. */
 int catalog_chunks_from(void *arg, const unsigned char hash[HASH_BYTES],
 			struct chunk *rows, size_t max, struct dsv_err *err);
-/* 1: *out is its row; 0: there is none, or the chunk is bad. */
+/* Returns 1 if *out is its row, or 0 if there is none, or the chunk is bad. */
 int catalog_chunk_lookup(struct catalog *c,
 			 const unsigned char hash[HASH_BYTES],
 			 struct chunk *out, struct dsv_err *err);
-/* The same of a chunk that was found to be bad. */
+/* Does the same for a chunk that was found to be bad. */
 int catalog_chunk_marked(struct catalog *c,
 			 const unsigned char hash[HASH_BYTES],
 			 struct chunk *out, struct dsv_err *err);
 
 /*
- * Make new durable segments known, in small transactions, before the state
- * that uses them is committed.  Until then they are staged: nothing of them
- * is freed but by the sweep, which respects age.  A chunk that is stored
- * elsewhere already (somebody was faster) is left out and is a dead range;
- * a bad one is replaced.
+ * Makes new durable segments known, in small transactions, before the state
+ * that uses them is committed.  Until then they are staged: nothing of them is
+ * freed except by the sweep, which respects age.  A chunk that is already
+ * stored elsewhere (somebody was faster) is left out and is a dead range; a bad
+ * one is replaced.
  *
- * CATALOG_MISSING: a segment was swept before it was known: store again.
+ * Returns CATALOG_MISSING if a segment was swept before it was known: the
+ * caller stores it again.
  */
 int catalog_stage(struct catalog *c, const struct ingest_segment *segments,
 		  size_t count, struct dsv_err *err);
 /*
- * A few chunks are not worth a transaction of their own: when the state is
- * committed by who stored them, that makes them known, too.
+ * Returns whether the segments are worth a stage.  A few chunks are not worth a
+ * transaction of their own: when the process that stored them commits the
+ * state, that makes them known, too.
  */
 bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
 				 size_t count);
@@ -111,20 +121,27 @@ struct catalog_state {
 	struct dsv_strings scopes;	/* opened when new */
 	const char *name;		/* NULL: none */
 	/*
-	 * The branch head this was computed from (NULL: the branch has none,
-	 * or is new).  new_branch: it must be new.
+	 * This is the branch head that the state was computed from (NULL if the
+	 * branch has none, or is new).  With new_branch, the branch must be
+	 * new.
 	 */
 	const unsigned char *expected_head;
 	bool new_branch;
-	/* The job that makes it; NULL: none. */
+	/* This is the job that makes the state; NULL if there is none. */
 	const char *job_id, *cluster, *nodes;
-	/* The content: of another state (fork) or a manifest of an ingest. */
+	/*
+	 * This is the content: of another state (fork), or a manifest of an
+	 * ingest.
+	 */
 	unsigned char manifest[HASH_BYTES];
-	/* Captured on one node only: pending, no manifest yet; or NULL. */
+	/*
+	 * This is set if the state is captured on one node only: it is pending
+	 * and has no manifest yet.  Otherwise it is NULL.
+	 */
 	const unsigned char *capture;
 	const struct ingest_result *ingest;	/* NULL: all is there */
 	const struct manifest *files_of;	/* whose recipes are counted */
-	int64_t fork_row;	/* the job's row to tell; 0: none */
+	int64_t fork_row;	/* the job's row to update; 0: none */
 };
 
 enum catalog_outcome {
@@ -134,11 +151,11 @@ enum catalog_outcome {
 };
 
 /*
- * Commit a state, in one transaction; then its record and its line of the
- * journal.  An enum catalog_outcome, or:
+ * Commits a state in one transaction; then writes its record and its line of
+ * the journal.  Returns an enum catalog_outcome.
  *
- * DSV_EREFUSED: the name is borne by another job's state, or new_branch and
- * the branch is there.
+ * Fails with DSV_EREFUSED if another job's state has the name, or if new_branch
+ * is set and the branch exists.
  */
 int catalog_add_state(struct catalog *c, const struct catalog_state *s,
 		      struct dsv_err *err);
@@ -152,9 +169,9 @@ struct catalog_content {
 };
 
 /*
- * Bind the capture of a pending state to its content, once; also of one that
- * was taken for lost and whose bytes are found after all.  An enum
- * catalog_outcome; any other state is left as it is.
+ * Binds the capture of a pending state to its content, once; also that of a
+ * state that was considered lost and whose bytes are found after all.  Returns
+ * an enum catalog_outcome; any other state is left unchanged.
  */
 int catalog_bind(struct catalog *c, int64_t seq,
 		 const struct catalog_content *content, struct dsv_err *err);
@@ -171,53 +188,66 @@ struct catalog_pending {
 };
 
 /*
- * 1: a state has the capture, or (waiting) needs it still, pending or lost;
- * 0: none.
+ * Returns 1 if a state has the capture, or (waiting) still needs it, pending or
+ * lost; 0 if none does.
  */
 int catalog_has_capture(struct catalog *c, const unsigned char id[HASH_BYTES],
 			bool waiting, struct dsv_err *err);
-/* Oldest first, lost: those too; the caller frees *out. */
+/*
+ * Lists pending states, oldest first; with lost, those that are lost, too.  The
+ * caller frees *out.
+ */
 int catalog_pending(struct catalog *c, bool lost, struct catalog_pending **out,
 		    size_t *count, struct dsv_err *err);
 
 /* ---- Reading states -------------------------------------------------- */
 
-/* Whole ids or hexadecimal prefixes.  DSV_ENOTFOUND: none, ambiguous. */
+/*
+ * Takes whole ids or hexadecimal prefixes.  Fails with DSV_ENOTFOUND if there
+ * is no such id, or several.
+ */
 int catalog_find_id(struct catalog *c, const char *prefix, int64_t *seq,
 		    struct dsv_err *err);
-/* -1 in *seq: no such id. */
+/* Sets *seq to -1 if there is no such id. */
 int catalog_seq(struct catalog *c, const unsigned char id[HASH_BYTES],
 		int64_t *seq, struct dsv_err *err);
-/* DSV_ENOTFOUND: no such state. */
+/* Fails with DSV_ENOTFOUND if there is no such state. */
 int catalog_id(struct catalog *c, int64_t seq, unsigned char id[HASH_BYTES],
 	       struct dsv_err *err);
 /*
- * Each of out[count] is the caller's.  DSV_ENOTFOUND: a state has gone (only
- * prune --forget takes records).
+ * The caller frees each of out[count].  Fails with DSV_ENOTFOUND if a state no
+ * longer exists (only prune --forget removes records).
  */
 int catalog_load(struct catalog *c, const int64_t *seqs, size_t count,
 		 struct dsv_state **out, struct dsv_err *err);
 /* Frees what is in *job, of a state or of a list. */
 void job_release(struct dsv_job *job);
 
-/* *seq is 0 when the branch has no state.  DSV_ENOTFOUND: no branch. */
+/*
+ * Sets *seq to 0 if the branch has no state.  Fails with DSV_ENOTFOUND if there
+ * is no such branch.
+ */
 int catalog_branch_head(struct catalog *c, const char *branch, int64_t *seq,
 			struct dsv_err *err);
-/* -1 in *seq: no such name. */
+/* Sets *seq to -1 if there is no such name. */
 int catalog_name_get(struct catalog *c, const char *name, int64_t *seq,
 		     struct dsv_err *err);
-/* parents of seq, in order; the caller frees *out. */
+/* Gets the parents of seq, in order; the caller frees *out. */
 int catalog_parents(struct catalog *c, int64_t seq, int64_t **out,
 		    size_t *count, struct dsv_err *err);
 int catalog_children(struct catalog *c, int64_t seq, int64_t **out,
 		     size_t *count, struct dsv_err *err);
 /*
- * The live state with the largest (sign > 0) or smallest numeric attribute
- * key; of branch, or of all (NULL); among equals the newest.  -1: none has it.
+ * Finds the live state with the largest (sign > 0) or smallest value of the
+ * numeric attribute key, of branch or of all branches (NULL); the newest of
+ * equal ones.  The result is -1 if no state has the attribute.
  */
 int catalog_extreme(struct catalog *c, const char *key, int sign,
 		    const char *branch, int64_t *seq, struct dsv_err *err);
-/* The manifest of a live state.  DSV_ENOTFOUND: pruned; says when, why. */
+/*
+ * Gets the manifest of a live state.  Fails with DSV_ENOTFOUND if the state is
+ * pruned; the message says when and why.
+ */
 int catalog_content(struct catalog *c, int64_t seq,
 		    unsigned char manifest[HASH_BYTES], struct dsv_err *err);
 
@@ -235,14 +265,15 @@ struct catalog_query {
 };
 
 /*
- * The states that satisfy the query, in its order; *out is the caller's.
+ * Finds the states that satisfy the query, in its order.  The caller frees
+ * *out.
  *
- * DSV_EUSAGE: the expression, with the column.  DSV_ENOTFOUND: the branch or
- * the scope.
+ * Fails with DSV_EUSAGE if the expression is wrong, and gives the column; with
+ * DSV_ENOTFOUND if there is no such branch or scope.
  */
 int catalog_find(struct catalog *c, const struct catalog_query *query,
 		 int64_t **out, size_t *count, struct dsv_err *err);
-/* Only how many. */
+/* Only counts them. */
 int catalog_find_count(struct catalog *c, const struct catalog_query *query,
 		       int64_t *count, struct dsv_err *err);
 
@@ -257,18 +288,20 @@ struct catalog_log_query {
 	int64_t below;			/* only smaller seqs; 0: all */
 };
 
-/* The heads and their ancestors, newest first; *out is the caller's. */
+/* Lists the heads and their ancestors, newest first.  The caller frees *out. */
 int catalog_log(struct catalog *c, const struct catalog_log_query *query,
 		int64_t **out, size_t *count, struct dsv_err *err);
-/* The nearest common ancestor, which a or b may be; -1: none. */
+/*
+ * Finds the nearest common ancestor, which may be a or b; -1 if there is none.
+ */
 int catalog_merge_base(struct catalog *c, int64_t a, int64_t b, int64_t *out,
 		       struct dsv_err *err);
 
 /* ---- Branches, names, scopes, attributes, pins ----------------------- */
 
 /*
- * The keys of attributes and parameters; each item and the list are the
- * caller's to free(), also on failure.
+ * Lists the keys of attributes and parameters.  The caller frees each item and
+ * the list with free(), also on failure.
  */
 int catalog_keys(struct catalog *c, char ***out, size_t *count,
 		 struct dsv_err *err);
@@ -277,7 +310,7 @@ int catalog_branches(struct catalog *c, struct dsv_branches *out,
 		     struct dsv_err *err);
 int catalog_branch_set(struct catalog *c, const char *name, int64_t head,
 		       bool force, struct dsv_err *err);
-/* Unless the head is another than from by now. */
+/* Moves the branch back, unless its head is no longer the state from. */
 int catalog_branch_back(struct catalog *c, const char *name, int64_t from,
 			int64_t to, struct dsv_err *err);
 int catalog_branch_rename(struct catalog *c, const char *from, const char *to,

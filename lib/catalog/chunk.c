@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chunks and the segments that hold them: looking up and staging.
+ * This looks up and stages chunks and the segments that hold them.
  */
 #include "chunk.h"
 
@@ -84,9 +84,10 @@ int catalog_chunk_marked(struct catalog *c,
 }
 
 /*
- * Whether the files of a segment are there: with the lock held, which a sweep
- * holds, too.  It goes by age, and a writer may have been stopped for long,
- * or the clock have jumped.  What is being freed is as good as gone.
+ * Returns whether the files of a segment exist.  The lock is held, which a
+ * sweep holds, too.  A sweep goes by age, and a writer may have been stopped
+ * for a long time, or the clock may have jumped.  What is being freed is as
+ * good as gone.
  */
 static int is_there(struct catalog *c, const char *name, struct dsv_err *err)
 {
@@ -128,7 +129,7 @@ static int segment_row(struct catalog *c, const struct ingest_segment *segment,
 	return ret < 0 ? ret : 0;
 }
 
-/* Returns whether the file of a segment has so many bytes. */
+/* Returns whether the file of a segment has that many bytes. */
 static bool has_bytes(struct catalog *c, const char *name, int64_t bytes)
 {
 	char *path = segment_path(c->dir, name, "");
@@ -141,8 +142,8 @@ static bool has_bytes(struct catalog *c, const char *name, int64_t bytes)
 }
 
 /*
- * The recipes that name what was in old touch the segment, too.  Once for
- * chunks that follow one another: they may be tens of thousands.
+ * Makes the recipes that name what was in old touch the segment, too.  This is
+ * done once for chunks that follow one another: there may be tens of thousands.
  */
 static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 		      struct dsv_err *err)
@@ -174,9 +175,9 @@ static int copy_links(struct catalog *c, int64_t segment, int64_t old,
 }
 
 /*
- * A chunk that is bad, or whose segment somebody has removed or cut off, is
- * about to be replaced by one elsewhere: what needs it must not be taken for
- * dead there.
+ * Is called when a chunk that is bad, or whose segment somebody has removed or
+ * cut off, is about to be replaced by one elsewhere: what needs it must not be
+ * considered dead there.
  */
 static int heal(struct catalog *c, int64_t segment, const struct chunk *chunk,
 		struct dsv_err *err)
@@ -243,7 +244,7 @@ struct staging {
 	size_t chunk;		/* the next of it */
 };
 
-/* Up to rows of the segment. */
+/* Stages at most *rows rows of the segment. */
 static int stage_segment(struct catalog *c, struct staging *s, size_t *rows,
 			 struct dsv_err *err)
 {
@@ -271,7 +272,9 @@ static int stage_segment(struct catalog *c, struct staging *s, size_t *rows,
 	return ret;
 }
 
-/* One transaction, of many small segments or of some of a large one. */
+/*
+ * Runs one transaction, of many small segments or of some rows of a large one.
+ */
 static int stage_some(struct catalog *c, struct staging *s,
 		      struct dsv_err *err)
 {
@@ -308,7 +311,7 @@ bool catalog_is_stage_worthwhile(const struct ingest_segment *segments,
 	return rows > COMMIT_AT_MOST;
 }
 
-/* 1: done; 0: there is no row. */
+/* Returns 1 if done, 0 if there is no row. */
 static int settle_row(struct catalog *c, const char *name, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),

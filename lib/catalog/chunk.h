@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of chunks, and of the segments that hold them.
+ * This handles the rows of chunks, and of the segments that hold them.
  */
 #ifndef DSV_CATALOG_CHUNK_H
 #define DSV_CATALOG_CHUNK_H
@@ -8,22 +8,24 @@
 #include "internal.h"
 
 /*
- * The columns that make a struct chunk, of the table that is called t: the
- * first of a statement.  segment: the name of its segment, which is not there.
+ * These columns of the table that is called t make a struct chunk; they are the
+ * first of a statement.  segment is the name of its segment, which is not among
+ * them.
  */
 #define CHUNK_COLUMNS(t) \
 	t ".hash, " t ".offset, " t ".length, " t ".stored, " t ".encoding, " \
 	t ".crc"
 enum { CHUNK_COLUMN_COUNT = 6 };
-/* False: its hash is none. */
+/* Returns false if it has no valid hash. */
 bool catalog_get_chunk(struct query *q, const char *segment,
 		       struct chunk *out);
 
 /*
- * A new segment holds what is committed now: it is no leftover, unless all
- * that it holds was stored elsewhere meanwhile.  Adds the rows of one that was
- * not worth staging; inside of the write transaction, before content_use().
- * CATALOG_MISSING: it was swept.
+ * Settles a new segment that holds what is committed now: it is no leftover,
+ * unless everything it holds has been stored elsewhere since.  Adds the rows of
+ * a segment that was not worth staging.  It is called inside the write
+ * transaction, before content_use().  Returns CATALOG_MISSING if the segment
+ * was swept.
  */
 int content_settle(struct catalog *c, const struct ingest_segment *segment,
 		   struct dsv_err *err);

@@ -37,7 +37,7 @@ void catalog_jobs_free(struct catalog_job *jobs, size_t count)
 	free(jobs);
 }
 
-/* Column to *out; false: out of memory. */
+/* Copies the column to *out.  Returns false if memory has run out. */
 static bool take_text(struct query *q, int column, char **out)
 {
 	const char *text = query_get_text(q, column);
@@ -132,7 +132,7 @@ int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 	return catalog_end(c, ret, err);
 }
 
-/* 1: found. */
+/* Returns 1 if found. */
 static int find_row(struct catalog *c, const char *ticket, const char *job_id,
 		    struct catalog_job *out, struct dsv_err *err)
 {
@@ -157,7 +157,7 @@ static int no_submission(const char *ticket, struct dsv_err *err)
 			ticket);
 }
 
-/* The submission: the first row of the ticket. */
+/* Finds the submission, which is the first row of the ticket. */
 static int find_submission(struct catalog *c, const char *ticket,
 			   struct catalog_job *out, struct dsv_err *err)
 {
@@ -198,7 +198,7 @@ static int set_job_id(struct catalog *c, int64_t row, const char *job_id,
 	return query_run(&q, err);
 }
 
-/* 1: *row is the ticket's next after that. */
+/* Returns 1 if *row is now the row of the ticket that comes next after it. */
 static int next_task(struct catalog *c, const char *ticket, int64_t *row,
 		     struct dsv_err *err)
 {
@@ -240,7 +240,7 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 		return ret;
 	ret = find_submission(c, ticket, &job, err);
 	if (ret == 0) {
-		/* The job may have started before sbatch told its id. */
+		/* The job may have started before sbatch reported its id. */
 		ret = job.task >= 0 ? bind_tasks(c, ticket, job_id, err) :
 			job.job_id ? 0 : set_job_id(c, job.row, job_id, err);
 		if (ret == 0 && job.task < 0)
@@ -250,7 +250,7 @@ int catalog_job_bind(struct catalog *c, const char *ticket,
 	return catalog_end(c, ret, err);
 }
 
-/* The first task of an array tells its id. */
+/* The first task of an array gives the submission its id. */
 static int name_submission(struct catalog *c, const struct catalog_job *job,
 			   const char *task_id, struct dsv_err *err)
 {
@@ -283,7 +283,9 @@ static int add_task(struct catalog *c, int64_t submission,
 	return ret;
 }
 
-/* The row that a sweep has made for the task; 1: there is one. */
+/*
+ * Finds the row that a sweep has made for the task.  Returns 1 if there is one.
+ */
 static int find_task(struct catalog *c, const struct catalog_job_start *start,
 		     int64_t *row, struct dsv_err *err)
 {
@@ -295,7 +297,9 @@ static int find_task(struct catalog *c, const struct catalog_job_start *start,
 	return query_one_int(&q, row, err);
 }
 
-/* The job's row, made or bound when this is the first that is heard of it. */
+/*
+ * Gets the job's row, which is made or bound if nothing was known of the job.
+ */
 static int claim_row(struct catalog *c, const struct catalog_job_start *start,
 		     int64_t *row, struct dsv_err *err)
 {
@@ -409,7 +413,10 @@ int catalog_job_update(struct catalog *c, int64_t row, const char *state,
 	return ret;
 }
 
-/* As a shell tells it: what srun exits with is the largest of its tasks. */
+/*
+ * Returns the status as a shell reports it: srun exits with the largest of its
+ * tasks' statuses.
+ */
 static int exit_status(int exit_code, int signal)
 {
 	return signal > 0 ? 128 + signal : exit_code;

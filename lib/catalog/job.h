@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jobs in the catalog.  A submission is one row (its ticket); each task of an
- * array gets a row of its own when it starts, the submission's then stands
- * for the tasks that still wait.  An active row holds the state it forks.
+ * These are the jobs in the catalog.  A submission is one row (its ticket).
+ * Each task of an array gets a row of its own when it starts; the submission's
+ * row then stands for the tasks that still wait.  An active row holds the state
+ * it forks.
  */
 #ifndef DSV_CATALOG_JOB_H
 #define DSV_CATALOG_JOB_H
@@ -30,18 +31,21 @@ struct catalog_job {
 
 void catalog_job_release(struct catalog_job *job);
 
-/* Add a waiting row: ticket, task, request, author, submitter, fork. */
+/* Adds a waiting row: ticket, task, request, author, submitter, fork. */
 int catalog_job_add(struct catalog *c, const struct catalog_job *job,
 		    int64_t *row, struct dsv_err *err);
-/* DSV_ENOTFOUND: no such ticket. */
+/* Fails with DSV_ENOTFOUND if there is no such ticket. */
 int catalog_job_bind(struct catalog *c, const char *ticket,
 		     const char *job_id, struct dsv_err *err);
 
-/* The row of the job, or (job_id NULL, or not started) of its submission. */
+/*
+ * Gets the row of the job, or (if job_id is NULL, or the job has not started)
+ * that of its submission.
+ */
 int catalog_job_get(struct catalog *c, const char *ticket, const char *job_id,
 		    struct catalog_job *out, struct dsv_err *err);
 
-/* A job says this of itself when it starts. */
+/* A job reports this about itself when it starts. */
 struct catalog_job_start {
 	const char *ticket;
 	const char *job_id;
@@ -53,22 +57,28 @@ struct catalog_job_start {
 int catalog_job_start(struct catalog *c, const struct catalog_job_start *start,
 		      struct catalog_job *out, struct dsv_err *err);
 
-/* Close (or, active, open again) a row. */
+/* Closes a row, or (with active) opens it again. */
 int catalog_job_update(struct catalog *c, int64_t row, const char *state,
 		       bool active, int exit_code, int signal,
 		       int64_t ended_ns, struct dsv_err *err);
 
 /*
- * A node's tasks have ended.  Of several nodes the largest exit status counts,
- * 128 and the number of a signal.
+ * Records that a node's tasks have ended.  If there are several nodes, the
+ * largest exit status counts, where a signal counts as 128 plus its number.
  */
 int catalog_job_finish(struct catalog *c, int64_t row, int exit_code,
 		       int signal, struct dsv_err *err);
 
-/* Newest first; active: only those.  catalog_jobs_free() them. */
+/*
+ * Lists jobs, newest first; with active, only those.  The caller frees them
+ * with catalog_jobs_free().
+ */
 int catalog_jobs(struct catalog *c, bool active, struct catalog_job **out,
 		 size_t *count, struct dsv_err *err);
-/* The rows of a submission, newest first.  DSV_ENOTFOUND: no such ticket. */
+/*
+ * Lists the rows of a submission, newest first.  Fails with DSV_ENOTFOUND if
+ * there is no such ticket.
+ */
 int catalog_jobs_of(struct catalog *c, const char *ticket,
 		    struct catalog_job **out, size_t *count,
 		    struct dsv_err *err);

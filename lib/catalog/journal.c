@@ -16,7 +16,7 @@
 
 enum { TAIL_BYTES = 64 << 10 };
 
-/* The hash of "SEQ JSON", in hex. */
+/* Computes the hash of "SEQ JSON", in hex. */
 static bool line_hash(int64_t seq, const char *json, size_t len,
 		      char hex[HASH_HEX_SIZE])
 {
@@ -104,8 +104,8 @@ out:
 }
 
 /*
- * Held while appending: O_APPEND alone is not atomic on network file
- * systems (there the guard lock is held as well).
+ * Takes the lock that is held while appending: O_APPEND alone is not atomic on
+ * network file systems (where the guard lock is held as well).
  */
 static int lock_file(int fd)
 {
@@ -124,7 +124,7 @@ int journal_append(const char *path, mode_t mode, int64_t seq,
 			  mode ? mode : 0666, &fd, err);
 	if (ret < 0)
 		return ret;
-	/* Whoever made it may have had a narrow umask. */
+	/* The process that made it may have had a narrow umask. */
 	if (mode && fchmod(fd, mode) < 0 && errno != EPERM)
 		ret = dsv_fail_errno(err, "chmod '%s'", path);
 	else if (lock_file(fd) < 0 ||

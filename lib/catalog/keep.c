@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rules of a prune look at: of each state as little as they need,
- * so that a million fit.  Read in steps, since a reader keeps writers from
- * committing; what matters is checked again when something is removed.
+ * This reads what the rules of a prune look at: as little of each state as they
+ * need, so that a million fit.  It reads in steps, since a reader keeps writers
+ * from committing; what matters is checked again when something is removed.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static int add_candidate(struct catalog_candidates *out, struct query *q,
 	return ret;
 }
 
-/* 1: there may be more after *after. */
+/* Returns 1 if there may be more after *after. */
 static int load_step(struct catalog *c, const struct catalog_selection *sel,
 		     int64_t *after, struct catalog_candidates *out,
 		     struct dsv_err *err)
@@ -97,7 +97,7 @@ static int load_step(struct catalog *c, const struct catalog_selection *sel,
 	return out->count - before == STEP;
 }
 
-/* Set bit in every candidate that the statement names. */
+/* Sets bit in every candidate that the statement names. */
 static int mark_kept(struct catalog *c, struct catalog_candidates *out,
 		     const char *sql, const char *scope, uint32_t bit,
 		     struct dsv_err *err)

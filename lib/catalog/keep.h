@@ -37,26 +37,29 @@ struct catalog_selection {
 };
 
 /*
- * The live, durable states that are no forks.  Open scopes but that of the
- * selection count as CATALOG_OPEN_SCOPE.
+ * Lists the live, durable states that are no forks.  Open scopes other than
+ * that of the selection count as CATALOG_OPEN_SCOPE.
  */
 int catalog_candidates(struct catalog *c,
 		       const struct catalog_selection *selection,
 		       struct catalog_candidates *out, struct dsv_err *err);
 void catalog_candidates_release(struct catalog_candidates *list);
-/* The index of seq, or -1. */
+/* Returns the index of seq, or -1. */
 int64_t catalog_candidate(const struct catalog_candidates *list, int64_t seq);
 
 /*
- * values[list->count] gets the numeric attribute key of each, NAN when it has
- * none.  *any: one has it.
+ * Fills values[list->count] with the numeric attribute key of each candidate,
+ * or NAN if it has none.  *any is set if one has it.
  */
 int catalog_candidate_values(struct catalog *c,
 			     const struct catalog_candidates *list,
 			     const char *key, double *values, bool *any,
 			     struct dsv_err *err);
 
-/* (index of the candidate, scope), sorted; *out is the caller's. */
+/*
+ * This is a pair (index of the candidate, scope); a list of them is sorted, and
+ * the caller frees *out.
+ */
 struct catalog_membership {
 	size_t index;
 	int64_t scope;
@@ -66,15 +69,18 @@ int catalog_memberships(struct catalog *c,
 			const struct catalog_candidates *list,
 			struct catalog_membership **out, size_t *count,
 			struct dsv_err *err);
-/* Loads that of any state, pruned or not. */
+/* Loads the candidate of any state, pruned or not. */
 int catalog_candidate_load(struct catalog *c, int64_t seq,
 			   struct catalog_candidate *out, struct dsv_err *err);
-/* The name of a branch or scope by its row; the caller's to free(). */
+/*
+ * Gets the name of a branch or scope by its row; the caller frees it with
+ * free().
+ */
 int catalog_scope_name(struct catalog *c, int64_t id, char **out,
 		       struct dsv_err *err);
 int catalog_branch_name(struct catalog *c, int64_t id, char **out,
 			struct dsv_err *err);
-/* enum catalog_kept of one state, whatever it is. */
+/* Gets the enum catalog_kept of one state, whatever it is. */
 int catalog_state_kept(struct catalog *c, int64_t seq, uint32_t *out,
 		       struct dsv_err *err);
 

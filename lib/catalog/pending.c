@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * States whose bytes are captured on one node only.
+ * This handles states whose bytes are captured on one node only.
  */
 #include "internal.h"
 
@@ -10,7 +10,10 @@
 #include "chunk.h"
 #include "uses.h"
 
-/* 1: the state waits for its bytes; lost: also when it was given up. */
+/*
+ * Returns 1 if the state waits for its bytes; with lost, also if it was given
+ * up.
+ */
 static int is_waiting(struct catalog *c, int64_t seq, bool lost,
 		      struct dsv_err *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Committing a state.
+ * This commits a state.
  */
 #include "internal.h"
 
@@ -23,7 +23,10 @@ struct addition {
 	int64_t generation;
 };
 
-/* The branch's row; CATALOG_STALE when its head is not the expected one. */
+/*
+ * Gets the branch's row; returns CATALOG_STALE if its head is not the expected
+ * one.
+ */
 static int add_branch(struct catalog *c, struct addition *a,
 		      struct dsv_err *err)
 {
@@ -123,7 +126,7 @@ static int add_params(struct catalog *c, struct addition *a,
 	return ret;
 }
 
-/* The job that makes the state, whether or not a plugin recorded it. */
+/* Adds the job that makes the state, whether or not a plugin recorded it. */
 static int add_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 {
 	const struct catalog_state *s = a->s;
@@ -241,7 +244,7 @@ static int add_row(struct catalog *c, struct addition *a, struct dsv_err *err)
 
 /*
  * A requeued job may repeat an epoch: the name moves from a state of the same
- * job.  Borne by any other state it is refused.
+ * job.  If any other state has the name, it is refused.
  */
 static int check_name(struct catalog *c, struct addition *a,
 		      struct dsv_err *err)
@@ -382,7 +385,7 @@ static int tell_job(struct catalog *c, struct addition *a, struct dsv_err *err)
 	query_text(&q, ":branch", a->s->branch);
 	query_int(&q, ":row", a->s->fork_row);
 	ret = query_run(&q, err);
-	/* Several tasks of a job may be at it. */
+	/* Several tasks of a job may be doing this. */
 	if (ret == 0 && db_changes(catalog_db(c)) == 0)
 		ret = dsv_fail(err, DSV_EREFUSED, "the job has its fork"
 			       " already");

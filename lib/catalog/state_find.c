@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Single states: by id, by prefix, by the largest or smallest attribute.
+ * This finds single states: by id, by prefix, by the largest or smallest
+ * attribute.
  */
 #include "internal.h"
 
@@ -20,7 +21,7 @@ static const char sql_content[] =
 	" LEFT JOIN manifest AS m ON m.id = s.manifest WHERE s.seq = :seq";
 static const char sql_key[] = "SELECT id FROM key WHERE name = :name";
 
-/* Both walk the index and end at the first live state. */
+/* Both statements walk the index and end at the first live state. */
 static const char sql_largest[] =
 	"SELECT s.seq FROM attr AS a CROSS JOIN state AS s ON s.seq = a.state"
 	" WHERE a.key = :key AND a.type = 1 AND s.pruned IS NULL"
@@ -33,7 +34,7 @@ static const char sql_smallest[] =
 	" AND (:branch IS NULL OR s.branch IN"
 	"  (SELECT id FROM branch WHERE name = :branch))"
 	" ORDER BY a.number, a.state DESC LIMIT 1";
-/* A branch has few of all states: look at each of them. */
+/* A branch has few of all states, so each of them is looked at. */
 static const char sql_largest_of_branch[] =
 	"SELECT s.seq FROM state AS s CROSS JOIN attr AS a ON a.state = s.seq"
 	" WHERE s.branch IN (SELECT id FROM branch WHERE name = :branch)"
@@ -74,7 +75,7 @@ static int digit(char c)
 	return -1;
 }
 
-/* The smallest and the largest id that start so. */
+/* Computes the smallest and the largest id that start with prefix. */
 static bool prefix_range(const char *prefix, unsigned char low[HASH_BYTES],
 			 unsigned char high[HASH_BYTES])
 {
@@ -97,7 +98,7 @@ static bool prefix_range(const char *prefix, unsigned char low[HASH_BYTES],
 	return true;
 }
 
-/* Append the id of the row; MAX_CANDIDATES are enough to see. */
+/* Appends the id of the row; it is enough to show MAX_CANDIDATES. */
 static void add_candidate(struct query *q, int count, struct str *list)
 {
 	unsigned char id[HASH_BYTES];

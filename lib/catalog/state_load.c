@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * States, with everything about them.
+ * This loads states, with everything about them.
  */
 #include "internal.h"
 
@@ -11,7 +11,9 @@
 #include "../base/texts.h"
 #include "../base/value.h"
 
-/* One read transaction has at most so many: it blocks commits. */
+/*
+ * One read transaction loads at most this many states, since it blocks commits.
+ */
 enum { BATCH = 256 };
 
 static const char sql_state[] =
@@ -26,7 +28,9 @@ static const char sql_parents[] =
 	"SELECT s.id, s.seq, s.status FROM edge AS e"
 	" JOIN state AS s ON s.seq = e.parent"
 	" WHERE e.child = :seq ORDER BY e.ordinal";
-/* UNION: each ancestor is visited once, also in a cycle of foreign make. */
+/*
+ * UNION visits each ancestor once, even in a cycle that another program made.
+ */
 static const char sql_beyond_forgotten[] =
 	"WITH RECURSIVE up (seq, status) AS ("
 	"  SELECT e.parent, s.status FROM edge AS e"
@@ -98,7 +102,10 @@ void dsv_state_free(struct dsv_state *s)
 	free(s);
 }
 
-/* A copy in *out; false when out of memory.  NULL stays NULL. */
+/*
+ * Copies the text to *out.  Returns false if memory has run out.  NULL stays
+ * NULL.
+ */
 static bool copy_text(struct query *q, int column, const char **out)
 {
 	const char *text = query_get_text(q, column);
@@ -120,7 +127,7 @@ static bool copy_hex(struct query *q, int column, const char **out)
 	return *out;
 }
 
-/* Rows come sorted by key. */
+/* The rows come sorted by key. */
 static int load_kvs(struct db *db, const char *sql, int64_t of,
 		    struct dsv_kvs *out, struct dsv_err *err)
 {
@@ -173,7 +180,7 @@ static int add_parent(struct dsv_state *s, struct query *q,
 	return ret;
 }
 
-/* *forgotten: whether one of them was. */
+/* Sets *forgotten if one of them was forgotten. */
 static int add_parents(struct db *db, const char *sql, int64_t seq,
 		       struct dsv_state *s, bool *forgotten,
 		       struct dsv_err *err)
@@ -196,7 +203,10 @@ static int add_parents(struct db *db, const char *sql, int64_t seq,
 	return ret;
 }
 
-/* In place of parents that were forgotten, the nearest ancestors left. */
+/*
+ * Loads the nearest remaining ancestors in place of parents that were
+ * forgotten.
+ */
 static int load_parents(struct db *db, int64_t seq, struct dsv_state *s,
 			struct dsv_err *err)
 {
@@ -314,7 +324,7 @@ int catalog_load_job(struct catalog *c, int64_t id, struct dsv_job **out,
 	return ret;
 }
 
-/* The row itself; what must be asked for goes to params and job. */
+/* Loads the row itself; what needs a further query goes to params and job. */
 static int load_row(struct query *q, struct dsv_state *s, int64_t *params,
 		    int64_t *job, struct dsv_err *err)
 {
@@ -350,7 +360,7 @@ static int load_row(struct query *q, struct dsv_state *s, int64_t *params,
 		load_changes(query_get_text(q, 15), s, err);
 }
 
-/* *out stays NULL when there is no such state. */
+/* Leaves *out NULL if there is no such state. */
 static int load_one(struct catalog *c, int64_t seq, struct dsv_state **out,
 		    struct dsv_err *err)
 {

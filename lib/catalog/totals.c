@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The repository in numbers.
+ * This describes the repository in numbers.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,7 @@ struct catalog_totals {
 
 int catalog_totals(struct catalog *c, struct catalog_totals *out,
 		   struct dsv_err *err);
-/* by: "branch" "author" "scope"; items are the caller's. */
+/* by is "branch", "author" or "scope"; the caller frees the items. */
 int catalog_usage(struct catalog *c, const char *by, struct dsv_usages *out,
 		  struct dsv_err *err);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transactions.  The commit of the SQLite transaction is the commit point.
- * After it, and before success is told, the record goes to states/ and the
- * line to the journal; the outbox holds both until a later transaction has
- * seen that they are there.
+ * This has the transactions.  The commit of the SQLite transaction is the
+ * commit point.  After it, and before success is reported, the record goes to
+ * states/ and the line to the journal; the outbox holds both until a later
+ * transaction has seen that they exist.
  */
 #include "internal.h"
 
@@ -31,7 +31,7 @@ void catalog_read_end(struct catalog *c)
 	database_read_end(c->database);
 }
 
-/* states/ab, which a crash must not take with what is in it. */
+/* Makes states/ab, which a crash must not remove with what is in it. */
 static int make_record_dir(struct catalog *c, const char *dir,
 			   struct dsv_err *err)
 {
@@ -41,8 +41,8 @@ static int make_record_dir(struct catalog *c, const char *dir,
 }
 
 /*
- * One that is there, and may not be durable.  What is no file stays in its
- * place, for fsck to tell.
+ * Returns whether the record exists; it may not be durable.  What is not a file
+ * stays in its place, for fsck to report.
  */
 static bool is_record(const char *path, const void *record, size_t len)
 {
@@ -67,8 +67,8 @@ static int sync_record(const char *dir, struct dsv_err *err)
 }
 
 /*
- * Write states/ab/<id>.  One that is there may be so in memory only, when
- * whoever wrote it was killed before it could sync the directory.
+ * Writes states/ab/<id>.  One that already exists may exist only in memory, if
+ * the process that wrote it was killed before it could sync the directory.
  */
 static int publish_record(struct catalog *c, const unsigned char *id,
 			  const void *record, size_t len, struct dsv_err *err)
@@ -116,7 +116,9 @@ static int publish(struct catalog *c, int64_t seq, const unsigned char *id,
 	return ret;
 }
 
-/* Publishes what was committed, up to *done; *why: why not all of it. */
+/*
+ * Publishes what was committed, up to *done; *why says why not all of it was.
+ */
 static int publish_rows(struct catalog *c, int64_t *done, struct dsv_err *why,
 			struct dsv_err *err)
 {
@@ -142,8 +144,8 @@ static int publish_rows(struct catalog *c, int64_t *done, struct dsv_err *why,
 }
 
 /*
- * Finish what earlier writers committed.  A failure (a full disk) leaves the
- * rows for the next one: it must not keep a prune from freeing space.
+ * Finishes what earlier writers committed.  A failure (a full disk) leaves the
+ * rows for the next writer: it must not keep a prune from freeing space.
  */
 static int publish_outbox(struct catalog *c, struct dsv_err *err)
 {
@@ -160,7 +162,7 @@ static int publish_outbox(struct catalog *c, struct dsv_err *err)
 	return query_run(&q, err);
 }
 
-/* The number of the next transaction: 1, or < 0. */
+/* Reads the number of the next transaction.  Returns 1, or < 0. */
 static int read_seq(struct catalog *c, struct dsv_err *err)
 {
 	struct query q = db_query(catalog_db(c),
@@ -181,8 +183,8 @@ static void unlock(struct catalog *c)
 }
 
 /*
- * A rebuild puts another file in the place of the catalog: what would be
- * committed to the old one, which was waited for, would be lost.
+ * A rebuild puts another file in the place of the catalog: what we committed to
+ * the old one, after waiting for it, would be lost.
  */
 int catalog_begin_still(struct catalog *c, struct dsv_err *err)
 {
@@ -253,7 +255,7 @@ int journal_op(struct catalog *c, json_t *op, struct dsv_err *err)
 	return 0;
 }
 
-/* The journal's line and the row of the outbox. */
+/* Writes the journal's line and the row of the outbox. */
 int catalog_write_outbox(struct catalog *c, struct str *line,
 			 struct dsv_err *err)
 {
@@ -292,9 +294,9 @@ int catalog_write_outbox(struct catalog *c, struct str *line,
 }
 
 /*
- * A commit that failed may have been one: SQLite overwrites the head of its
- * journal last, and when only the sync of that fails everybody sees what was
- * written.  0: so it is, and to have written once more has made it durable.
+ * A commit that failed may still have happened: SQLite overwrites the head of
+ * its journal last, and if only the sync of that fails, everybody sees what was
+ * written.  Returns 0 if so; writing once more has then made it durable.
  */
 static int commit_again(struct catalog *c, const struct str *line)
 {
@@ -339,7 +341,7 @@ int catalog_end(struct catalog *c, int ret, struct dsv_err *err)
 	if (unsure)
 		database_doubt(c->database);
 	/*
-	 * It is committed: should this fail, the outbox has it, and the next
+	 * It is committed: if this fails, the outbox has it, and the next
 	 * writer does it.
 	 */
 	if (ret == 0 && line.len > 0)

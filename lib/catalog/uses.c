@@ -62,7 +62,8 @@ static int compare_recipe(const void *hash, const void *recipe)
 }
 
 /*
- * A recipe that nothing in use names: its chunks may be condemned or gone.
+ * Revives a recipe that nothing in use names: its chunks may be condemned or
+ * gone.
  */
 static int revive_recipe(struct catalog *c, int64_t id,
 			 const unsigned char hash[HASH_BYTES],
@@ -151,7 +152,7 @@ int content_link_manifest(struct catalog *c, int64_t manifest,
 	return query_run(&q, err);
 }
 
-/* The manifests of its parts are needed as long as it is. */
+/* The manifests of its parts are needed as long as the manifest itself is. */
 static int use_parts(struct catalog *c, int64_t manifest,
 		     const struct manifest *files, struct dsv_err *err)
 {
@@ -162,7 +163,7 @@ static int use_parts(struct catalog *c, int64_t manifest,
 		const unsigned char *part = files->parts[i].manifest;
 		struct query q;
 
-		/* Replicas have one. */
+		/* Replicas have one manifest. */
 		if (i > 0 && !memcmp(files->parts[i - 1].manifest, part,
 				     HASH_BYTES))
 			continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks along the lineage.  A parent's seq is below its child's: taking
- * always the largest of those that wait visits children before parents, and
- * the same state, however many ways lead to it, comes in one row.
+ * This walks along the lineage.  A parent's seq is below its child's: always
+ * taking the largest of those that wait visits children before parents, and the
+ * same state, however many ways lead to it, comes in one row.
  */
 #include "internal.h"
 
@@ -21,7 +21,7 @@ static const char sql_created[] =
 static const char sql_since[] =
 	"SELECT min(seq) FROM state WHERE created >= :since";
 
-/* This is known of a state that waits. */
+/* This is known about a state that waits. */
 enum { SHOWN = 1, HIDDEN = 2, OF_A = 1, OF_B = 2 };
 
 struct waiting {
@@ -29,7 +29,7 @@ struct waiting {
 	int flags;
 };
 
-/* A heap, the largest seq on top. */
+/* This is a heap with the largest seq on top. */
 struct heap {
 	struct waiting *items;
 	size_t count;
@@ -76,7 +76,7 @@ static struct waiting heap_pop_one(struct heap *h)
 	return top;
 }
 
-/* The largest, with all that is known of it. */
+/* Takes the largest, with all that is known about it. */
 static struct waiting heap_pop(struct heap *h)
 {
 	struct waiting top = heap_pop_one(h);
@@ -96,7 +96,7 @@ static int push_parents(struct catalog *c, struct heap *h, int64_t seq,
 	while ((ret = query_step(&q, err)) > 0) {
 		int64_t parent = query_get_int(&q, 0);
 
-		/* A cycle would be walked for ever. */
+		/* A cycle would be walked forever. */
 		ret = parent < seq ? heap_push(h, parent, flags, err) :
 			dsv_fail_hint(err, DSV_ECORRUPT, DSV_HINT_REBUILD,
 				      NULL, "a state comes before its parent");
@@ -123,7 +123,7 @@ static int seqs_add(struct seqs *s, int64_t seq, struct dsv_err *err)
 	return ret;
 }
 
-/* 1: it is below, and was made in the time asked for. */
+/* Returns 1 if it is below, and was made in the requested time. */
 static int is_asked_for(struct catalog *c,
 			const struct catalog_log_query *query, int64_t seq,
 			struct dsv_err *err)
@@ -145,7 +145,7 @@ static int is_asked_for(struct catalog *c,
 		(!query->until_ns || created_ns <= query->until_ns);
 }
 
-/* The smallest seq that can be in the time asked for. */
+/* Gets the smallest seq that can be in the requested time. */
 static int oldest(struct catalog *c, const struct catalog_log_query *query,
 		  int64_t *out, struct dsv_err *err)
 {
@@ -244,8 +244,8 @@ int catalog_log(struct catalog *c, const struct catalog_log_query *query,
 }
 
 /*
- * The common ancestor with the largest seq: it is no ancestor of another, as
- * that would have a larger one.
+ * Finds the common ancestor with the largest seq: it is not an ancestor of
+ * another one, as that would have a larger seq.
  */
 int catalog_merge_base(struct catalog *c, int64_t a, int64_t b, int64_t *out,
 		       struct dsv_err *err)

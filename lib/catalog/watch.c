@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every change ends in the journal, and the kernel tells of writes to it; on
- * a network file system it does not hear of those of other hosts.
+ * Every change ends in the journal, and the kernel reports writes to it; on a
+ * network file system it does not notice those of other hosts.
  */
 #include <string.h>
 #include <sys/inotify.h>
