@@ -43,7 +43,7 @@ static bool is_shortage(int error)
 	return is_full(error) || error == EMFILE || error == ENFILE;
 }
 
-/* Returns whether a file can be written beside the database. */
+/* Returns 0 if a file can be written beside the database, or else errno. */
 static int probe_errno(struct db *db)
 {
 	static const char block[4096] = "dsv";
