@@ -283,9 +283,7 @@ static int add_task(struct catalog *c, int64_t submission,
 	return ret;
 }
 
-/*
- * Finds the row that a sweep has made for the task.  Returns 1 if there is one.
- */
+/* Finds the row that a sweep has made for the task.  Returns 1 if found. */
 static int find_task(struct catalog *c, const struct catalog_job_start *start,
 		     int64_t *row, struct dsv_err *err)
 {
@@ -297,9 +295,7 @@ static int find_task(struct catalog *c, const struct catalog_job_start *start,
 	return query_one_int(&q, row, err);
 }
 
-/*
- * Gets the job's row, which is made or bound if nothing was known of the job.
- */
+/* Gets the job's row, which is made or bound if the job is new. */
 static int claim_row(struct catalog *c, const struct catalog_job_start *start,
 		     int64_t *row, struct dsv_err *err)
 {
